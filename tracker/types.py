@@ -1,0 +1,154 @@
+"""The nouns of the model side. Pixels of the frame everywhere; other box anchors exist only at the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from tracker import rle
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box in pixels of its frame: left, top, right, bottom; right and bottom exclusive."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A click in pixels of its frame. ``positive`` means "this belongs to the object"."""
+
+    x: float
+    y: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """
+    A concept to find: words, exemplar boxes, or both.
+
+    ``labels`` goes with ``boxes`` (True: an example, False: a counter-example) and is as long as they are.
+    ``threshold`` is the lowest confidence reported, 0 to 1.
+    ``id`` is the client's own name for the prompt; :attr:`key` says whether two prompts are the same one.
+    """
+
+    text: str | None = None
+    boxes: tuple[Box, ...] = ()
+    labels: tuple[bool, ...] = ()
+    threshold: float = 0.5
+    id: str | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes a prompt the same prompt: its id, else its text and boxes. Threshold and place do not count."""
+        if self.id is not None:
+            return ("id", self.id)
+        return ("prompt", self.text, self.boxes, self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """
+    A binary mask as COCO run lengths: this is the mask type, dense arrays stay inside ``tracker``.
+
+    ``counts`` is the compressed COCO string (pycocotools' ``counts``), column-major, zeros first.
+    """
+
+    height: int
+    width: int
+    counts: bytes
+
+    @classmethod
+    def from_dense(cls, dense: npt.NDArray[np.bool_]) -> Mask:
+        """Encode a (height, width) array of bool or uint8."""
+        return cls(dense.shape[0], dense.shape[1], rle.encode(dense))
+
+    def dense(self) -> npt.NDArray[np.bool_]:
+        """Decode to a (height, width) array of bool."""
+        return rle.decode(self.counts, self.height, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object found for one prompt on one frame."""
+
+    prompt: int  # index in the list of prompts that was asked
+    score: float
+    box: Box
+    mask: Mask
+
+
+class Stage(StrEnum):
+    """How a mask was made."""
+
+    KEYFRAME = "keyframe"  # concept detection ran on this frame
+    REFINE = "refine"  # the tracked object was followed on this frame's embedding
+    FLOW = "flow"  # the last mask was warped; no encoder pass
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One followed object on one frame. ``id`` is never given twice in a stream."""
+
+    id: int
+    prompt: int | None  # index in the present list of prompts; None: made by a click or a box
+    score: float
+    box: Box
+    mask: Mask
+    age: int  # looked-at frames since it was first seen
+    stage: Stage
+    tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    What one step of the tracker made of one frame.
+
+    ``timings`` holds seconds by stage name: convert, embed, detect, refine, encode.
+    ``prompt_notes`` has one entry for each prompt that rests, saying why (an exemplar with no object alive).
+    """
+
+    stage: Stage
+    reason: str  # interval, prompts, confirm, start, resized, ...
+    tracks: Sequence[Track]
+    timings: dict[str, float] = field(default_factory=dict)
+    prompt_notes: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a click or a box was answered with: the object it belongs to, on the frame that was really looked at."""
+
+    object_id: int
+    frame_index: int
+    score: float
+
+
+class TrackerError(Exception):
+    """Base of what ``tracker`` raises for wrong use or wrong files; the message says what would be right."""
+
+
+class FrameGone(TrackerError):
+    """No embedding is kept near the frame that was clicked. ``available`` lists (oldest, newest) frame index, or None."""
+
+    def __init__(self, message: str, available: tuple[int, int] | None) -> None:
+        super().__init__(message)
+        self.available = available
+
+
+class UnknownObject(TrackerError):
+    """No live object has that id."""
+
+
+class WeightsError(TrackerError):
+    """A weights file is damaged, of another model, or cannot be had; the message names the keys or bytes."""
