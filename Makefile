@@ -1,0 +1,80 @@
+# The two commands to know: `make demo` and `make test`. `make check` is what CI runs.
+# Everything lives in .venv; stamp files there make second runs start in seconds.
+# A machine with CUDA gets the registry's CUDA build of torch, one that offers a CPU build gets that: same versions.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+# Both names: older pip passes PIP_CONSTRAINT on to isolated builds, newer pip reads PIP_BUILD_CONSTRAINT there.
+INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	$(BIN)/python -m pip install --quiet
+
+RUN_INSTALLED := $(VENV)/.installed-run
+DEV_INSTALLED := $(VENV)/.installed-dev
+
+.PHONY: help demo serve test test-slow check format lint types bench clean
+
+help:
+	@echo "make demo       start the server with the embedded model and the synthetic camera"
+	@echo "make serve      start the server alone"
+	@echo "make test       run the tests"
+	@echo "make test-slow  run the slow ones (full-size model on the CPU, minutes)"
+	@echo "make check      format check, lint, types, tests"
+	@echo "make format     rewrite the sources in the project's format"
+	@echo "make bench      print the figures of the README"
+	@echo "make clean      remove .venv and all caches"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 || true)"; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(RUN_INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (about 2 GB where torch comes without CUDA, more with it) ..."
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(DEV_INSTALLED): $(RUN_INSTALLED)
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+demo: $(RUN_INSTALLED)
+	$(BIN)/streamer demo --port $(PORT)
+
+serve: $(RUN_INSTALLED)
+	$(BIN)/streamer serve --port $(PORT)
+
+test: $(DEV_INSTALLED)
+	$(BIN)/python -m pytest
+
+test-slow: $(DEV_INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+check: $(DEV_INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(DEV_INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+lint: $(DEV_INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV_INSTALLED)
+	$(BIN)/mypy
+
+bench: $(DEV_INSTALLED)
+	$(BIN)/python -m benchmarks.first_light
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find streamer tracker tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+"""What every test shares: few threads, one event loop library, and no network but this machine's."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import hypothesis
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+# A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio: aiortc and uvicorn know no other loop."""
+    return "asyncio"
