@@ -1,0 +1,37 @@
+# docker build -t sam3-streamer .
+# docker run --rm --network host sam3-streamer            (WebRTC without a NAT in between: the simplest)
+# docker run --rm -p 8000:8000 sam3-streamer              (HTTP, WebSocket, RTSP and files; WebRTC media uses
+#                                                          UDP ports of the system's choice, which this does not open)
+FROM python:3.11-slim AS build
+
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_CONSTRAINT=/src/constraints.txt PIP_BUILD_CONSTRAINT=/src/constraints.txt
+RUN python -m venv /opt/streamer
+# Everything that others wrote first: this layer stays while only our sources change.
+COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
+COPY LICENSES ./LICENSES
+RUN mkdir streamer tracker web \
+    && touch streamer/__init__.py tracker/__init__.py web/index.html \
+    && /opt/streamer/bin/pip install . \
+    && /opt/streamer/bin/pip uninstall --yes sam3-streamer
+COPY tracker ./tracker
+COPY streamer ./streamer
+COPY web ./web
+RUN /opt/streamer/bin/pip install --no-deps .
+
+FROM python:3.11-slim
+
+COPY --from=build /opt/streamer /opt/streamer
+COPY LICENSE NOTICE /usr/share/doc/sam3-streamer/
+COPY LICENSES /usr/share/doc/sam3-streamer/LICENSES
+RUN useradd --create-home --uid 10001 streamer
+USER streamer
+WORKDIR /home/streamer
+ENV PATH=/opt/streamer/bin:$PATH PYTHONUNBUFFERED=1
+
+# HTTP, WHIP and WebSocket. WebRTC media arrives over UDP on ports that the system picks.
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["streamer", "serve", "--host", "0.0.0.0"]
