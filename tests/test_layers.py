@@ -1,0 +1,159 @@
+"""The rules of the architecture, read from the sources: who may import whom, and what may not stand on the live path."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TRACKER = sorted((ROOT / "tracker").rglob("*.py"))
+STREAMER = sorted((ROOT / "streamer").rglob("*.py"))
+
+# tracker knows nothing of networks, containers or event loops.
+NOT_IN_TRACKER = {
+    *("streamer", "tests", "benchmarks"),
+    *("asyncio", "anyio", "concurrent", "socket", "ssl", "http", "urllib", "selectors"),
+    *("av", "aiortc", "aioice", "fastapi", "starlette", "uvicorn", "websockets", "httpx", "requests", "aiohttp"),
+}
+# Only these speak WebRTC.
+WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "sources/webrtc.py"}
+# The one door into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on.
+INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds")}
+
+# Modules without a test file of their own, and why.
+WITHOUT_TESTS = {
+    "streamer/__init__.py": "sets two environment variables",
+    "streamer/__main__.py": "one call of cli.main",
+    "tracker/__init__.py": "names the public face; test_layers.py reads it",
+    "tracker/nano/__init__.py": "says what the package is",
+    "tracker/nano/config.py": "sizes; every test that loads nano builds from them",
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports(path: Path, root: Path = ROOT) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """All imports of a file, inside functions too: (absolute module, imported names; none for a plain import)."""
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield ".".join((*base, *filter(None, [node.module]))), tuple(alias.name for alias in node.names)
+
+
+def public_names(path: Path) -> set[str]:
+    """What ``__all__`` of a module lists."""
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    raise AssertionError(f"{name(path)} has no __all__")
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name)
+
+
+@each(TRACKER)
+def test_tracker_knows_nothing_of_networks(path: Path) -> None:
+    assert {module for module, _ in imports(path) if module.split(".")[0] in NOT_IN_TRACKER} == set()
+
+
+@each(STREAMER)
+def test_streamer_enters_tracker_by_its_front_door(path: Path) -> None:
+    here = path.relative_to(ROOT / "streamer").as_posix()
+    front_door = public_names(ROOT / "tracker" / "__init__.py")
+    for module, names in imports(path):
+        if module.split(".")[0] != "tracker" or (here, module) in INNER_IMPORTS:
+            continue
+        if any((here, f"{module}.{each_name}") in INNER_IMPORTS for each_name in names):
+            continue
+        assert module == "tracker", f"imports {module}; only `from tracker import …` is allowed"
+        assert names, "imports tracker as a whole; only `from tracker import …` is allowed"
+        assert set(names) <= front_door, f"{set(names) - front_door} is not in tracker's __all__"
+
+
+@each(STREAMER)
+def test_webrtc_stays_in_its_files(path: Path) -> None:
+    if path.relative_to(ROOT / "streamer").as_posix() not in WEBRTC_FILES:
+        assert not {module for module, _ in imports(path) if module.split(".")[0] in {"aiortc", "aioice"}}
+
+
+@each(STREAMER + TRACKER)
+def test_product_code_imports_no_test_code(path: Path) -> None:
+    assert not {module for module, _ in imports(path) if module.split(".")[0] in {"tests", "pytest", "hypothesis"}}
+
+
+@each(STREAMER)
+def test_no_queue_stands_on_the_live_path(path: Path) -> None:
+    """Latest is the only hand-over; what else holds items says how many at most."""
+    for module, names in imports(path):
+        assert module not in {"queue", "multiprocessing"}, f"imports {module}"
+        assert not (module == "asyncio" and {each_name for each_name in names if each_name.endswith("Queue")})
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert not called.endswith("Queue"), f"line {node.lineno}: {called}"
+        if called in {"deque", "collections.deque"}:
+            bounded = len(node.args) > 1 or any(keyword.arg == "maxlen" for keyword in node.keywords)
+            assert bounded, f"line {node.lineno}: a deque without maxlen"
+
+
+@each(STREAMER)
+def test_no_task_is_without_an_owner(path: Path) -> None:
+    """Tasks are made by a TaskGroup, which ends them and hears how they ended."""
+    lonely = {"asyncio.create_task", "asyncio.ensure_future", "loop.create_task", "self.loop.create_task"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in lonely, f"line {node.lineno}: {ast.unparse(node.func)}"
+
+
+@each(STREAMER + TRACKER)
+def test_modules_hold_no_state(path: Path) -> None:
+    """No ``global``, and no container at module level that is there to be filled."""
+    for node in ast.walk(tree(path)):
+        assert not isinstance(node, ast.Global), f"line {node.lineno}: global {', '.join(node.names)}"
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            assert ast.unparse(node.value) not in {"[]", "{}", "set()", "dict()", "list()", "deque()"}, (
+                f"line {node.lineno}: {ast.unparse(node)}"
+            )
+
+
+@each(STREAMER + TRACKER)
+def test_every_module_has_its_tests(path: Path) -> None:
+    """tracker/rle.py is tested by tests/test_rle.py; streamer/sources/url.py by test_url.py or test_sources_url.py."""
+    if name(path) in WITHOUT_TESTS:
+        return
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    wanted = {f"test_{parts[-1]}.py", f"test_{'_'.join(parts)}.py"}
+    assert {test.name for test in (ROOT / "tests").glob("test_*.py")} & wanted, f"none of {sorted(wanted)}"
+
+
+def test_the_exceptions_still_exist() -> None:
+    gone = {path for path in WITHOUT_TESTS if not (ROOT / path).exists()} - {"streamer/__main__.py"}
+    assert gone == set()
+
+
+def test_the_reader_sees_what_python_sees(tmp_path: Path) -> None:
+    """The rules above are only as good as the reading: relative imports and imports inside functions are found."""
+    module = tmp_path / "streamer" / "sources" / "some.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("import av.logging\ndef late():\n    from ..frame import Frame\n    from . import url\n")
+    assert list(imports(module, tmp_path)) == [
+        ("av.logging", ()),
+        ("streamer.frame", ("Frame",)),
+        ("streamer.sources", ("url",)),
+    ]
