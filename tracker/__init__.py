@@ -1,0 +1,45 @@
+"""The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
+
+from tracker.rle import Polygon
+from tracker.sam3 import Detected, Embedding, Sam3, Segmentation, SegmentPrompt, load_model, set_threads
+from tracker.tracker import Tracker
+from tracker.types import (
+    Answer,
+    Box,
+    Detection,
+    FrameGone,
+    Mask,
+    Point,
+    Prompt,
+    Stage,
+    Step,
+    Track,
+    TrackerError,
+    UnknownObject,
+    WeightsError,
+)
+
+__all__ = [
+    "Answer",
+    "Box",
+    "Detected",
+    "Detection",
+    "Embedding",
+    "FrameGone",
+    "Mask",
+    "Point",
+    "Polygon",
+    "Prompt",
+    "Sam3",
+    "SegmentPrompt",
+    "Segmentation",
+    "Stage",
+    "Step",
+    "Track",
+    "Tracker",
+    "TrackerError",
+    "UnknownObject",
+    "WeightsError",
+    "load_model",
+    "set_threads",
+]

@@ -1,0 +1,136 @@
+"""What happens between low-resolution logits and finished masks: suppression, hole filling, scaling, run lengths."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tracker import rle
+from tracker.types import Box, Mask
+
+# Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256
+# in masks answered to clicks (sam1_task_predictor.py). We keep the share of the picture, whatever the mask's side.
+UPSTREAM_SIDE = 288
+TRACK_SPECK = 16
+CLICK_HOLE = 256
+FILLED, REMOVED = 0.1, -0.1  # the logits upstream gives to filled and removed pixels
+
+
+def speck_area(side: int, upstream_area: int = TRACK_SPECK) -> int:
+    """Upstream's largest filled area, in pixels of a mask of ``side`` by ``side``; at least one pixel."""
+    return max(1, round(upstream_area * (side / UPSTREAM_SIDE) ** 2))
+
+
+def fill_holes(logits: Tensor, max_area: int) -> Tensor:
+    """
+    Close small holes of (N, H, W) mask logits and take small specks away; returns a tensor on the same device.
+
+    Equal to upstream's ``fill_holes_in_mask_scores``, whose connected components want CUDA (or scikit-image and
+    seconds): 8-connected components of at most ``max_area`` pixels, specks also at most half of the whole mask.
+    """
+    values = logits.detach().float().cpu().numpy()
+    filled = values.copy()
+    for source, target in zip(values, filled, strict=True):
+        background = source <= 0
+        holes = background & (_component_areas(background) <= max_area)
+        target[holes] = FILLED
+        foreground = target > 0
+        limit = min(int(foreground.sum()) // 2, max_area)
+        target[foreground & (_component_areas(foreground) <= limit)] = REMOVED
+    return torch.from_numpy(filled).to(logits.device)
+
+
+def _component_areas(binary: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """For each pixel the number of pixels in its 8-connected component."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary.view(np.uint8), connectivity=8)
+    areas: npt.NDArray[np.int32] = stats[:, cv2.CC_STAT_AREA][labels]
+    return areas
+
+
+def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
+    """The IoU of each of (N, H, W) binary masks with each of (M, H, W): (N, M). Two empty masks have IoU 0."""
+    first, second = a.flatten(1).float(), b.flatten(1).float()
+    both = first @ second.T
+    either = first.sum(1)[:, None] + second.sum(1)[None] - both
+    return both / either.clamp(min=1)
+
+
+def suppress(binary: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+    """
+    Greedy non-maximum suppression by mask IoU: of two (N, H, W) masks with IoU > ``max_iou`` the lower score goes.
+
+    Returns the kept indices, best score first.
+    """
+    order = scores.argsort(descending=True, stable=True)
+    overlaps = (pairwise_iou(binary[order], binary[order]) > max_iou).tolist()
+    kept: list[int] = []
+    for candidate in range(len(overlaps)):
+        if not any(overlaps[candidate][better] for better in kept):
+            kept.append(candidate)
+    return order[kept]
+
+
+def separate(logits: Tensor) -> Tensor:
+    """Let each pixel of (N, H, W) logits belong to one mask only: all but the highest become negative."""
+    if len(logits) < 2:
+        return logits
+    highest = logits.argmax(0, keepdim=True)
+    mine = highest == torch.arange(len(logits), device=logits.device)[:, None, None]
+    return torch.where(mine, logits, logits.clamp(max=-1.0))
+
+
+def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
+    """
+    Masks at picture size, with their tight boxes, from (N, H, W) logits.
+
+    The logits are scaled (bilinear, corners not aligned, as ``torch.nn.functional.interpolate``) and then thresholded
+    at 0: the other order costs 4 % IoU. Only the part of the picture that a mask can reach is computed. It runs on the
+    CPU: logits are small, and dense masks would be the larger thing to move from a GPU.
+    """
+    logits = logits.detach().float().cpu()
+    down, across = _interpolation(logits.shape[1], height), _interpolation(logits.shape[2], width)
+    return [_to_mask(each, down, across) for each in logits]
+
+
+def _to_mask(logits: Tensor, down: Tensor, across: Tensor) -> tuple[Mask, Box]:
+    height, width = len(down), len(across)
+    canvas = np.zeros((height, width), np.bool_)
+    positive = (logits > 0).numpy()
+    rows, columns = np.flatnonzero(positive.any(1)), np.flatnonzero(positive.any(0))
+    if len(rows):
+        y0, y1, top, bottom = _reach(rows, positive.shape[0], height)
+        x0, x1, left, right = _reach(columns, positive.shape[1], width)
+        scaled = down[top:bottom, y0:y1] @ logits[y0:y1, x0:x1] @ across[left:right, x0:x1].T
+        canvas[top:bottom, left:right] = (scaled > 0).numpy()
+    mask = Mask.from_dense(canvas)
+    return mask, Box(*rle.bounds(mask.counts, height, width))
+
+
+def _reach(indices: npt.NDArray[np.intp], small: int, large: int) -> tuple[int, int, int, int]:
+    """
+    Which samples can a mask use, and which pixels can it reach? (first sample, end, first pixel, end)
+
+    A scaled pixel is a mean of two neighbouring samples, so a positive one lies at most one sample from a positive
+    sample; the samples that such pixels need lie one further out. One more pixel each side covers rounding.
+    """
+    first, last = int(indices[0]), int(indices[-1])
+    top = max(0, int((first - 0.5) * large / small) - 1)
+    bottom = min(large, int((last + 1.5) * large / small) + 2)
+    return max(0, first - 2), min(small, last + 3), top, bottom
+
+
+@lru_cache(maxsize=16)  # a few picture sizes are alive at a time; a matrix is at most about 2 MB
+def _interpolation(small: int, large: int) -> Tensor:
+    """The (large, small) matrix of linear interpolation with half-pixel centres and repeated borders."""
+    position = ((torch.arange(large, dtype=torch.float64) + 0.5) * small / large - 0.5).clamp(min=0)
+    lower = position.floor().long().clamp(max=small - 1)
+    upper = (lower + 1).clamp(max=small - 1)
+    weight = (position - lower).float()[:, None]
+    matrix = torch.zeros(large, small)
+    matrix.scatter_add_(1, lower[:, None], 1 - weight)
+    return matrix.scatter_add_(1, upper[:, None], weight)

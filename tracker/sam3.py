@@ -1,0 +1,445 @@
+"""
+SAM3 behind one small face, whatever its size: nano and the full model differ in configuration and weights only.
+
+A picture is embedded once; the embedding then serves every prompt, click and followed object on it.
+Everything here runs on the one thread that owns the model, under ``torch.inference_mode``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tracker import postprocess, weights
+from tracker.model import FULL, Config, build
+from tracker.nano.config import COLORS, NANO, SHAPES, VOCABULARY, WordTokenizer, unknown_words
+from tracker.types import Box, Detection, Mask, Point, Prompt, TrackerError
+
+NANO_WEIGHTS = Path(__file__).parent / "nano" / "nano.safetensors"
+CONFIGS = (NANO, FULL)
+
+NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thresh)
+CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
+TEXT_CACHE = 256  # prompts whose features are kept: about 33 kB each at full size
+DETECT_BATCH = 4  # prompts in one pass of the detector: 200 query masks of 288² floats each at full size are 66 MB
+SEGMENT_BATCH = 16  # objects in one pass of the mask decoder: about 60 MB each at full size
+VISUAL = "visual"  # the text upstream uses where exemplar boxes come without words
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """
+    What the backbone makes of one picture. Never edited in place.
+
+    ``detector``: features for concept detection, None in an :meth:`interactive_only` version.
+    ``interactive``: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g) for clicks, boxes and memory; g patches a side.
+    """
+
+    height: int  # of the picture, pixels
+    width: int
+    detector: tuple[Tensor, ...] | None
+    interactive: tuple[Tensor, Tensor, Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """The memory its features hold."""
+        return sum(each.nbytes for each in (*(self.detector or ()), *self.interactive))
+
+    def interactive_only(self) -> Embedding:
+        """The same without the detector's features: a tenth of the memory, enough for clicks."""
+        return replace(self, detector=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detected:
+    """What one prompt found: N objects, best score first."""
+
+    scores: Tensor  # (N,) 0 to 1, the presence score multiplied in
+    logits: Tensor  # (N, S, S) mask logits over the whole picture
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentPrompt:
+    """One object asked for by points, a box, earlier logits (S, S), or several of these. Pixels of the picture."""
+
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """
+    What :meth:`Sam3.segment` answers for B objects: M candidates each (3, or 1 without multimask), best first.
+
+    ``ious`` is the model's own estimate of each mask's quality; ``present`` its belief that the object is there at all.
+    """
+
+    logits: Tensor  # (B, M, S, S), within ±32
+    ious: Tensor  # (B, M) 0 to 1
+    present: Tensor  # (B,) 0 to 1
+
+
+def on_model(method: Method) -> Method:
+    """Run a method of an adapter in inference mode, in bf16 on CUDA as upstream does; leave both afterwards."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with torch.inference_mode(), _precision(self.device):
+            return method(self, *args, **kwargs)
+
+    return cast(Method, run)
+
+
+def _precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    # Entered and left for each call: an autocast context that stays open keeps stale casts of the weights.
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()
+
+
+class Sam3:
+    """
+    A loaded model.
+
+    ``name`` is "nano" or "sam3"; ``side`` is S, the height and width of mask logits (56 for nano, 288 at full size).
+    """
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        self.config = config
+        self.name = config.name
+        self.device = device
+        self.side = config.grid * 4
+        self.network: Any = build(config, WordTokenizer() if config.name == NANO.name else None)
+        self.interactive: Any = self.network.inst_interactive_predictor.model
+        self.network.requires_grad_(False)
+        self.network.to(device)
+        self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
+        self._positions: tuple[Tensor, ...] | None = None
+        self._dense_position: Tensor | None = None
+
+    @classmethod
+    def untrained(cls, name: str = "nano", *, device: str | None = None, seed: int = 0) -> Sam3:
+        """A model with random weights, for tests and timing: its answers mean nothing. Raises :class:`TrackerError`."""
+        with _seeded(seed):
+            return cls(_config(name), _device(device))
+
+    def vocabulary(self) -> frozenset[str] | None:
+        """The words this model was taught, or None where any word may be asked for."""
+        return VOCABULARY if self.name == NANO.name else None
+
+    def hint(self, text: str) -> str | None:
+        """A sentence that says which words of ``text`` this model was never taught, and what it knows; None if none."""
+        unknown = unknown_words(text) if self.name == NANO.name else []
+        if not unknown:
+            return None
+        named = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
+        return (
+            f"The embedded model was never taught {named}. It knows the colours {', '.join(COLORS)} and the shapes "
+            f'{", ".join(SHAPES)}, asked for as "red circle", "circle" or "red thing"; anything can be clicked.'
+        )
+
+    @on_model
+    def embed(self, image: npt.NDArray[np.uint8]) -> Embedding:
+        """
+        Run the backbone on a (height, width, 3) RGB picture.
+
+        It is resized to the model's square (bilinear, antialiased, 8 bits, as upstream's ``Sam3Processor``) and
+        normalised with mean and deviation 0.5.
+        """
+        height, width = image.shape[:2]
+        pixels = self._square(image)
+        features = self.network.backbone.forward_image(pixels)
+        interactive = features["sam2_backbone_out"]
+        if self._positions is None:
+            # Depends on nothing but the size; holding it in every embedding would cost memory for nothing.
+            self._positions = tuple(features["vision_pos_enc"])
+        decoder = self.interactive.sam_mask_decoder
+        fine, middle, coarse = interactive["backbone_fpn"]
+        return Embedding(
+            height=height,
+            width=width,
+            detector=tuple(features["backbone_fpn"]),
+            interactive=(decoder.conv_s0(fine), decoder.conv_s1(middle), coarse),
+        )
+
+    def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
+        side = self.config.image_size
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1)[None]
+        pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        return pixels.float().div_(127.5).sub_(1.0)
+
+    @on_model
+    def detect(
+        self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = NMS_IOU
+    ) -> list[Detected]:
+        """
+        Find every object of each prompt: one :class:`Detected` for each, in order.
+
+        A detection is kept if its score reaches the prompt's threshold. ``nms_iou``: of two masks of one prompt with a
+        greater IoU the lower score goes; None keeps both. Small holes and specks are repaired on the logits.
+        """
+        if embedding.detector is None:
+            raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
+        found: dict[int, Detected] = {}
+        for indices in _batches(prompts):
+            scores, logits = self._ground(embedding, [prompts[index] for index in indices])
+            for row, index in enumerate(indices):
+                found[index] = _select(scores[row], logits[row], prompts[index].threshold, nms_iou)
+        return [found[index] for index in range(len(prompts))]
+
+    def _ground(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
+        """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts with equally many exemplar boxes."""
+        from sam3.model.data_misc import FindStage
+
+        texts = [self._text(prompt.text or VISUAL) for prompt in prompts]
+        rows = torch.arange(len(prompts), device=self.device)
+        stage = FindStage(rows * 0, rows, *[None] * 6)
+        out = self.network.forward_grounding(
+            backbone_out={
+                "backbone_fpn": list(embedding.detector or ()),
+                "vision_pos_enc": list(self._positions or ()),
+                "language_features": torch.cat([features for features, _ in texts], 1),
+                "language_mask": torch.cat([mask for _, mask in texts], 0),
+            },
+            find_input=stage,
+            find_target=None,
+            geometric_prompt=self._exemplars(embedding, prompts),
+        )
+        scores = out["pred_logits"].float().sigmoid() * out["presence_logit_dec"].float().sigmoid().unsqueeze(1)
+        return scores.squeeze(-1), out["pred_masks"]
+
+    def _exemplars(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Any:
+        """Boxes as upstream's geometry encoder wants them: (boxes, prompts, 4) normalised centre and size."""
+        from sam3.model.geometry_encoders import Prompt as Geometry
+
+        across, down = 1 / embedding.width, 1 / embedding.height
+        boxes = torch.tensor(
+            [
+                [
+                    ((b.x0 + b.x1) / 2 * across, (b.y0 + b.y1) / 2 * down, (b.x1 - b.x0) * across, (b.y1 - b.y0) * down)
+                    for b in prompt.boxes
+                ]
+                for prompt in prompts
+            ],
+            device=self.device,
+        ).view(len(prompts), -1, 4)
+        labels = torch.tensor([prompt.labels or (True,) * len(prompt.boxes) for prompt in prompts], device=self.device)
+        return Geometry(
+            box_embeddings=boxes.transpose(0, 1),
+            box_mask=torch.zeros(boxes.shape[:2], dtype=torch.bool, device=self.device),
+            box_labels=labels.view(boxes.shape[:2]).long().T,
+        )
+
+    def _text(self, text: str) -> tuple[Tensor, Tensor]:
+        """Features (L, 1, C) and padding mask (1, L) of a text, from the cache where it was asked before."""
+        if text not in self._texts:
+            out = self.network.backbone.forward_text([text], device=self.device)
+            self._texts[text] = out["language_features"], out["language_mask"]
+            if len(self._texts) > TEXT_CACHE:
+                self._texts.popitem(last=False)
+        self._texts.move_to_end(text)
+        return self._texts[text]
+
+    @on_model
+    def concept_segment(
+        self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = None
+    ) -> list[list[Detection]]:
+        """
+        Find every object of each prompt: one list for each, best score first, masks at picture size.
+
+        ``nms_iou``: greedy suppression over all prompts together, by mask IoU; None: no suppression at all.
+        """
+        found = self.detect(embedding, prompts, nms_iou=None)
+        scores = torch.cat([each.scores for each in found]) if found else torch.empty(0)
+        keep = torch.ones(len(scores), dtype=torch.bool)
+        if nms_iou is not None and len(scores):
+            binary = torch.cat([each.logits for each in found]) > 0
+            keep = torch.zeros_like(keep)
+            keep[postprocess.suppress(binary, scores, nms_iou).cpu()] = True
+        answer, start = [], 0
+        for index, each in enumerate(found):
+            kept = keep[start : start + len(each)]
+            start += len(each)
+            masks = postprocess.to_masks(each.logits[kept], embedding.height, embedding.width)
+            pairs = zip(each.scores[kept].tolist(), masks, strict=True)
+            answer.append([Detection(index, score, box, mask) for score, (mask, box) in pairs])
+        return answer
+
+    @on_model
+    def segment(
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
+    ) -> Segmentation:
+        """
+        Segment many objects on one embedding, each by its own points, box and earlier logits.
+
+        ``multimask``: three candidates for each, for ambiguous prompts such as one click; else the single-mask token's
+        answer. An object prompted with nothing at all gets the model's guess of the main object.
+        """
+        logits = torch.empty(len(objects), 3 if multimask else 1, self.side, self.side, device=self.device)
+        ious = torch.empty(logits.shape[:2], device=self.device)
+        present = torch.empty(len(objects), device=self.device)
+        for indices in _equally_many_points(objects):
+            masks, quality, _, score = self._decode(embedding, [objects[index] for index in indices], multimask)
+            order = quality.argsort(1, descending=True)
+            rows = torch.arange(len(indices), device=self.device)[:, None]
+            logits[indices] = masks[rows, order].float().clamp(-CLAMP, CLAMP)
+            ious[indices] = quality[rows, order].float()
+            present[indices] = score.float().sigmoid().squeeze(1)
+        return Segmentation(logits, ious, present)
+
+    def _decode(
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], multimask: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        encoder, decoder = self.interactive.sam_prompt_encoder, self.interactive.sam_mask_decoder
+        sparse, dense = encoder(points=self._points(embedding, objects), boxes=None, masks=None)
+        if len(sparse) != len(objects):  # no points at all: the encoder knows no batch size
+            sparse, dense = (each.expand(len(objects), *each.shape[1:]) for each in (sparse, dense))
+        earlier = [row for row, each in enumerate(objects) if each.logits is not None]
+        if earlier:
+            stack = torch.stack([each.logits for each in objects if each.logits is not None])[:, None]
+            _, masks = encoder(points=None, boxes=None, masks=stack.to(self.device).clamp(-CLAMP, CLAMP))
+            dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(
+                0, torch.tensor(earlier, device=self.device), masks
+            )  # fmt: skip
+        if self._dense_position is None:
+            self._dense_position = encoder.get_dense_pe()
+        fine, middle, coarse = embedding.interactive
+        answer: tuple[Tensor, Tensor, Tensor, Tensor] = decoder(
+            # A copy: upstream marks pictures seen without memory by adding this embedding.
+            image_embeddings=coarse + self.interactive.no_mem_embed.view(1, -1, 1, 1),
+            image_pe=self._dense_position,
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            repeat_image=True,
+            high_res_features=[fine, middle],
+        )
+        return answer
+
+    def _points(self, embedding: Embedding, objects: Sequence[SegmentPrompt]) -> tuple[Tensor, Tensor] | None:
+        """Coordinates (B, K, 2) in pixels of the model's square, and labels: 0, 1, and 2 and 3 for a box's corners."""
+        across, down = self.config.image_size / embedding.width, self.config.image_size / embedding.height
+        coordinates, labels = [], []
+        for each in objects:
+            corners = [(each.box.x0, each.box.y0), (each.box.x1, each.box.y1)] if each.box else []
+            places = corners + [(point.x, point.y) for point in each.points]
+            coordinates.append([(x * across, y * down) for x, y in places])
+            labels.append([2, 3][: len(corners)] + [int(point.positive) for point in each.points])
+        if not labels[0]:
+            return None
+        return torch.tensor(coordinates, device=self.device), torch.tensor(labels, device=self.device)
+
+    def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
+        """
+        Masks at picture size from (N, S, S) logits: small holes and specks repaired, scaled, thresholded at 0.
+
+        ``hole_area``: largest repaired area in pixels of a 288-pixel mask (upstream's figure for clicks, 256, is the
+        default; 0 repairs nothing).
+        """
+        area = postprocess.CLICK_HOLE if hole_area is None else hole_area
+        if area:
+            logits = postprocess.fill_holes(logits, postprocess.speck_area(self.side, area))
+        return postprocess.to_masks(logits, height, width)
+
+
+def load_model(
+    name: str = "nano",
+    *,
+    checkpoint: Path | None = None,
+    device: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Sam3:
+    """
+    Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
+
+    ``progress`` is told in words what happens. Raises :class:`WeightsError` if the weights are damaged, of another
+    model or cannot be had, and :class:`TrackerError` for an unknown name or device.
+    """
+    config = _config(name)
+    target = _device(device)
+    if checkpoint is None:
+        checkpoint = NANO_WEIGHTS if config is NANO else weights.download(progress)
+    if progress:
+        progress(f"building {name}")
+    model = Sam3(config, torch.device("cpu"))
+    weights.load(model.network, Path(checkpoint), progress)
+    return model if target.type == "cpu" else _moved(model, target)
+
+
+def _moved(model: Sam3, device: torch.device) -> Sam3:
+    model.device = device
+    model.network.to(device)
+    return model
+
+
+def set_threads(count: int) -> None:
+    """How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop."""
+    torch.set_num_threads(max(1, count))
+
+
+def _config(name: str) -> Config:
+    for config in CONFIGS:
+        if config.name == name:
+            return config
+    raise TrackerError(f"there is no model {name!r}: choose one of {', '.join(config.name for config in CONFIGS)}")
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise TrackerError(f"{name!r} is no device: say cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
+    return device
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | None) -> Detected:
+    kept = (scores >= threshold).nonzero().squeeze(1)
+    kept = kept[scores[kept].argsort(descending=True, stable=True)]
+    scores, logits = scores[kept], logits[kept].float()
+    if len(scores):
+        logits = postprocess.fill_holes(logits, postprocess.speck_area(logits.shape[-1]))
+    if nms_iou is not None and len(scores) > 1:
+        best = postprocess.suppress(logits > 0, scores, nms_iou)
+        scores, logits = scores[best], logits[best]
+    return Detected(scores, logits)
+
+
+def _batches(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
+    """Indices of prompts that can share a pass of the detector: equally many boxes, at most DETECT_BATCH."""
+    yield from _groups([len(prompt.boxes) for prompt in prompts], DETECT_BATCH)
+
+
+def _equally_many_points(objects: Sequence[SegmentPrompt]) -> Iterator[list[int]]:
+    # Padding an object with non-points would change its answer a little, with the company it is in.
+    yield from _groups([len(each.points) + 2 * (each.box is not None) for each in objects], SEGMENT_BATCH)
+
+
+def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
+    for size in dict.fromkeys(sizes):
+        indices = [index for index, each in enumerate(sizes) if each == size]
+        for start in range(0, len(indices), limit):
+            yield indices[start : start + limit]
