@@ -76,6 +76,15 @@ class Mask:
         """Decode to a (height, width) array of bool."""
         return rle.decode(self.counts, self.height, self.width)
 
+    @property
+    def area(self) -> int:
+        """The number of pixels of the object."""
+        return rle.area(self.counts, self.height, self.width)
+
+    def polygons(self) -> list[rle.Polygon]:
+        """The outer contours, largest first, each a list of at least three (x, y) pixels."""
+        return rle.polygons(self.counts, self.height, self.width)
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
