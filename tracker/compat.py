@@ -11,6 +11,7 @@ import contextlib
 import importlib.machinery
 import sys
 import types
+import warnings
 from collections.abc import Iterator
 from functools import cache
 
@@ -26,7 +27,12 @@ def prepare() -> tuple[str, ...]:
     with stub_triton() as stubbed:
         if stubbed:
             used.append("triton")
-        import sam3.model.edt  # noqa: F401  (the only module on our path that imports triton)
+        with warnings.catch_warnings():
+            # "CUDA is not available. Disabling autocast": said for every decorated function, and known.
+            warnings.simplefilter("ignore")
+            import sam3.model.edt  # noqa: F401  (the only module on our path that imports triton)
+            import sam3.model.sam3_image
+            import sam3.model.sam3_tracking_predictor  # noqa: F401
     if not torch.cuda.is_available():
         _host_only_tensors()
         used.append("cuda-calls")
@@ -56,6 +62,8 @@ def _torchvision_ops() -> bool:
 
     library.impl("nms", nms, "CPU")
     torchvision._sam3_streamer_ops = library
+    # torchvision's Python version compiles itself on first use: half a minute, and a C++ compiler needed.
+    sys.modules["torchvision.ops.roi_align"]._roi_align = roi_align  # type: ignore[attr-defined]
     return True
 
 
@@ -74,6 +82,47 @@ def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch
         kept.append(best)
         order = order[1:][box_iou(dets[best][None], dets[order[1:]])[0] <= iou_threshold]
     return torch.stack(kept) if kept else torch.empty(0, dtype=torch.long)
+
+
+def roi_align(
+    features: torch.Tensor,
+    rois: torch.Tensor,
+    spatial_scale: float,
+    pooled_height: int,
+    pooled_width: int,
+    sampling_ratio: int,
+    aligned: bool,
+) -> torch.Tensor:
+    """
+    Pool boxes of a feature map to one size, as torchvision's C++ and CUDA ``roi_align`` (He et al. 2017).
+
+    ``features`` is (B, C, H, W); ``rois`` is (N, 5): picture, x0, y0, x1, y1. Returns (N, C, pooled_height, pooled_width).
+    """
+    height, width = features.shape[-2:]
+    low = rois[:, 1:3] * spatial_scale - (0.5 if aligned else 0.0)
+    size = rois[:, 3:5] * spatial_scale - (0.5 if aligned else 0.0) - low
+    if not aligned:
+        size = size.clamp(min=1.0)
+    bins = torch.tensor([pooled_width, pooled_height], device=rois.device)
+    samples = torch.full_like(size, sampling_ratio) if sampling_ratio > 0 else (size / bins).ceil()
+    pooled = features.new_zeros(len(rois), features.shape[1], pooled_height, pooled_width)
+    # Boxes that want the same number of samples in a bin are done together.
+    for across, down in {(int(x), int(y)) for x, y in samples.clamp(min=1).tolist()}:
+        chosen = (samples.clamp(min=1) == samples.new_tensor([across, down])).all(1).nonzero()[:, 0]
+        axes = []
+        for axis, (count, extent) in enumerate(((pooled_width * across, width), (pooled_height * down, height))):
+            steps = (torch.arange(count, device=rois.device) + 0.5) / count
+            at = low[chosen, axis, None] + size[chosen, axis, None] * steps
+            inside = (at >= -1) & (at <= extent)
+            axes.append((at.clamp(0, extent - 1), inside))
+        (x, x_inside), (y, y_inside) = axes
+        grid = torch.stack(torch.broadcast_tensors(x[:, None], y[:, :, None]), -1)
+        grid = grid.float() * 2 / grid.new_tensor([max(width - 1, 1), max(height - 1, 1)]) - 1
+        pictures = features[rois[chosen, 0].long()]
+        values = torch.nn.functional.grid_sample(pictures, grid.to(features.dtype), align_corners=True)
+        values = values * (x_inside[:, None] & y_inside[:, :, None])[:, None]
+        pooled[chosen] = torch.nn.functional.avg_pool2d(values, (down, across)).to(pooled.dtype)
+    return pooled
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ The full-size model and nano differ only in their :class:`Config`. Parameter nam
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -329,32 +330,34 @@ def _tracker(c: Config) -> Sam3TrackerPredictor:
         ),
         fuser=SimpleFuser(layer=fuser_block, num_layers=2),
     )
-    tracker = Sam3TrackerPredictor(
-        image_size=c.image_size,
-        num_maskmem=c.memory_frames,
-        backbone=None,
-        backbone_stride=c.patch,
-        transformer=_memory_attention(c),
-        maskmem_backbone=memory_encoder,
-        multimask_output_in_sam=True,
-        forward_backbone_per_frame_for_eval=True,
-        trim_past_non_cond_mem_for_eval=False,
-        multimask_output_for_tracking=True,
-        multimask_min_pt_num=0,
-        multimask_max_pt_num=1,
-        always_start_from_first_ann_frame=False,
-        non_overlap_masks_for_mem_enc=False,
-        non_overlap_masks_for_output=False,
-        max_cond_frames_in_attn=4,
-        offload_output_to_cpu_for_eval=False,
-        sam_mask_decoder_extra_args={
-            "dynamic_multimask_via_stability": True,
-            "dynamic_multimask_stability_delta": 0.05,
-            "dynamic_multimask_stability_thresh": 0.98,
-        },
-        clear_non_cond_mem_around_input=True,
-        fill_hole_area=0,
-        use_memory_selection=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="CUDA is not available", category=UserWarning)
+        tracker = Sam3TrackerPredictor(
+            image_size=c.image_size,
+            num_maskmem=c.memory_frames,
+            backbone=None,
+            backbone_stride=c.patch,
+            transformer=_memory_attention(c),
+            maskmem_backbone=memory_encoder,
+            multimask_output_in_sam=True,
+            forward_backbone_per_frame_for_eval=True,
+            trim_past_non_cond_mem_for_eval=False,
+            multimask_output_for_tracking=True,
+            multimask_min_pt_num=0,
+            multimask_max_pt_num=1,
+            always_start_from_first_ann_frame=False,
+            non_overlap_masks_for_mem_enc=False,
+            non_overlap_masks_for_output=False,
+            max_cond_frames_in_attn=4,
+            offload_output_to_cpu_for_eval=False,
+            sam_mask_decoder_extra_args={
+                "dynamic_multimask_via_stability": True,
+                "dynamic_multimask_stability_delta": 0.05,
+                "dynamic_multimask_stability_thresh": 0.98,
+            },
+            clear_non_cond_mem_around_input=True,
+            fill_hole_area=0,
+            use_memory_selection=False,
+        )
     compat.leave_autocast(tracker)
     return tracker

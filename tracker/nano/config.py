@@ -20,14 +20,14 @@ NANO = Config(
     vit_mlp_ratio=4.0,
     vit_window=7,
     vit_global_blocks=(2, 4),
-    dim=128,
+    dim=96,
     heads=4,
     feedforward=384,
     encoder_layers=2,
     decoder_layers=2,
     queries=36,
     geometry_layers=1,
-    text_width=128,
+    text_width=96,
     text_heads=4,
     text_layers=2,
     text_context=8,
@@ -56,6 +56,7 @@ class WordTokenizer:
     """
 
     unknown = len(_WORDS) + 1
+    visual = len(_WORDS) + 2  # upstream's word for "what the exemplar boxes show"
     start = NANO.text_vocabulary - 2
     end = NANO.text_vocabulary - 1
 
@@ -68,6 +69,8 @@ class WordTokenizer:
         return ids
 
     def _id(self, word: str) -> int:
+        if word == "visual":
+            return self.visual
         return _WORDS.index(word) + 1 if word in _WORDS else self.unknown
 
 

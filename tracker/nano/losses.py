@@ -1,0 +1,158 @@
+"""What training asks of the network: the detector's losses, the interactive head's, and a dense one beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tracker.nano.config import COLORS, SHAPES
+from tracker.nano.data import Batch
+
+Outputs = dict[str, Any]
+Matched = tuple[Tensor, Tensor, Tensor]  # prompt, query, target: one entry for each pair
+
+
+def mask_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy plus dice, for each of N masks: (N, H, W) logits against (N, H, W) coverage 0..1 → (N,)."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean((-2, -1))
+    # Small objects have few pixels: weigh what is hard, as focal loss does, without its two more numbers.
+    inside = (targets > 0.05).float()
+    near = F.max_pool2d(inside, 7, 1, 3) if inside.ndim == 4 else F.max_pool2d(inside[:, None], 7, 1, 3)[:, 0]
+    border = F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * near
+    border = border.sum((-2, -1)) / near.sum((-2, -1)).clamp(min=1)
+    chance = logits.sigmoid()
+    overlap = (chance * targets).sum((-2, -1))
+    dice = 1 - (2 * overlap + 1) / (chance.sum((-2, -1)) + targets.sum((-2, -1)) + 1)
+    return 2 * cross_entropy + border + 2 * dice
+
+
+def detector_loss(out: Outputs, batch: Batch, matcher: Any, many_matcher: Any) -> dict[str, Tensor]:
+    """
+    Losses of ``Sam3Image.forward_grounding`` in training mode, every decoder layer and both query sets.
+
+    One query answers one object (Hungarian matching); the second set, used in training only, lets several answer it
+    (DAC-DETR). Scores are pulled towards the IoU their box reaches (IA-BCE, as upstream's training does).
+    """
+    targets = find_targets(batch)
+    layers = [out, *out.get("aux_outputs", [])]
+    total: dict[str, Tensor] = {}
+    for number, layer in enumerate(layers):
+        one = (layer, resolve(layer["indices"], batch), 1.0)
+        many_out = {key.removesuffix("_o2m"): value for key, value in layer.items() if key.endswith("_o2m")}
+        many = (many_out, resolve(many_matcher(many_out, targets), batch), 1.0)
+        for outputs, matched, weight in (one, many):
+            for name, value in _layer_loss(outputs, matched, batch, with_masks=number == 0).items():
+                total[name] = total.get(name, 0) + value * weight
+    present = (batch.target_counts > 0).float()
+    for layer in layers:
+        logits = layer["presence_logit_dec"].reshape(-1)
+        total["presence"] = total.get("presence", 0) + 2 * F.binary_cross_entropy_with_logits(logits, present)
+    total["semantic"] = 4 * _semantic_loss(out["semantic_seg"], batch)
+    return total
+
+
+def find_targets(batch: Batch) -> dict[str, Tensor]:
+    """The targets as the wheel's matchers read them."""
+    counts = batch.target_counts
+    width = max(1, int(counts.max()))
+    padded = torch.zeros(len(counts), width, 4, device=batch.target_boxes.device)
+    for prompt, boxes in enumerate(batch.target_boxes.split(counts.tolist())):
+        padded[prompt, : len(boxes)] = boxes
+    return {"boxes": batch.target_boxes, "boxes_padded": padded, "num_boxes": counts}
+
+
+def resolve(indices: Any, batch: Batch) -> Matched:
+    """The wheel's matchers leave the target out where every one was matched in order."""
+    prompt, query, target = indices
+    if target is None:
+        target = torch.arange(len(prompt))
+    return prompt, query, target
+
+
+def corners(boxes: Tensor) -> Tensor:
+    """cx, cy, w, h → x0, y0, x1, y1, (..., 4)."""
+    center, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([center - size / 2, center + size / 2], -1)
+
+
+def _layer_loss(out: Outputs, matched: Matched, batch: Batch, *, with_masks: bool) -> dict[str, Tensor]:
+    prompt, query, target = matched
+    pairs = max(1, len(prompt))
+    boxes, wanted = out["pred_boxes"][prompt, query].float(), batch.target_boxes[target]
+    iou, giou = overlaps(corners(boxes), corners(wanted))
+    losses = {
+        "box": 5 * F.l1_loss(boxes, wanted, reduction="sum") / pairs + 2 * (1 - giou).sum() / pairs,
+        "score": score_loss(out["pred_logits"][..., 0].float(), prompt, query, iou.detach()),
+    }
+    if with_masks and len(prompt):
+        losses["mask"] = 2 * mask_loss(out["pred_masks"][prompt, query].float(), batch.target_masks[target]).mean()
+    return losses
+
+
+def score_loss(logits: Tensor, prompt: Tensor, query: Tensor, iou: Tensor) -> Tensor:
+    """IA-BCE over (P, Q) logits: matched queries aim at score^0.25 · IoU^0.75, the others at 0, weighed by their error."""
+    chance = logits.sigmoid().detach()
+    aim = torch.zeros_like(logits)
+    aim[prompt, query] = (chance[prompt, query] ** 0.25 * iou**0.75).clamp(min=0.01)
+    weight = chance**2
+    weight[prompt, query] = 4.0
+    loss = F.binary_cross_entropy_with_logits(logits, aim, weight=weight, reduction="sum")
+    return 2 * loss / max(1, len(prompt))
+
+
+def overlaps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and generalised IoU of boxes pair by pair, (N, 4) corners each."""
+    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
+    shared = (high - low).clamp(min=0).prod(-1)
+    union = (a[:, 2:] - a[:, :2]).clamp(min=0).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - shared
+    iou = shared / union.clamp(min=1e-7)
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(-1)
+    return iou, iou - (hull - union) / hull.clamp(min=1e-7)
+
+
+def _semantic_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Everything that answers the prompt, as one mask: it teaches the words before single objects are found."""
+    wanted = torch.zeros(len(batch.texts), *batch.target_masks.shape[1:])
+    for prompt, masks in enumerate(batch.target_masks.split(batch.target_counts.tolist())):
+        if len(masks):
+            wanted[prompt] = masks.amax(0)
+    return mask_loss(logits[:, 0].float(), wanted.to(logits.device)).mean()
+
+
+class DenseHead(torch.nn.Module):
+    """Names the colour and shape at every cell from the finest features: in training only, thrown away after."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(SHAPES) + 1, 1)
+
+    def forward(self, features: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy of (B, dim, side, side) features against the batch's maps."""
+        logits = self.classify(features).float()
+        loss = torch.zeros((), device=logits.device)
+        for part, truth in zip(logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1), (batch.colors, batch.shapes), strict=True):
+            weight = torch.ones(part.shape[1], device=part.device)
+            weight[0] = 0.2  # most of a picture is background
+            loss = loss + F.cross_entropy(part, truth, weight=weight)
+        return loss
+
+
+def interactive_loss(masks: Tensor, iou: Tensor, exists: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """
+    Losses of the interactive head: (K, 4, H, W) logits, (K, 4) predicted IoU, (K, 1) object-score logits.
+
+    The first mask is the single answer; of the other three only the best is taught (SAM), all learn to know their IoU.
+    """
+    masks, truth, there = masks.float(), batch.click_masks, batch.click_exists
+    losses = {"object": F.binary_cross_entropy_with_logits(exists[:, 0].float(), there.float())}
+    if there.any():
+        each = mask_loss(masks[there].flatten(0, 1), truth[there].repeat_interleave(4, 0)).view(-1, 4)
+        losses["click"] = 2 * (each[:, 0].mean() + each[:, 1:].amin(1).mean() + 0.05 * each[:, 1:].mean())
+        with torch.no_grad():
+            on, wanted = masks[there] > 0, truth[there][:, None] >= 0.5
+            real = (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
+        losses["iou"] = 2 * F.mse_loss(iou[there].float(), real)
+    return losses

@@ -1,0 +1,92 @@
+"""Nano in training: the forward passes of the detector and the interactive head on one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tracker.model import build
+from tracker.nano.config import NANO, WordTokenizer
+from tracker.nano.data import Batch
+from tracker.nano.losses import find_targets
+
+
+def fresh() -> Any:
+    """Nano with random weights, its query boxes on a grid over the picture so that each starts with a place of its own."""
+    model = build(NANO, WordTokenizer())
+    decoder = model.transformer.decoder
+    side = round(NANO.queries**0.5)
+    axis = (torch.arange(side) + 0.5) / side
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+    boxes = torch.stack([columns, rows, *[torch.full_like(rows, 0.2)] * 2], -1).reshape(-1, 4)
+    with torch.no_grad():
+        decoder.reference_points.weight.copy_(torch.logit(boxes))
+        nn.init.normal_(decoder.query_embed.weight, std=0.1)
+    return model
+
+
+def ground(model: Any, backbone: dict[str, Any], batch: Batch) -> dict[str, Any]:
+    """The detector on every prompt of the batch, matched with its targets when the model is in training mode."""
+    from sam3.model.data_misc import FindStage
+    from sam3.model.geometry_encoders import Prompt
+
+    device = batch.images.device
+    backbone = {**backbone, **model.backbone.forward_text(batch.texts, device=device)}
+    stage = FindStage(
+        img_ids=batch.image_of_prompt,
+        text_ids=torch.arange(len(batch.texts), device=device),
+        input_boxes=None,
+        input_boxes_mask=None,
+        input_boxes_label=None,
+        input_points=None,
+        input_points_mask=None,
+    )
+    prompt = Prompt(box_embeddings=batch.exemplars, box_mask=batch.exemplar_pad, box_labels=batch.exemplar_labels)
+    encoded, mask, backbone = model._encode_prompt(backbone, stage, prompt)
+    backbone, encoder_out, _ = model._run_encoder(backbone, stage, encoded, mask)
+    out: dict[str, Any] = {"encoder_hidden_states": encoder_out["encoder_hidden_states"]}
+    out, queries = model._run_decoder(
+        memory=out["encoder_hidden_states"],
+        pos_embed=encoder_out["pos_embed"],
+        src_mask=encoder_out["padding_mask"],
+        out=out,
+        prompt=encoded,
+        prompt_mask=mask,
+        encoder_out=encoder_out,
+    )
+    model._run_segmentation_heads(
+        out=out,
+        backbone_out=backbone,
+        img_ids=stage.img_ids,
+        vis_feat_sizes=encoder_out["vis_feat_sizes"],
+        encoder_hidden_states=out["encoder_hidden_states"],
+        prompt=encoded,
+        prompt_mask=mask,
+        hs=queries,
+    )
+    if model.training:
+        model._compute_matching(out, find_targets(batch))
+    return out
+
+
+def interact(model: Any, backbone: dict[str, Any], batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """The interactive head on every click, box and mask prompt: masks (K, 4, H, W), IoU (K, 4), object score (K, 1)."""
+    tracker = model.inst_interactive_predictor.model
+    decoder, encoder = tracker.sam_mask_decoder, tracker.sam_prompt_encoder
+    fine, middle, coarse = backbone["sam2_backbone_out"]["backbone_fpn"]
+    pick = batch.image_of_click
+    coarse = coarse + tracker.no_mem_embed.view(1, -1, 1, 1)
+    sparse, _ = encoder(points=(batch.points * NANO.image_size, batch.point_labels), boxes=None, masks=None)
+    blank = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+    dense = torch.where(batch.has_previous[:, None, None, None], encoder._embed_masks(batch.previous), blank)
+    masks, iou, _, exists = decoder.predict_masks(
+        image_embeddings=coarse[pick],
+        image_pe=encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        repeat_image=False,
+        high_res_features=[decoder.conv_s0(fine)[pick], decoder.conv_s1(middle)[pick]],
+    )
+    return masks, iou, exists

@@ -1,0 +1,197 @@
+"""
+The recipe that makes nano, start to end.
+
+    python -m tracker.nano.train --minutes 120 --out runs/nano
+
+It draws pictures of synthetic worlds for ever, asks the network for things in them by words, exemplar boxes, clicks,
+boxes and stale masks, and lets the learning rate down over the last part of the time it was given. It saves every few
+minutes and goes on where it stopped when called again with the same --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+# Idle OpenMP threads must sleep, not spin: beside other work spinning costs far more than waking (README of benchmarks).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.utils.data import DataLoader  # noqa: E402
+
+from tracker.nano import network  # noqa: E402
+from tracker.nano.config import NANO  # noqa: E402
+from tracker.nano.data import Batch, WorldBatches  # noqa: E402
+from tracker.nano.losses import DenseHead, detector_loss, interactive_loss  # noqa: E402
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """Every number of the recipe."""
+
+    pictures: int = 8  # a step
+    prompts: int = 4  # a picture
+    clicks: int = 4  # a picture
+    rate: float = 6e-4  # highest learning rate
+    warmup: int = 200  # steps
+    let_down: float = 0.35  # the last share of the time, in which the rate falls to nearly nothing
+    weight_decay: float = 0.02
+    clip: float = 1.0  # gradient norm
+    average: float = 0.998  # of the weights that are kept (exponential moving average)
+    dense: float = 2.0  # weight of the dense loss
+    seed: int = 1
+
+
+class Run:
+    """One training run: model, optimiser, averaged weights, and where it stands."""
+
+    def __init__(self, recipe: Recipe, out: Path, device: torch.device) -> None:
+        from sam3.train.matcher import BinaryHungarianMatcherV2, BinaryOneToManyMatcher
+
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.out, self.device = recipe, out, device
+        self.model: Any = network.fresh().to(device)
+        self.model.matcher = BinaryHungarianMatcherV2(focal=True, cost_class=2.0, cost_bbox=5.0, cost_giou=2.0)
+        self.model.use_act_checkpoint_seg_head = False
+        self.many_matcher = BinaryOneToManyMatcher(alpha=0.3, threshold=0.4, topk=4)
+        self.dense = DenseHead(NANO.dim).to(device)
+        self.parameters = [
+            parameter
+            for name, parameter in [*self.model.named_parameters(), *self.dense.named_parameters()]
+            if not _memory_only(name)
+        ]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
+        )
+        self.kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.step, self.seconds = 0, 0.0
+        if (out / "state.pt").exists():
+            self.restore()
+
+    def restore(self) -> None:
+        """Go on where the last call stopped."""
+        state = torch.load(self.out / "state.pt", map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.dense.load_state_dict(state["dense"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.kept, self.step, self.seconds = state["kept"], state["step"], state["seconds"]
+
+    def save(self) -> None:
+        """Write everything needed to go on, whole or not at all."""
+        state = {
+            "model": self.model.state_dict(),
+            "dense": self.dense.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "kept": self.kept,
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        torch.save(state, self.out / "state.tmp")
+        (self.out / "state.tmp").replace(self.out / "state.pt")
+
+    def rate(self, budget: float) -> float:
+        """The learning rate now: warm up, stay, and let down towards the end of ``budget`` seconds."""
+        left = max(0.0, 1 - self.seconds / budget)
+        return self.recipe.rate * min(1, (self.step + 1) / self.recipe.warmup, max(0.01, left / self.recipe.let_down))
+
+    def learn(self, batch: Batch, rate: float) -> dict[str, float]:
+        """One step; returns the losses by name."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        # bf16 halves the time of a step. The context is left after every step: inside one that stays open the cache of
+        # cast weights is never cleared and nothing is learnt, while the loss looks healthy.
+        with torch.autocast(self.device.type, torch.bfloat16):
+            backbone = self.model.backbone.forward_image(batch.images)
+            out = network.ground(self.model, backbone, batch)
+            masks, iou, exists = network.interact(self.model, backbone, batch)
+            dense = self.dense(backbone["backbone_fpn"][0], batch)
+        with torch.autocast(self.device.type, enabled=False):
+            losses = detector_loss(out, batch, self.model.matcher, self.many_matcher)
+            losses |= interactive_loss(masks, iou, exists, batch)
+            losses["dense"] = self.recipe.dense * dense
+            total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return {name: value.detach().item() for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.kept[name].lerp_(value, 1 - keep)
+
+
+def _memory_only(name: str) -> bool:
+    """Whether a parameter serves the memory follower alone, which train_memory teaches afterwards."""
+    return any(part in name for part in ("maskmem", "obj_ptr", "predictor.model.transformer", "no_obj_embed"))
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The same batch with its tensors on ``device``."""
+    moved = {
+        field.name: value.to(device) if isinstance(value := getattr(batch, field.name), torch.Tensor) else value
+        for field in dataclasses.fields(batch)
+    }
+    return Batch(**moved)
+
+
+def train(run: Run, minutes: float) -> None:
+    """Learn until ``minutes`` of training time are used, printing the losses and saving on the way."""
+    recipe, budget = run.recipe, minutes * 60
+    run.model.train()
+    # Nothing in these has dropout, so training mode would only recompute their activations to save memory.
+    run.model.transformer.encoder.eval()
+    run.model.geometry_encoder.eval()
+    batches = WorldBatches(recipe.seed + run.step, recipe.pictures, recipe.prompts, recipe.clicks)
+    loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
+    sums: dict[str, float] = {}
+    shown = saved = time.monotonic()
+    done = run.step
+    for batch in loader:
+        started = time.monotonic()
+        losses = run.learn(to_device(batch, run.device), run.rate(budget))
+        run.seconds += time.monotonic() - started
+        sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+        if started - shown > 20:
+            steps = run.step - done
+            line = {name: round(value / steps, 3) for name, value in sums.items()}
+            text = " ".join(f"{name} {value}" for name, value in line.items())
+            print(f"{run.seconds / 60:6.1f}/{minutes:g} min  step {run.step}  {(started - shown) / steps:.2f} s/step  {text}", flush=True)
+            with (run.out / "curve.jsonl").open("a") as curve:
+                curve.write(json.dumps({"step": run.step, "seconds": round(run.seconds), **line}) + "\n")
+            sums, shown, done = {}, started, run.step
+        if started - saved > 120:
+            run.save()
+            saved = started
+        if run.seconds >= budget:
+            break
+    run.save()
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=120, help="training time in all, earlier calls included")
+    parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    train(Run(Recipe(), arguments.out, torch.device(arguments.device)), arguments.minutes)
+
+
+if __name__ == "__main__":
+    main()
