@@ -19,7 +19,7 @@ NOT_IN_TRACKER = {
     *("av", "aiortc", "aioice", "fastapi", "starlette", "uvicorn", "websockets", "httpx", "requests", "aiohttp"),
 }
 # Only these speak WebRTC.
-WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "sources/webrtc.py"}
+WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
 # The one door into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on.
 INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds")}
 

@@ -1,0 +1,253 @@
+"""One WebRTC peer connection with a camera at its far end, and the data channel beside the video."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, cast
+
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import candidate_from_sdp
+
+from streamer import sdp
+from streamer.errors import BadRequest, TooLarge
+from streamer.rtp import VideoReceiver
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 2  # a STUN or TURN server that has not answered by then is left out of the answer
+NAME_SECONDS = 3.0  # to look an mDNS name up; aioice gives up after one
+MAX_CANDIDATES = 64  # of one far side; each is paired with each of ours and checked
+CHANNEL = "results"  # the label of the data channel that speaks our messages
+INBOX = 64  # messages of a data channel that wait to be read; one more and it is closed
+HIGH_WATER = 256 * 1024  # bytes not yet sent on a data channel; above it sending waits, and results are dropped before
+
+
+class Lost(Exception):
+    """The connection gives no pictures any more; the message says why."""
+
+
+class Peer:
+    """
+    One peer connection: the far side sends one video track, and may open the data channel ``results``.
+
+    ``etag`` identifies its ICE session (RFC 9725, section 4.3.1). Everything of it ends with :meth:`close`.
+    """
+
+    def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
+        # An explicit list, be it empty: aiortc would else ask a public STUN server.
+        servers = [RTCIceServer(*sdp.split_ice_server(server)) for server in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._announce = announce
+        self._track: MediaStreamTrack | None = None
+        self._video: VideoReceiver | None = None
+        self._named: list[sdp.Candidate] = []  # looked up by resolve(); bound: MAX_CANDIDATES
+        self._candidates = 0
+        self._ended = False  # the far side has no more candidates
+        self._channel: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+        self._connection.on("datachannel", self._opened)
+        self.etag = secrets.token_hex(8)
+        self.ufrag: str | None = None
+
+    async def answer(self, offer: str) -> str:
+        """
+        Take an SDP offer and return the SDP answer, with all our candidates in it.
+
+        Raises BadRequest for what is no offer, has no video to send, or has no codec that we decode; TooLarge.
+        """
+        bare, ice = sdp.split_offer(offer)
+        self.ufrag = ice.ufrag
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(bare, "offer"))
+            self._keep_one_video()
+            self._bound_gathering()
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except BadRequest:
+            raise
+        except Exception as error:  # aiortc reads offers with asserts, indexes and its own errors; all mean this
+            log.info("An offer was refused.", exc_info=True)
+            raise BadRequest(
+                f"The offer cannot be answered: {_words(error)}.",
+                detail="Send one bundled video track (VP8 or H.264, sendonly) and at most one data channel.",
+            ) from error
+        await self.add(ice)
+        return sdp.dress_answer(self._connection.localDescription.sdp, self._announce)
+
+    async def add(self, ice: sdp.Fragment) -> None:
+        """Add candidates of the far side. Raises TooLarge past MAX_CANDIDATES."""
+        if self._candidates + len(ice.candidates) > MAX_CANDIDATES:
+            raise TooLarge(f"More than {MAX_CANDIDATES} ICE candidates for one connection.")
+        self._candidates += len(ice.candidates)
+        for candidate in ice.candidates:
+            if candidate.named:
+                self._named.append(candidate)
+            else:
+                await self._add(candidate)
+        self._ended = self._ended or ice.end
+        await self._end_candidates()
+
+    async def resolve(self) -> None:
+        """Look up the mDNS names that came so far (browsers hide local addresses behind them) and add what is found."""
+        while self._named:
+            candidate = self._named[0]
+            try:
+                async with asyncio.timeout(NAME_SECONDS):
+                    await self._add(candidate)
+            except (OSError, TimeoutError) as error:
+                log.info("Candidate %s cannot be looked up: %s", candidate.host, _words(error))
+            self._named.remove(candidate)
+        await self._end_candidates()
+
+    async def recv(self) -> tuple[av.VideoFrame, int | None]:
+        """Wait for the next picture; return it with its packets' RTP timestamp. Raises Lost."""
+        if self._track is None or self._video is None:
+            raise Lost("no video was agreed on")
+        try:
+            picture = await self._track.recv()
+        except MediaStreamError:
+            raise Lost("the connection was closed") from None
+        if not isinstance(picture, av.VideoFrame):
+            raise Lost("something that is no picture arrived")
+        return picture, self._video.rtp_timestamp(picture)
+
+    async def unstick(self) -> None:
+        """Ask for a keyframe, and forget a half-received picture if packets of it were lost."""
+        if self._video is None:
+            return
+        if self._video.stuck:
+            self._video.forget_packets()
+        await self._video.request_keyframe()
+
+    def check(self) -> None:
+        """Raise Lost when the connection is known to be down."""
+        state = self._connection.connectionState
+        if state == "failed" and self._connection.iceConnectionState == "failed" and not self._packets:
+            raise Lost("no network path to the camera was found (ICE failed)")
+        if state == "failed":
+            raise Lost("the connection broke off" if self._packets else "the encryption handshake failed (DTLS)")
+        if state == "closed":
+            raise Lost("the connection was closed")
+
+    @property
+    def hint(self) -> str:
+        """What stands in the way of the first picture."""
+        if self._connection.iceConnectionState != "completed":
+            return "no network path to the camera was found yet (ICE)"
+        if not self._packets:
+            return "connected, but no video packets came"
+        return "video packets came, but no picture could be decoded"
+
+    async def channel(self) -> Channel:
+        """Wait until the far side opens the data channel ``results``."""
+        return await asyncio.shield(self._channel)
+
+    async def close(self) -> None:
+        """Close the connection; cancelling this does not leave it half closed. Does nothing the second time."""
+        self._channel.cancel()
+        await asyncio.shield(self._connection.close())
+
+    @property
+    def _packets(self) -> int:
+        return self._video.packets if self._video is not None else 0
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        if channel.label == CHANNEL and not self._channel.done():
+            self._channel.set_result(Channel(channel))
+
+    def _keep_one_video(self) -> None:
+        """Take the first video track that is sent; switch everything else off, for aiortc would queue it unread."""
+        for transceiver in self._connection.getTransceivers():
+            track = cast("MediaStreamTrack | None", transceiver.receiver.track)
+            if transceiver.kind == "video" and track is not None and self._track is None:
+                self._track = track
+                self._video = VideoReceiver(transceiver.receiver)
+            else:
+                transceiver.direction = "inactive"
+        if self._track is None:
+            raise BadRequest("The offer sends no video.", detail="One video section must be sendonly or sendrecv.")
+
+    def _bound_gathering(self) -> None:
+        """Wait GATHER_SECONDS for STUN and TURN servers; aioice waits five by default."""
+        for transceiver in self._connection.getTransceivers():
+            ice: Any = transceiver.receiver.transport.transport.iceGatherer._connection
+            ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
+
+    async def _add(self, candidate: sdp.Candidate) -> None:
+        parsed = candidate_from_sdp(candidate.text)
+        parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.index
+        await self._connection.addIceCandidate(parsed)
+
+    async def _end_candidates(self) -> None:
+        if self._ended and not self._named:
+            await self._connection.addIceCandidate(None)
+
+
+class Channel:
+    """A data channel in the shape of a small socket: text messages in and out, both sides bounded."""
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._inbox: deque[str] = deque(maxlen=INBOX)
+        self._news = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._closed = False
+        channel.bufferedAmountLowThreshold = HIGH_WATER // 2
+        channel.on("bufferedamountlow", self._drained.set)
+        channel.on("message", self._received)
+        channel.on("close", self._ended)
+
+    async def receive(self) -> str | None:
+        """Wait for the next text message; None when the channel is closed."""
+        while not self._inbox:
+            if self._closed:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        return self._inbox.popleft()
+
+    async def send(self, text: str) -> bool:
+        """Send a text message, waiting while too much is on its way; False when the channel is closed."""
+        while not self._closed and self._channel.bufferedAmount > HIGH_WATER:
+            self._drained.clear()
+            await self._drained.wait()
+        if self._closed or self._channel.readyState != "open":
+            return False
+        self._channel.send(text)
+        return True
+
+    def close(self) -> None:
+        """Close the channel; the connection goes on."""
+        self._ended()
+        self._channel.close()
+
+    def _received(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            message = message.decode(errors="replace")
+        if len(self._inbox) == INBOX:
+            log.info("A data channel was closed: more than %d messages wait.", INBOX)
+            self.close()
+            return
+        self._inbox.append(message)
+        self._news.set()
+
+    def _ended(self) -> None:
+        self._closed = True
+        self._news.set()
+        self._drained.set()
+
+
+def _words(error: BaseException) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,197 @@
+"""
+What aiortc keeps to itself about a received video track: the only file that reaches into its private parts.
+
+Things are needed that aiortc 1.16 has no call for: the RTP timestamp that the packets of a frame carried (it subtracts
+the first one of the connection), a keyframe request, a way out of a jitter buffer that waits for a packet that will
+never come, frames that are given on when they are complete instead of when the next one begins, and bounds on the
+decoder's threads and on the line in front of it.
+tests/test_rtp.py holds each of them against real packets, and fails when aiortc changes its insides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import Any
+
+import av
+from aiortc import RTCRtpReceiver, rtcrtpreceiver
+from aiortc.codecs import get_decoder
+from aiortc.codecs.base import Decoder
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtp import RtpPacket
+
+log = logging.getLogger(__name__)
+
+DECODER_THREADS = 1  # a stream; FFmpeg's default is one for each CPU, and one decodes 1080p in 2 to 3 ms
+MAX_BACKLOG = 60  # encoded frames in front of the decoder, two seconds at 30 fps; then it starts again at a keyframe
+JITTER_PACKETS = 512  # aiortc's own size for video; a power of two
+
+
+class VideoReceiver:
+    """One received video track, with what aiortc does not tell about it. Made before media flows."""
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        self._receiver = receiver
+        self._line = DecoderLine(self._private("decoder_error"))
+        self._replace("decoder_queue", self._line)
+        self._handle_packet = receiver._handle_rtp_packet
+        receiver._handle_rtp_packet = self._handle_rtp_packet  # type: ignore[method-assign]
+        self.forget_packets()
+
+    def rtp_timestamp(self, frame: av.VideoFrame) -> int | None:
+        """
+        Return the timestamp that the frame's packets carried, a uint32 in 1/90000 s, or None when it has no pts.
+
+        aiortc's ``pts`` is that timestamp less the connection's first one, unwrapped; its origin moves in whole
+        wraps only, so adding it modulo 2**32 gives the packet's own number back (RFC 3550, section 5.1).
+        """
+        origin = self._private("timestamp_mapper")._origin
+        if frame.pts is None or origin is None:
+            return None
+        return int(frame.pts + origin) & 0xFFFFFFFF
+
+    @property
+    def packets(self) -> int:
+        """How many RTP packets have come in."""
+        streams = self._private("remote_streams")
+        return sum(stream.packets_received for stream in streams.values())
+
+    @property
+    def skipped(self) -> int:
+        """How many encoded frames were thrown away because the decoder was too slow."""
+        return self._line.skipped
+
+    async def request_keyframe(self) -> None:
+        """Send a picture loss indication (RFC 4585, section 6.3.1) for each video stream seen; nothing before that."""
+        repairs = self._private("rtx_ssrc")
+        for ssrc in list(self._private("remote_streams")):
+            if ssrc not in repairs:
+                await self._receiver._send_rtcp_pli(ssrc)
+
+    def forget_packets(self) -> None:
+        """Empty the jitter buffer, so that it waits no longer for lost packets. The next picture needs a keyframe."""
+        self._buffer = FrameBuffer()
+        self._replace("jitter_buffer", self._buffer)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether part of a frame lies in the jitter buffer and waits for the rest."""
+        return self._buffer.holds_packets
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        """
+        Let aiortc handle a packet, then give on what else has become complete.
+
+        aiortc gives on one frame a packet. After a repaired loss several are complete at once; where a frame is one
+        packet, those left in the buffer would stay there as delay for ever.
+        """
+        await self._handle_packet(packet, arrival_time_ms)
+        mapper = self._private("timestamp_mapper")
+        while self._line.codec is not None and (frame := self._buffer.next_frame()) is not None:
+            frame.timestamp = mapper.map(frame.timestamp)
+            self._line.put((self._line.codec, frame))
+
+    def _private(self, name: str) -> Any:
+        return getattr(self._receiver, f"_RTCRtpReceiver__{name}")
+
+    def _replace(self, name: str, value: object) -> None:
+        self._private(name)  # an AttributeError when aiortc has it no more
+        setattr(self._receiver, f"_RTCRtpReceiver__{name}", value)
+
+
+class FrameBuffer(JitterBuffer):
+    """aiortc's jitter buffer for video, which gives a frame on when its last packet (marker bit, RFC 3550) is there."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=JITTER_PACKETS, is_video=True)
+
+    @property
+    def holds_packets(self) -> bool:
+        """Whether any packet waits here."""
+        return any(packet is not None for packet in self._packets)
+
+    def next_frame(self) -> JitterFrame | None:
+        """Remove and return the oldest frame if all of it is there."""
+        packets: list[RtpPacket] = []
+        self._skip_padding()
+        if self._origin is None:
+            return None
+        for count in range(self.capacity):
+            packet = self._packets[(self._origin + count) % self.capacity]
+            if packet is None:
+                return None
+            if packets and packet.timestamp != packets[0].timestamp:  # ended without a marker
+                return self._give(packets)
+            packets.append(packet)
+            if packet.marker:
+                return self._give(packets)
+        return None
+
+    def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
+        return self.next_frame()
+
+    def _skip_padding(self) -> None:
+        """Drop packets without payload from the front: senders probe the bandwidth with them, between frames."""
+        while self._origin is not None:
+            packet = self._packets[self._origin % self.capacity]
+            if packet is None or packet.payload:
+                return
+            self.remove(1)
+
+    def _give(self, packets: list[RtpPacket]) -> JitterFrame:
+        self.remove(len(packets))
+        data = b"".join(packet._data for packet in packets)  # type: ignore[attr-defined]
+        return JitterFrame(data=data, timestamp=packets[0].timestamp)
+
+
+class DecoderLine:
+    """
+    The line between the event loop and aiortc's decoder thread, in place of its unbounded one.
+
+    Past ``MAX_BACKLOG`` it is emptied and a keyframe asked for: late pictures are worth less than none.
+    """
+
+    def __init__(self, picture_lost: threading.Event) -> None:
+        self.skipped = 0
+        self.codec: RTCRtpCodecParameters | None = None  # of the newest frame
+        self._picture_lost = picture_lost  # aiortc answers it with a picture loss indication
+        self._items: deque[Any] = deque(maxlen=MAX_BACKLOG + 1)  # one more for the None that ends it
+        self._news = threading.Condition()
+
+    def put(self, item: Any) -> None:
+        """Add (codec, encoded frame), or None for the end. Never waits."""
+        with self._news:
+            if item is not None:
+                self.codec = item[0]
+                if len(self._items) >= MAX_BACKLOG:
+                    self._start_again()
+            self._items.append(item)
+            self._news.notify()
+
+    def get(self) -> Any:
+        """Wait for an item; on the decoder thread."""
+        with self._news:
+            self._news.wait_for(lambda: self._items)
+            return self._items.popleft()
+
+    def _start_again(self) -> None:
+        log.warning("The video decoder is too slow: %d encoded frames are thrown away.", len(self._items))
+        self.skipped += len(self._items)
+        self._items.clear()
+        self._picture_lost.set()
+
+
+def bounded_decoder(codec: RTCRtpCodecParameters) -> Decoder:
+    """Make aiortc's decoder for a codec, with DECODER_THREADS threads if it is a video decoder."""
+    decoder = get_decoder(codec)
+    context = getattr(decoder, "codec", None)
+    if isinstance(context, av.VideoCodecContext):
+        context.thread_count = DECODER_THREADS
+    return decoder
+
+
+# aiortc's decoder thread looks this name up in its own module, and offers no other place to say it.
+rtcrtpreceiver.get_decoder = bounded_decoder  # type: ignore[attr-defined]

@@ -1,0 +1,201 @@
+"""Session descriptions as text (RFC 8866, RFC 8839, RFC 8840): what WHIP needs of them that aiortc does not do."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from streamer.errors import BadRequest
+
+MAX_BYTES = 64 * 1024  # of an offer or fragment; a browser's offer with every codec has 8 kB
+START_KBPS = 1000  # where a browser's encoder starts; left alone it starts at 300 and blurs the first seconds
+MAX_KBPS = 4000  # what a browser may send us; more makes pictures no better for the model
+
+_CANDIDATE = re.compile(
+    r"(?P<foundation>\S{1,32}) (?P<component>\d{1,3}) (?P<transport>\S+) (?P<priority>\d{1,10}) "
+    r"(?P<host>\S{1,255}) (?P<port>\d{1,5}) typ (?P<type>\S+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An ICE candidate of the far side: the text after ``a=candidate:``, where it belongs, and its address."""
+
+    text: str
+    mid: str | None
+    index: int
+    host: str
+
+    @property
+    def named(self) -> bool:
+        """Whether the address is an mDNS name, behind which browsers hide local ones."""
+        return self.host.lower().endswith(".local")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What an offer or a trickled fragment says about ICE. ``end``: no more candidates will come."""
+
+    ufrag: str | None
+    password: str | None
+    candidates: tuple[Candidate, ...]
+    end: bool
+
+
+def read_fragment(text: str) -> Fragment:
+    """
+    Read an SDP fragment (RFC 8840, section 9). Raises BadRequest for lines that are no SDP and malformed candidates.
+
+    Candidates that ICE over UDP cannot use (TCP, RTCP's component, host names other than mDNS) are left out.
+    """
+    found = _Reader()
+    for line in text.splitlines():
+        if line.strip():
+            found.read(line.strip())
+    return Fragment(found.ufrag, found.password, tuple(found.candidates), found.end)
+
+
+def split_offer(offer: str) -> tuple[str, Fragment]:
+    """Take an offer apart: without its candidates, and what it says about ICE. Raises BadRequest when it is no SDP."""
+    if not offer.lstrip().startswith("v=0"):
+        raise BadRequest("The body is no SDP: it does not begin with v=0.")
+    if not any(line.startswith("m=video ") for line in offer.splitlines()):
+        raise BadRequest("The offer has no video section.", detail="One m=video section must be sendonly or sendrecv.")
+    if "a=fingerprint:" not in offer:
+        raise BadRequest("The offer has no DTLS fingerprint.", detail="WebRTC media is always encrypted: RFC 8827.")
+    fragment = read_fragment(offer)
+    lines = [line for line in offer.splitlines() if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
+    return "\r\n".join(lines) + "\r\n", fragment
+
+
+def dress_answer(answer: str, announce: Sequence[str] = ()) -> str:
+    """
+    Add to an answer what the far side should know: further addresses of ours, and bitrates for its encoder.
+
+    ``announce`` holds IP addresses under which our UDP ports can be reached from outside (a container's host, a NAT
+    that keeps ports); each host candidate is repeated for each of them.
+    """
+    lines: list[str] = []
+    video = False
+    for line in answer.splitlines():
+        if line.startswith("m="):
+            video = line.startswith("m=video ")
+        lines.append(line)
+        if line.startswith("a=candidate:"):
+            lines.extend(_announced(line, announce))
+        elif video and line.startswith("c="):
+            lines.append(f"b=AS:{MAX_KBPS}")
+        elif video and (coded := re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/", line)):
+            lines.append(f"a=fmtp:{coded[1]} x-google-start-bitrate={START_KBPS}")
+    return "\r\n".join(_one_fmtp(lines)) + "\r\n"
+
+
+def ice_link(server: str) -> str:
+    """
+    Write an ICE server as a Link header's value (RFC 9725, section 4.6).
+
+    ``server`` is ``stun:host:port`` or ``turn:host:port?transport=udp``; a TURN server's user name and password stand
+    before it: ``turn:name:password@host:port``.
+    """
+    url, username, password = split_ice_server(server)
+    link = f'<{url}>; rel="ice-server"'
+    if username is not None:
+        link += f'; username="{username}"; credential="{password}"; credential-type="password"'
+    return link
+
+
+def split_ice_server(server: str) -> tuple[str, str | None, str | None]:
+    """Split ``turn:name:password@host`` into address, name and password. Raises ValueError for other schemes."""
+    scheme, colon, rest = server.partition(":")
+    if scheme not in {"stun", "stuns", "turn", "turns"} or not rest:
+        raise ValueError(
+            f"{server!r} is no ICE server; it must look like stun:host:port or turn:name:password@host:port"
+        )
+    account, at, host = rest.rpartition("@")
+    if not at:
+        return server, None, None
+    name, _, password = account.partition(":")
+    return f"{scheme}{colon}{host}", name, password
+
+
+class _Reader:
+    """Reads line by line; knows which media section it is in."""
+
+    def __init__(self) -> None:
+        self.ufrag: str | None = None
+        self.password: str | None = None
+        self.candidates: list[Candidate] = []
+        self.end = False
+        self._index = -1
+        self._mid: str | None = None
+        self._first = 0  # candidates before this one have got their mid
+
+    def read(self, line: str) -> None:
+        if len(line) < 2 or line[1] != "=":
+            raise BadRequest(f"This is no line of SDP: {line[:60]!r}.")
+        attribute, _, value = line.removeprefix("a=").partition(":")
+        if line.startswith("m="):
+            self._index += 1
+            self._mid = None
+            self._first = len(self.candidates)
+        elif not line.startswith("a="):
+            return
+        elif attribute == "mid":
+            self._mid = value
+            section = self.candidates[self._first :]
+            self.candidates[self._first :] = [replace(candidate, mid=value) for candidate in section]
+        elif attribute == "ice-ufrag":
+            self.ufrag = self.ufrag or value
+        elif attribute == "ice-pwd":
+            self.password = self.password or value
+        elif attribute == "end-of-candidates":
+            self.end = True
+        elif attribute == "candidate":
+            self._candidate(value)
+
+    def _candidate(self, text: str) -> None:
+        parts = _CANDIDATE.match(text)
+        if parts is None or not 0 <= int(parts["port"]) < 2**16 or not int(parts["priority"]) < 2**32:
+            raise BadRequest(f"This is no ICE candidate: {text[:80]!r}.")
+        usable = parts["transport"].lower() == "udp" and parts["component"] == "1"
+        candidate = Candidate(parts[0], self._mid, max(self._index, 0), parts["host"])
+        if usable and (candidate.named or _is_address(candidate.host)):
+            self.candidates.append(candidate)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _announced(line: str, announce: Sequence[str]) -> Iterable[str]:
+    """The same host candidate at the announced addresses, a little less preferred than itself."""
+    words = line.split()
+    if "host" not in words[7:8]:
+        return
+    for count, address in enumerate(announce, start=1):
+        if ipaddress.ip_address(address).version == ipaddress.ip_address(words[4]).version and address != words[4]:
+            foundation = f"{words[0]}{count}"
+            yield " ".join([foundation, *words[1:3], str(int(words[3]) - count), address, *words[5:]])
+
+
+def _one_fmtp(lines: list[str]) -> list[str]:
+    """Join the a=fmtp lines of one payload type into one, as the grammar wants it."""
+    joined: list[str] = []
+    places: dict[str, int] = {}
+    for line in lines:
+        if line.startswith("m="):
+            places = {}
+        if line.startswith("a=fmtp:"):
+            key, _, parameters = line.partition(" ")
+            if key in places:
+                joined[places[key]] += f";{parameters}"
+                continue
+            places[key] = len(joined)
+        joined.append(line)
+    return joined

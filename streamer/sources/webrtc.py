@@ -1,0 +1,176 @@
+"""A camera that sends to us over WebRTC: one peer connection after the other, as one source."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from fractions import Fraction
+
+from streamer.errors import Conflict
+from streamer.frame import Frame
+from streamer.peer import Channel, Lost, Peer
+from streamer.sources.base import Out, State, Tell
+
+log = logging.getLogger(__name__)
+
+CLOCK = Fraction(1, 90000)  # of video RTP timestamps; aiortc's pts counts in it
+TICK = 1.0  # seconds without a picture until a keyframe is asked for, and again after each further tick
+QUIET = 3.0  # seconds without a picture until the source says "reconnecting"
+CONNECT = 30.0  # seconds from the answer to the first picture
+
+Talk = Callable[[Channel], Awaitable[None]]
+
+
+class WebRTCSource:
+    """
+    A camera that sends to us. ``grace`` is how many seconds a lost connection may take to be replaced.
+
+    ``talk`` is called with each data channel that the camera's side opens; the channel is closed when it returns.
+
+    Shutting down: cancelling :meth:`run`, or calling :meth:`close` when it was never run, closes the peer connection,
+    which stops aiortc's decoder thread, its tasks and its sockets.
+    """
+
+    kind = "webrtc"
+    live = True
+
+    def __init__(
+        self,
+        *,
+        name: str = "webrtc",
+        grace: float = 30.0,
+        ice_servers: Sequence[str] = (),
+        announce: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.talk: Talk | None = None
+        self.peer: Peer | None = None
+        self._grace = grace
+        self._ice_servers = ice_servers
+        self._announce = announce
+        self._arrived = asyncio.Event()
+        self._closed = False
+        self._index = 0
+        self._epoch = -1
+
+    async def answer(self, offer: str) -> str:
+        """
+        Connect the camera, or connect it anew: a new connection takes the place of the present one.
+
+        Takes an SDP offer, returns the SDP answer. A refused offer leaves all as it was.
+        Raises BadRequest, TooLarge, or Conflict when the source has ended.
+        """
+        peer = Peer(self._ice_servers, self._announce)
+        try:
+            answer = await peer.answer(offer)
+            if self._closed:
+                raise Conflict("This stream has ended.", detail="Start a new one by a POST without ?session=.")
+        except BaseException:
+            await peer.close()
+            raise
+        before, self.peer = self.peer, peer
+        self._arrived.set()
+        if before is not None:
+            await before.close()
+        return answer
+
+    async def run(self, out: Out, state: Tell) -> None:
+        """Give frames until the camera is gone for longer than the grace period."""
+        try:
+            while True:
+                reason = "no connection was made"
+                if self.peer is not None:
+                    self._arrived.clear()
+                    reason = await self._follow(self.peer, out, state)
+                if not self._arrived.is_set():
+                    state(State.RECONNECTING, f"{reason}; it may come back within {self._grace:.0f} s")
+                try:
+                    async with asyncio.timeout(self._grace):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    state(State.ENDED, f"{reason}, and it did not come back within {self._grace:.0f} s")
+                    return
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the present connection and take no new one."""
+        self._closed = True
+        if self.peer is not None:
+            await self.peer.close()
+
+    async def _follow(self, peer: Peer, out: Out, state: Tell) -> str:
+        """Give the frames of one connection until it is lost; return why it was."""
+        state(State.CONNECTING, "waiting for the first picture")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [tasks.create_task(peer.resolve()), tasks.create_task(self._converse(peer))]
+                reason = await self._pictures(peer, out, state)
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            await peer.close()
+        return reason
+
+    async def _pictures(self, peer: Peer, out: Out, state: Tell) -> str:
+        watch = _Watch(self._grace)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(TICK):
+                        picture, rtp_timestamp = await peer.recv()
+                except TimeoutError:
+                    peer.check()
+                    watch.tick(peer, state)
+                    await peer.unstick()
+                    continue
+                arrived = time.monotonic()
+                if watch.first:
+                    self._epoch += 1
+                if watch.picture():
+                    state(State.LIVE, "")
+                base = Fraction(picture.time_base) if picture.time_base else CLOCK
+                await out(Frame(self._index, self._epoch, picture.pts, base, rtp_timestamp, arrived, picture))
+                self._index += 1
+        except Lost as lost:
+            return str(lost)
+
+    async def _converse(self, peer: Peer) -> None:
+        channel = await peer.channel()
+        try:
+            if self.talk is not None:
+                await self.talk(channel)
+        except Exception:
+            log.exception("A data channel's conversation failed; the video goes on.")
+        finally:
+            channel.close()
+
+
+class _Watch:
+    """How long there has been no picture, and when that is too long. In seconds."""
+
+    def __init__(self, grace: float) -> None:
+        self.first = True  # no picture has come yet
+        self._live = False
+        self._grace = grace
+        self._since = time.monotonic()
+
+    def picture(self) -> bool:
+        """Note a picture; return whether the source has come alive by it."""
+        awoke = not self._live
+        self.first, self._live = False, True
+        self._since = time.monotonic()
+        return awoke
+
+    def tick(self, peer: Peer, state: Tell) -> None:
+        """Note that a tick passed without a picture. Raises Lost when there were too many."""
+        quiet = time.monotonic() - self._since
+        if self.first and quiet >= CONNECT:
+            raise Lost(f"no picture within {CONNECT:.0f} s: {peer.hint}")
+        if not self.first and quiet >= self._grace:
+            raise Lost(f"no picture for {quiet:.0f} s")
+        if self._live and quiet >= QUIET:
+            self._live = False
+            state(State.RECONNECTING, f"no picture for {quiet:.0f} s; a keyframe was asked for")

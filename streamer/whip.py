@@ -1,0 +1,209 @@
+"""
+WHIP: a camera's picture comes in by one POST (RFC 9725).
+
+The WHIP session is the session: the same id under ``/whip/{id}`` and ``/sessions/{id}``. Trickled candidates are taken,
+ICE restarts are refused (aiortc cannot do them): a camera whose network changed posts a new offer with
+``?session={id}``, and goes on with its prompts and object ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from streamer import auth, live, sdp, wire
+from streamer.config import Config
+from streamer.errors import BadRequest, Conflict, NotFound, StreamerError, TooLarge, UnsupportedMedia
+from streamer.peer import Channel
+from streamer.session import Session
+from streamer.sessions import Sessions
+from streamer.sources.base import State
+from streamer.sources.webrtc import WebRTCSource
+from streamer.subscription import Subscription
+
+SDP = "application/sdp"
+FRAGMENT = "application/trickle-ice-sdpfrag"
+
+router = APIRouter(tags=["webrtc"])
+guarded = APIRouter(dependencies=[Depends(auth.check)])
+
+
+class PreconditionFailed(StreamerError):
+    """The ICE session named is not the present one."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class Unprocessable(StreamerError):
+    """What the request asks for is not supported here."""
+
+    status = 422
+    code = "unprocessable"
+
+
+class PreconditionRequired(StreamerError):
+    """The request must name the ICE session it is for."""
+
+    status = 428
+    code = "precondition_required"
+
+
+@guarded.post(
+    "/whip",
+    status_code=201,
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}},
+)
+async def publish(
+    request: Request,
+    prompt: Annotated[list[str] | None, Query()] = None,
+    session: str | None = None,
+) -> Response:
+    """
+    Send a camera's picture: an SDP offer in, the SDP answer out.
+
+    ``prompt`` may be repeated. ``session`` continues a session whose connection was lost, with its prompts and ids;
+    prompts given with it replace the ones it had.
+    """
+    offer = await _body(request, SDP)
+    sessions: Sessions = request.app.state.sessions
+    prompts = wire.text_prompts(prompt or [])
+    if session is not None:
+        found, source = _find(sessions, session)
+        if found.state is State.ENDED:
+            raise Conflict(f"Session {session} has ended.", detail="Start a new one by a POST without ?session=.")
+        answer = await source.answer(offer)
+        if prompts:
+            await found.set_prompts(prompts)
+        return _created(request, found, source, answer)
+    sdp.split_offer(offer)  # what is no offer at all makes no session
+    source = _new_source(request)
+    made = sessions.create(source, prompts)
+    source.talk = lambda channel: converse(made, channel)
+    try:
+        answer = await source.answer(offer)
+    except BaseException:
+        await sessions.delete(made.id)
+        raise
+    return _created(request, made, source, answer)
+
+
+@guarded.patch("/whip/{id}", status_code=204, response_class=Response)
+async def trickle(request: Request, id: str) -> Response:  # noqa: A002
+    """Add ICE candidates (RFC 9725, section 4.3.2). ``If-Match`` must name the ETag of the 201 answer."""
+    _, source = _find(request.app.state.sessions, id)
+    peer = source.peer
+    body = await _body(request, FRAGMENT)
+    tags = {tag.strip() for tag in request.headers.get("if-match", "").split(",") if tag.strip()}
+    if not tags:
+        raise PreconditionRequired("If-Match is missing.", detail="Send the ETag of the 201 answer.")
+    if "*" in tags:
+        raise _no_restart(id)
+    if peer is None or f'"{peer.etag}"' not in tags:
+        raise PreconditionFailed("If-Match names another ICE session than the present one.")
+    fragment = sdp.read_fragment(body)
+    if fragment.ufrag not in (None, peer.ufrag):
+        raise _no_restart(id)
+    await peer.add(fragment)
+    return Response(status_code=204)
+
+
+@guarded.delete("/whip/{id}", response_class=Response)
+async def stop(request: Request, id: str) -> Response:  # noqa: A002
+    """Stop sending; the session ends and is forgotten."""
+    sessions: Sessions = request.app.state.sessions
+    _, source = _find(sessions, id)
+    await sessions.delete(id)
+    await source.close()
+    return Response(status_code=200)
+
+
+@router.options("/whip", response_class=Response, include_in_schema=False)
+async def endpoint_options() -> Response:
+    """What the endpoint takes; browsers' preflights are answered before they come here."""
+    return Response(headers={"Allow": "OPTIONS, POST", "Accept-Post": SDP})
+
+
+@router.options("/whip/{id}", response_class=Response, include_in_schema=False)
+async def session_options(id: str) -> Response:  # noqa: A002
+    """What a WHIP session takes."""
+    return Response(headers={"Allow": "OPTIONS, PATCH, DELETE", "Accept-Patch": FRAGMENT})
+
+
+async def converse(session: Session, channel: Channel) -> None:
+    """Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough."""
+    with session.subscribe() as subscription:
+        async with asyncio.TaskGroup() as tasks:
+            sides = [
+                tasks.create_task(_send(channel, subscription)),
+                tasks.create_task(_listen(channel, session, subscription)),
+                tasks.create_task(subscription.wait_given_up()),
+            ]
+            await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
+            for side in sides:
+                side.cancel()
+
+
+async def _send(channel: Channel, subscription: Subscription) -> None:
+    async for message in subscription:
+        if isinstance(message, str) and not await channel.send(message):
+            return
+
+
+async def _listen(channel: Channel, session: Session, subscription: Subscription) -> None:
+    while (text := await channel.receive()) is not None:
+        await subscription.answer(await live.handle(session, subscription, text))
+
+
+def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa: A002
+    session = sessions.get(id)
+    if not isinstance(session.source, WebRTCSource):
+        raise NotFound(f"Session {id} is not one that a camera sends to.", field="session")
+    return session, session.source
+
+
+def _new_source(request: Request) -> WebRTCSource:
+    config: Config = request.app.state.config
+    name = f"webrtc from {request.client.host}" if request.client else "webrtc"
+    return WebRTCSource(name=name, grace=config.grace, ice_servers=config.ice_servers, announce=config.announce)
+
+
+def _created(request: Request, session: Session, source: WebRTCSource, answer: str) -> Response:
+    config: Config = request.app.state.config
+    response = Response(answer, status_code=201, media_type=SDP)
+    response.headers["Location"] = f"/whip/{session.id}"
+    response.headers["Accept-Patch"] = FRAGMENT
+    if source.peer is not None:
+        response.headers["ETag"] = f'"{source.peer.etag}"'
+    for server in config.ice_servers:
+        response.headers.append("Link", sdp.ice_link(server))
+    return response
+
+
+async def _body(request: Request, kind: str) -> str:
+    """The body as text, if it is of this content type and not too long."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != kind:
+        raise UnsupportedMedia(f"The body is {given or 'of no content type'}; it must be {kind}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > sdp.MAX_BYTES:
+            raise TooLarge(f"The body has more than {sdp.MAX_BYTES} bytes.")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The body is no SDP: it is not UTF-8 text.") from None
+
+
+def _no_restart(id: str) -> Unprocessable:  # noqa: A002
+    return Unprocessable(
+        "ICE restarts are not supported; the connection goes on as it is.",
+        detail=f"Post a new offer to /whip?session={id}: prompts and object ids are kept.",
+    )
+
+
+router.include_router(guarded)

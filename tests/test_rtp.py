@@ -1,0 +1,193 @@
+"""streamer.rtp against aiortc's real receiver: these fail when aiortc changes its insides."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable
+from fractions import Fraction
+
+import av
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtcrtpreceiver
+from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpDecodingParameters, RTCRtpReceiveParameters
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtp import RtcpPsfbPacket, RtpPacket
+
+from streamer import rtp
+from streamer.rtp import DecoderLine, VideoReceiver
+from tests.camera import number_of, numbered
+
+SSRC = 4711
+STEP = 3000
+VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)
+H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=99)
+
+
+class Wire:
+    """A real receiver, fed packet by packet, and what it sends back."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.receiver: RTCRtpReceiver = self.connection.addTransceiver("video", direction="recvonly").receiver
+        self.track = RemoteStreamTrack(kind="video")
+        self.receiver._track = self.track
+        self.video = VideoReceiver(self.receiver)
+        self.keyframe_requests = 0
+        self.sequence = 65530
+        self._encoder = Vp8Encoder()
+
+    async def open(self) -> None:
+        encodings = [RTCRtpDecodingParameters(ssrc=SSRC, payloadType=97)]
+        await self.receiver.receive(RTCRtpReceiveParameters(codecs=[VP8], encodings=encodings))
+
+        async def send(packet: object) -> None:
+            self.keyframe_requests += isinstance(packet, RtcpPsfbPacket) and packet.fmt == 1
+
+        self.receiver._send_rtcp = send  # type: ignore[method-assign,assignment]
+
+    def packets(self, number: int, timestamp: int, *, keyframe: bool = False, marker: bool = True) -> list[RtpPacket]:
+        """The packets of one numbered picture."""
+        frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, 30)
+        payloads, _ = self._encoder.encode(frame, force_keyframe=keyframe)
+        return [self.packet(each, timestamp, marker=marker and each is payloads[-1]) for each in payloads]
+
+    def packet(self, payload: bytes, timestamp: int, *, marker: bool) -> RtpPacket:
+        packet = RtpPacket(
+            payload_type=97,
+            marker=int(marker),
+            sequence_number=self.sequence,
+            timestamp=timestamp & 0xFFFFFFFF,
+            ssrc=SSRC,
+            payload=payload,
+        )
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        return packet
+
+    async def send(self, packets: Iterable[RtpPacket]) -> None:
+        for packet in packets:
+            await self.receiver._handle_rtp_packet(packet, arrival_time_ms=0)
+
+    async def picture(self) -> tuple[int, int | None]:
+        """Number and RTP timestamp of the next decoded picture."""
+        async with asyncio.timeout(10):
+            frame = await self.track.recv()
+        assert isinstance(frame, av.VideoFrame)
+        return number_of(frame.to_ndarray(format="rgb24")), self.video.rtp_timestamp(frame)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    await wire.open()
+    yield wire
+    await wire.connection.close()
+
+
+async def test_a_picture_has_the_timestamp_its_packets_carried(wire: Wire) -> None:
+    for number in range(3):
+        await wire.send(wire.packets(number, 123_456_789 + STEP * number))
+        assert await wire.picture() == (number, 123_456_789 + STEP * number)
+
+
+async def test_the_timestamp_is_right_after_it_wrapped_around(wire: Wire) -> None:
+    start = 2**32 - 2 * STEP
+    for number in range(5):
+        await wire.send(wire.packets(number, start + STEP * number))
+        assert await wire.picture() == (number, (start + STEP * number) % 2**32)
+
+
+async def test_a_frame_without_pts_has_no_timestamp(wire: Wire) -> None:
+    await wire.send(wire.packets(0, 7))
+    await wire.picture()
+    assert wire.video.rtp_timestamp(av.VideoFrame(16, 16)) is None
+
+
+async def test_a_picture_comes_with_its_last_packet_not_with_the_next_picture(wire: Wire) -> None:
+    """aiortc alone would give it when picture 1 begins, a frame interval later."""
+    await wire.send(wire.packets(0, 0))
+    assert await wire.picture() == (0, 0)
+
+
+async def test_a_picture_without_marker_comes_with_the_next_one(wire: Wire) -> None:
+    await wire.send(wire.packets(0, 0, marker=False))
+    await wire.send(wire.packets(1, STEP))
+    assert [await wire.picture(), await wire.picture()] == [(0, 0), (1, STEP)]
+
+
+async def test_a_repaired_loss_leaves_no_delay_behind(wire: Wire) -> None:
+    """Four pictures wait for one packet; when it comes all four are given, not one with each packet from then on."""
+    await wire.send(wire.packets(0, 0))
+    assert await wire.picture() == (0, 0)
+    lost = wire.packets(1, STEP)
+    later = [packet for number in range(2, 5) for packet in wire.packets(number, STEP * number)]
+    await wire.send(later)
+    assert wire.video.stuck
+    await wire.send(lost)
+    assert [(await wire.picture())[0] for _ in range(4)] == [1, 2, 3, 4]
+    assert not wire.video.stuck
+
+
+async def test_padding_between_pictures_is_skipped(wire: Wire) -> None:
+    """An empty packet given to the decoder would mean the end of the stream to it."""
+    for number in range(3):
+        await wire.send(wire.packets(number, STEP * number))
+        await wire.send([wire.packet(b"", STEP * number, marker=False)])
+        assert (await wire.picture())[0] == number
+    assert not wire.video.stuck
+
+
+async def test_forgetting_packets_ends_the_wait_for_a_lost_one(wire: Wire) -> None:
+    await wire.send(wire.packets(0, 0))
+    assert (await wire.picture())[0] == 0
+    wire.packets(1, STEP)  # never sent
+    await wire.send(wire.packets(2, 2 * STEP))
+    assert wire.video.stuck
+    wire.video.forget_packets()
+    await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
+    assert await wire.picture() == (3, 3 * STEP)
+
+
+async def test_a_keyframe_is_asked_for_once_there_is_somebody_to_ask(wire: Wire) -> None:
+    await wire.video.request_keyframe()
+    assert (wire.video.packets, wire.keyframe_requests) == (0, 0)
+    await wire.send(wire.packets(0, 0))
+    await wire.video.request_keyframe()
+    assert wire.keyframe_requests == 1
+    assert wire.video.packets > 0
+
+
+async def test_the_decoders_line_starts_again_when_it_is_full() -> None:
+    lost = threading.Event()
+    line = DecoderLine(lost)
+    for number in range(rtp.MAX_BACKLOG):
+        line.put((VP8, number))
+    assert not lost.is_set()
+    line.put((VP8, rtp.MAX_BACKLOG))
+    line.put(None)
+    assert lost.is_set()
+    assert line.skipped == rtp.MAX_BACKLOG
+    assert [line.get(), line.get()] == [(VP8, rtp.MAX_BACKLOG), None]
+
+
+async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> None:
+    """With the decoder held up, the receiver's packets fill our line and a keyframe is asked for."""
+    line = wire.receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
+    assert isinstance(line, DecoderLine)
+    with line._news:  # the decoder waits for this lock
+        line._items.extend([(VP8, None)] * rtp.MAX_BACKLOG)
+        line._start_again()
+    await wire.send(wire.packets(0, 0, keyframe=True))
+    assert wire.keyframe_requests == 1
+    assert wire.video.skipped == rtp.MAX_BACKLOG
+    assert (await wire.picture())[0] == 0
+
+
+@pytest.mark.parametrize("codec", [VP8, H264], ids=lambda codec: codec.name)
+def test_decoders_have_one_thread(codec: RTCRtpCodecParameters) -> None:
+    worker = rtcrtpreceiver.decoder_worker
+    assert worker.__globals__["get_decoder"] is rtp.bounded_decoder
+    context = getattr(rtp.bounded_decoder(codec), "codec")  # noqa: B009
+    assert context.thread_count == rtp.DECODER_THREADS == 1
