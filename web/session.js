@@ -1,0 +1,117 @@
+// One subscription to one session: results (with their pictures) in, requests out, and getting back after a break.
+
+import { Refused, readSession } from "./api.js";
+
+const ANSWER = 15000; // ms for an ack: a click waits its turn behind other streams
+const REQUESTS = 32; // requests in the air at once
+const RETRIES = [300, 700, 1500, 3000, 5000, 5000, 5000, 5000]; // ms; together about the server's grace of 30 s
+
+export class Session {
+  #socket = null;
+  #picture = null; // {index, blob}: the picture that came last, until its result does
+  #waiting = new Map();
+  #next = 1;
+  #tries = 0;
+  #timer = 0;
+  #closed = false;
+
+  /**
+   * `on.result(result, blob | null)`, `on.state(state, reason)`, `on.line(connected)`: is the socket up,
+   * `on.gone()`: the server knows this session no longer.
+   */
+  constructor(id, { pictures, on }) {
+    this.id = id;
+    this.pictures = pictures;
+    this.on = on;
+    this.#open();
+  }
+
+  #open() {
+    const url = new URL(`/sessions/${encodeURIComponent(this.id)}/results`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    if (this.pictures) url.searchParams.set("pictures", "1");
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.on.line(true);
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#message(JSON.parse(data)) : this.#binary(data));
+    socket.onclose = () => this.#lost();
+    this.#socket = socket;
+  }
+
+  #binary(data) {
+    const index = new DataView(data).getUint32(0, true);
+    this.#picture = { index, blob: new Blob([new Uint8Array(data, 4)], { type: "image/jpeg" }) };
+  }
+
+  #message(message) {
+    this.#tries = 0; // a socket that opens and says nothing does not count as back
+    if (message.type === "result") {
+      const held = this.#picture;
+      this.#picture = null;
+      this.on.result(message, held?.index === message.frame.index ? held.blob : null);
+    } else if (message.type === "state") {
+      this.on.state(message.state, message.reason ?? "");
+    } else if (message.request !== undefined) {
+      this.#answer(message);
+    }
+  }
+
+  #answer(message) {
+    const waiting = this.#waiting.get(message.request);
+    if (!waiting) return;
+    this.#waiting.delete(message.request);
+    clearTimeout(waiting.timer);
+    if (message.type === "ack") waiting.resolve(message);
+    else waiting.reject(new Refused("request", { message: message.message }));
+  }
+
+  /** Send a message of the API; kept with its ack, broken with the server's words or when the line is down. */
+  ask(message) {
+    if (this.#socket.readyState !== WebSocket.OPEN) return Promise.reject(new Refused("offline"));
+    if (this.#waiting.size >= REQUESTS) return Promise.reject(new Refused("busy"));
+    const request = this.#next++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#answer({ type: "error", request, message: "no answer" }), ANSWER);
+      this.#waiting.set(request, { resolve, reject, timer });
+      this.#socket.send(JSON.stringify({ ...message, request }));
+    });
+  }
+
+  #lost() {
+    this.#abandon();
+    if (this.#closed) return;
+    this.on.line(false);
+    if (this.#tries >= RETRIES.length) {
+      this.close();
+      this.on.gone();
+      return;
+    }
+    this.#timer = setTimeout(() => this.#again(), RETRIES[this.#tries++]);
+  }
+
+  async #again() {
+    const known = await readSession(this.id).catch(() => undefined); // undefined: the server is away, keep trying
+    if (this.#closed) return;
+    if (known === undefined) return this.#lost();
+    if (known && known.state !== "ended") return this.#open();
+    this.close();
+    if (known) this.on.state("ended", known.reason ?? "");
+    else this.on.gone();
+  }
+
+  #abandon() {
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new Refused("offline"));
+    }
+    this.#waiting.clear();
+    this.#picture = null;
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#abandon();
+    this.#socket.close();
+  }
+}

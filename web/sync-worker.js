@@ -1,0 +1,51 @@
+// Sees the camera twice, before and after the encoder, and hands out the very picture that a result speaks of.
+// It runs off the page's own thread, so a busy page neither delays the encoder's output nor loses pictures.
+
+import { Clock } from "./clock.js";
+import { Ring } from "./ring.js";
+
+const clock = new Clock();
+const ring = new Ring();
+
+/** Encoded frames pass untouched; only their RTP timestamps are noted. */
+self.onrtctransform = ({ transformer }) => {
+  const note = new TransformStream({
+    transform(frame, controller) {
+      const { rtpTimestamp } = frame.getMetadata();
+      clock.encoded(rtpTimestamp ?? frame.timestamp, performance.now());
+      controller.enqueue(frame);
+    },
+  });
+  // Ends with an error when the connection is closed: that is how such a stream ends.
+  transformer.readable.pipeThrough(note).pipeTo(transformer.writable).catch(() => {});
+};
+
+async function capture(pictures) {
+  const reader = pictures.getReader();
+  for (;;) {
+    const { value: frame, done } = await reader.read();
+    if (done) return;
+    const ms = frame.timestamp / 1000;
+    const seen = performance.now();
+    clock.captured(ms, seen);
+    // A copy, because the camera has only a handful of buffers and stops when they are held back.
+    const bitmap = await createImageBitmap(frame).catch(() => null);
+    frame.close();
+    if (bitmap) ring.put(ms, bitmap, seen);
+  }
+}
+
+/** Answer `{request, bitmap, held}` (held: ms since capture); the bitmap moves to the page, older pictures are let go. */
+function take(request, rtp) {
+  const ms = rtp === null ? null : clock.capture(rtp);
+  const found = ms === null ? null : ring.take(ms);
+  if (!found) return self.postMessage({ request, bitmap: null });
+  const { bitmap, seen } = found;
+  self.postMessage({ request, bitmap, held: performance.now() - seen }, [bitmap]);
+}
+
+self.onmessage = ({ data }) => {
+  if (data.pictures) capture(data.pictures).catch(() => {});
+  else take(data.request, data.rtp);
+};
+self.postMessage({ ready: true });

@@ -1,0 +1,62 @@
+// The page's side of picture matching: one worker for each webcam session, or nothing where the browser cannot.
+
+const PATIENCE = 1000; // ms for the worker's answer; a picture later than that is of no use
+const PENDING = 4; // answers waited for at once; results beyond are drawn without a held-back picture
+
+/** Can this browser tell which captured picture became which RTP timestamp? */
+export function canMatch() {
+  return typeof RTCRtpScriptTransform === "function" && typeof MediaStreamTrackProcessor === "function";
+}
+
+export class Matcher {
+  #worker;
+  #track;
+  #waiting = new Map();
+  #next = 0;
+
+  /** Watches `sender`'s encoded frames and a copy of `track`; ready when the promise is kept. */
+  static async create(sender, track) {
+    const matcher = new Matcher();
+    const worker = new Worker(new URL("./sync-worker.js", import.meta.url), { type: "module" });
+    matcher.#worker = worker;
+    await new Promise((resolve, reject) => {
+      worker.onmessage = resolve;
+      worker.onerror = () => reject(new Error("the picture worker did not start"));
+    });
+    worker.onmessage = ({ data }) => matcher.#answer(data);
+    sender.transform = new RTCRtpScriptTransform(worker, {});
+    matcher.#track = track.clone();
+    const { readable } = new MediaStreamTrackProcessor({ track: matcher.#track });
+    worker.postMessage({ pictures: readable }, [readable]);
+    return matcher;
+  }
+
+  /** `{bitmap, held}` (held: ms since its capture) of the frame with this RTP timestamp, or null when it cannot be told or is gone. */
+  picture(rtp) {
+    if (this.#waiting.size >= PENDING) return Promise.resolve(null);
+    const request = this.#next++;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#answer({ request, bitmap: null }), PATIENCE);
+      this.#waiting.set(request, { resolve, timer });
+      this.#worker.postMessage({ request, rtp });
+    });
+  }
+
+  #answer({ request, bitmap, held }) {
+    const waiting = this.#waiting.get(request);
+    if (!waiting) return bitmap?.close();
+    this.#waiting.delete(request);
+    clearTimeout(waiting.timer);
+    waiting.resolve(bitmap ? { bitmap, held } : null);
+  }
+
+  close() {
+    this.#track?.stop();
+    this.#worker.terminate();
+    for (const { resolve, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      resolve(null);
+    }
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,73 @@
+// WHIP (RFC 9725): one offer, one answer, one DELETE. Candidates are gathered before the offer is sent, for a bounded time.
+
+import { Refused, checked } from "./api.js";
+
+const GATHERING = 1500; // ms: on a LAN host candidates are there at once; a slow STUN server must not hold the start up
+const CONNECTING = 12000; // ms until a connection that does not come is called failed
+
+function gathered(connection) {
+  if (connection.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHERING);
+    connection.addEventListener("icegatheringstatechange", () => {
+      if (connection.iceGatheringState !== "complete") return;
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function connected(connection) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Refused("connection")), CONNECTING);
+    const look = () => {
+      if (connection.connectionState === "connected") resolve();
+      else if (connection.connectionState === "failed") reject(new Refused("connection"));
+      else return;
+      clearTimeout(timer);
+    };
+    connection.addEventListener("connectionstatechange", look);
+    look();
+  });
+}
+
+/**
+ * Publish a camera track. `prepare(sender)` runs before the offer, while a sender transform can still see every frame.
+ * Returns `{id, connection, sender, connected, stop}`: the session's id (the last part of Location), a promise kept when
+ * media can flow, and `stop()`, which says goodbye to the server and closes the connection.
+ */
+export async function publish(track, prompts, prepare = async () => {}) {
+  const connection = new RTCPeerConnection();
+  try {
+    const { sender } = connection.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream([track])] });
+    await prepare(sender);
+    await connection.setLocalDescription();
+    await gathered(connection);
+    const query = new URLSearchParams(prompts.map((text) => ["prompt", text]));
+    const response = await checked(
+      fetch(`/whip?${query}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/sdp" },
+        body: connection.localDescription.sdp,
+      }),
+    );
+    const resource = new URL(response.headers.get("Location"), response.url);
+    const bye = () => fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
+    try {
+      await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    } catch (error) {
+      bye();
+      throw error;
+    }
+    const stop = () => {
+      bye();
+      connection.close();
+    };
+    const ready = connected(connection);
+    ready.catch(() => {}); // looked at by whoever awaits it; not a failure of the page when nobody does
+    return { id: resource.pathname.split("/").at(-1), connection, sender, connected: ready, stop };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
