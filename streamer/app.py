@@ -1,0 +1,163 @@
+"""The web application: what it owns while it runs, its routes, its error answers, and the page."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+import streamer.live
+from streamer import wire
+from streamer.config import Config
+from streamer.engine import Engine
+from streamer.errors import StreamerError
+from streamer.sessions import Sessions
+from tracker import Sam3, load_model, set_threads
+
+log = logging.getLogger(__name__)
+
+
+def create_app(
+    config: Config, model: Sam3 | None = None, *, on_failure: Callable[[Exception], None] | None = None
+) -> FastAPI:
+    """
+    Make the application: ``app.state.config``, ``.engine`` and ``.sessions``.
+
+    Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
+    until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server.
+    """
+    app = FastAPI(title="SAM3 streamer", lifespan=functools.partial(_lifespan, on_failure=on_failure))
+    engine = Engine(functools.partial(_load, config), max_waiting=config.max_waiting)
+    engine.model = model
+    app.state.config = config
+    app.state.engine = engine
+    app.state.sessions = Sessions(engine, config)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Location", "ETag", "Link", "Retry-After", "X-Model"],
+    )
+    _answer_errors(app)
+    _watch(app)
+    app.include_router(streamer.live.router)
+    app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
+    return app
+
+
+def server(app: FastAPI, config: Config) -> uvicorn.Server:
+    """A uvicorn server with the settings that live sockets need; ``await server.serve()`` or ``server.run()``."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=config.host,
+            port=config.port,
+            ws=LiveWebSocket,
+            ws_max_size=2**20,  # bytes of one message in: prompts and clicks are small
+            ws_per_message_deflate=False,  # run lengths and JPEGs hardly shrink, and the loop has no time for it
+            timeout_graceful_shutdown=5,
+            log_level="warning",
+            access_log=False,
+        )
+    )
+
+
+def web_folder() -> Path:
+    """Where the page is: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return package / "web" if (package / "web").is_dir() else package.parent / "web"
+
+
+class LiveWebSocket(WebSocketsSansIOProtocol):
+    """
+    uvicorn's WebSocket, which really lets go of a peer that reads nothing.
+
+    Closing waits until what was written has been read, which such a peer never does; after ``FLUSH`` seconds the
+    connection is cut.
+    """
+
+    FLUSH = 5.0
+
+    async def run_asgi(self) -> None:
+        """Run the application, then cut the connection unless it closes by itself."""
+        await super().run_asgi()
+        self.loop.call_later(self.FLUSH + self.close_timeout, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """A ping was not answered in time."""
+        super().keepalive_timeout()
+        self.loop.call_later(self.FLUSH, self.transport.abort)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None) -> AsyncIterator[None]:
+    engine: Engine = app.state.engine
+    try:
+        async with app.state.sessions, asyncio.TaskGroup() as tasks:
+            loading = tasks.create_task(_load_in_background(engine, on_failure))
+            yield
+            loading.cancel()
+            await app.state.sessions.close_all()
+    finally:
+        await engine.close()
+
+
+async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], None] | None) -> None:
+    try:
+        await engine.load()
+    except Exception as error:
+        log.error("The model could not be loaded: %s", error)
+        if on_failure is not None:
+            on_failure(error)
+
+
+def _load(config: Config) -> Sam3:
+    """Runs on the model thread, where torch keeps its number of threads."""
+    set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
+    return load_model(config.model, checkpoint=config.checkpoint, device=config.device, progress=log.info)
+
+
+def _watch(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operations"])
+    async def readyz() -> dict[str, str]:
+        """The model is there; 503 with the reason until then."""
+        return {"status": "ready", "model": app.state.engine.need_model().name}
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(StreamerError)
+    async def refused(request: Request, error: StreamerError) -> JSONResponse:
+        return JSONResponse(error.body(), error.status, error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        body = {"message": str(error.detail), "detail": str(error.detail)}
+        return JSONResponse(body, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": wire.public_errors(error.errors())}, 422)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        body = {"message": "Something failed inside the server.", "detail": "Its log says more."}
+        return JSONResponse(body, 500)

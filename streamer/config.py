@@ -1,0 +1,67 @@
+"""What can be set, with its defaults. Filled by command line flags and ``STREAMER_*`` environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one server. Sizes are in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    model: str = "nano"
+    checkpoint: Path | None = None
+    device: str | None = None
+    threads: int | None = None  # of torch inside one operation; None: cores - 1
+    interval: int = 10  # looked-at frames from one keyframe to the next
+    follower: Literal["pvs", "memory"] = "pvs"
+    max_sessions: int = 8
+    max_subscribers: int = 16  # for each session
+    max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
+    pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
+    open_timeout: float = 10.0  # until a source must have answered
+    read_timeout: float = 10.0  # until a source must have sent something
+    grace: float = 30.0  # how long a lost WebRTC connection may come back
+    ice_servers: tuple[str, ...] = ()
+    announce: tuple[str, ...] = ()  # further addresses of this host, put into ICE candidates
+    api_keys: tuple[str, ...] = ()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
+        """
+        Read ``STREAMER_<NAME>``; flags that are not None win. Lists are separated by commas.
+
+        Raises ValueError naming the variable whose value cannot be read.
+        """
+        values: dict[str, Any] = {}
+        hints = get_type_hints(cls)
+        for setting in fields(cls):
+            name = f"STREAMER_{setting.name.upper()}"
+            if flags.get(setting.name) is not None:
+                values[setting.name] = flags[setting.name]
+            elif environ.get(name):
+                values[setting.name] = _read(name, environ[name], hints[setting.name])
+        return cls(**values)
+
+
+def _read(name: str, text: str, hint: Any) -> Any:
+    if hint == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    choices = get_args(hint) if getattr(hint, "__origin__", None) is Literal else ()
+    if choices:
+        if text not in choices:
+            raise ValueError(f"{name} is {text!r}; it must be one of {', '.join(choices)}")
+        return text
+    for kind in (int, float, Path, str):
+        if hint is kind or kind in get_args(hint):
+            try:
+                return kind(text)
+            except ValueError as error:
+                raise ValueError(f"{name} is {text!r}, which is not {kind.__name__}") from error
+    raise TypeError(f"Config has a setting of a kind that no variable can fill: {hint}")

@@ -1,0 +1,91 @@
+"""One thread owns the model. Everybody else waits in line for a turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
+
+from streamer.errors import NotReady, TooMany
+from tracker import Sam3
+
+P = ParamSpec("P")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """
+    The model, its thread, and the turn.
+
+    ``turn`` is an asyncio lock, and those are first come, first served: with one request in line for each session that
+    is round robin. Model state is touched by functions given to :meth:`run` and by nothing else, and they run one after
+    the other in the order they were given.
+
+    HTTP requests come through :meth:`lane`: one of them at a time stands in line for turns, at most ``max_waiting``
+    wait behind it, and the next is refused, so that no number of requests can crowd out the sessions.
+    """
+
+    def __init__(self, load: Callable[[], Sam3], *, max_waiting: int = 8) -> None:
+        self.model: Sam3 | None = None
+        self.turn = asyncio.Lock()
+        self.failure: Exception | None = None
+        self._load = load
+        self._lane = asyncio.Lock()
+        self._waiting = 0
+        self._max_waiting = max_waiting
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model is there."""
+        return self.model is not None
+
+    async def load(self) -> None:
+        """Load the model on its thread. On failure the reason is kept in ``failure`` and raised."""
+        if self.model is not None:
+            return
+        try:
+            self.model = await self.run(self._load)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def need_model(self) -> Sam3:
+        """The model, or NotReady with the reason why it is not there yet."""
+        if self.model is not None:
+            return self.model
+        if self.failure is not None:
+            raise NotReady("The model could not be loaded.", detail=str(self.failure), retry_after=60)
+        raise NotReady("The model is still being loaded.", detail="Ask again in a few seconds; /readyz tells when.")
+
+    async def run(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on the model thread, behind what already runs there. It does not wait for the turn."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: func(*args, **kwargs))
+
+    async def take_turn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Wait in line, then run a function on the model thread. Keep it short: split long work into several turns."""
+        async with self.turn:
+            return await self.run(func, *args, **kwargs)
+
+    @asynccontextmanager
+    async def lane(self) -> AsyncIterator[Sam3]:
+        """Hold the one lane of HTTP requests and call take_turn for each piece of work. Raises TooMany, NotReady."""
+        model = self.need_model()
+        if self._waiting > self._max_waiting:
+            raise TooMany(f"{self._max_waiting} requests already wait for the model.", retry_after=1)
+        self._waiting += 1
+        try:
+            async with self._lane:
+                yield model
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """Wait for what runs on the model thread, drop what waits, end the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._thread.shutdown, wait=True)

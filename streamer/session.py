@@ -1,0 +1,346 @@
+"""One stream: its source, its tracker, its readers, and the loop between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from streamer import wire
+from streamer.config import Config
+from streamer.engine import Engine
+from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
+from streamer.frame import Frame
+from streamer.latest import Closed, Latest
+from streamer.pictures import Encoder, Pictures
+from streamer.result import FrameInfo, Result
+from streamer.sources.base import Source, State
+from streamer.subscription import Subscription
+from tracker import Answer, Box, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
+from tracker import FrameGone as EmbeddingGone
+
+HISTORY = 256  # decoded frames remembered (without their pictures): what a click can refer to
+NEAR = 0.1  # seconds from the frame that was clicked to one that was looked at
+RTP_CLOCK = 90_000  # ticks a second of every video payload
+WANTED = 10.0  # seconds that pictures are kept for after somebody asked for one
+
+T = TypeVar("T")
+Write = Callable[[Result], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """
+    A stream from its source to its readers. ``run`` is all its life; cancel it to stop.
+
+    A frame waits in one slot for the session's turn on the model thread, and is taken at the last moment, so what is
+    looked at is always the newest. Recordings are the exception: their source waits until the slot is empty, and the
+    loop waits for ``write`` if there is one, so every frame gets its result.
+
+    Shutting down: cancelling ``run`` cancels the source (which returns at once, its thread ends by itself) and the
+    loop. A step that is running on the model thread runs to its end; the tracker's state is freed behind it. Readers
+    are told the state and closed.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        source: Source,
+        prompts: Sequence[Prompt],
+        *,
+        engine: Engine,
+        encoder: Encoder,
+        config: Config,
+        write: Write | None = None,
+    ) -> None:
+        self.id = id
+        self.source = source
+        self._prompts = tuple(prompts)
+        self.state = State.CONNECTING
+        self.reason = ""
+        self.since = datetime.now(UTC)
+        self.pictures = Pictures(encoder, config.pictures_bytes)
+        self.last: Result | None = None
+        self.looked = 0  # frames that were looked at
+        self.decoded = 0  # frames that the source gave
+        self.dropped = 0  # frames decoded before the last one looked at, and never looked at themselves
+        self._engine = engine
+        self._config = config
+        self._write = write
+        self._frames: Latest[Frame] = Latest()
+        self._follower: Tracker | None = None
+        self._started = asyncio.Event()
+        self._subscriptions: set[Subscription] = set()  # bound: config.max_subscribers
+        self._decoded: deque[FrameInfo] = deque(maxlen=HISTORY)
+        self._looked: deque[FrameInfo] = deque(maxlen=HISTORY)
+        self._times: deque[float] = deque(maxlen=31)  # of results, for fps
+        self._failures = 0  # in a row
+        self._wanted_until = 0.0
+        self._end = ""
+
+    # What is known about it
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What is being looked for."""
+        return self._prompts if self._follower is None else tuple(self._follower.prompts)
+
+    @property
+    def fps(self) -> float:
+        """Results a second, over the last 30; 0 when the last is older than 2 s."""
+        now = time.monotonic()
+        if len(self._times) < 2 or now - self._times[-1] > 2:
+            return 0.0
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+    @property
+    def subscribers(self) -> int:
+        """Readers at the moment."""
+        return len(self._subscriptions)
+
+    @property
+    def missed(self) -> int:
+        """Results that the present readers missed, all together."""
+        return sum(subscription.dropped for subscription in self._subscriptions)
+
+    def hints(self, prompts: Sequence[Prompt]) -> list[str]:
+        """What the model has to say about words it was never taught."""
+        model = self._engine.need_model()
+        return [hint for prompt in prompts if prompt.text is not None and (hint := model.hint(prompt.text))]
+
+    # Its life
+
+    async def run(self) -> None:
+        """Live: from opening the source to freeing the model's state. Whatever goes wrong becomes the final reason."""
+        end = "It was stopped."
+        try:
+            await self._start()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._receive())
+                tasks.create_task(self._look())
+            end = self._end or "The source has ended."
+        except Exception as error:
+            log.exception("session %s failed", self.id)
+            end = f"It failed inside: {_words(error)}"
+        finally:
+            self._finish(end)
+            if self._follower is not None:
+                await asyncio.shield(self._engine.run(self._follower.close))
+
+    async def _start(self) -> None:
+        model = self._engine.need_model()
+        interval, follower = self._config.interval, self._config.follower
+        make = partial(Tracker, model, self._prompts, interval=interval, follower=follower)
+        self._follower = await self._engine.run(make)
+        self._started.set()
+
+    def _finish(self, reason: str) -> None:
+        self._frames.close()
+        self._set_state(State.ENDED, reason)
+        self._started.set()
+        self.pictures.clear()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    async def _receive(self) -> None:
+        try:
+            await self.source.run(self._accept, self._hear)
+        finally:
+            self._frames.close()
+
+    async def _accept(self, frame: Frame) -> None:
+        """Take a frame from the source: at once from a live one, when the slot is empty from a recording."""
+        if not self.source.live:
+            await self._frames.room()
+        self.decoded = frame.index + 1
+        self._decoded.append(FrameInfo.of(frame))
+        self._frames.put(frame)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                await self._frames.ready()
+            except Closed:
+                return
+            async with self._engine.turn:
+                frame = self._frames.take()
+                result = await self._step(frame)
+            self._publish(frame, result)
+            if self._write is not None:
+                await self._write(result)
+
+    async def _step(self, frame: Frame) -> Result:
+        """One step on the model thread. A failure is this frame's result; the second in a row resets the tracker."""
+        began = time.monotonic()
+        follower, prompts, step, error = self._need_tracker(), self.prompts, None, None
+        info = FrameInfo.of(frame)
+        try:
+            prompts, step = await self._engine.run(_look_at, follower, frame)
+            self._failures = 0
+        except Exception as problem:
+            log.exception("session %s: frame %d failed", self.id, frame.index)
+            self._failures += 1
+            error = f"This frame could not be looked at: {_words(problem)}"
+            if self._failures >= 2:
+                error += " What was followed has been dropped; the prompts are kept."
+                await self._reset()
+        self.looked += 1
+        self.dropped = frame.index + 1 - self.looked
+        self._looked.append(info)
+        now = time.monotonic()
+        return Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, self.dropped)
+
+    async def _reset(self) -> None:
+        try:
+            await self._engine.run(self._need_tracker().reset)
+        except Exception:  # the stream must go on; the next frame will tell
+            log.exception("session %s: the tracker could not be reset", self.id)
+
+    def _publish(self, frame: Frame, result: Result) -> None:
+        self.last = result
+        self._times.append(time.monotonic())
+        self.pictures.add(frame, keep=bool(self._subscriptions) or time.monotonic() < self._wanted_until)
+        for subscription in self._subscriptions:
+            subscription.publish(result)
+
+    def _hear(self, state: State, reason: str) -> None:
+        """What the source says of itself. Its end is told when the last frame has been looked at."""
+        if state is State.ENDED:
+            self._end = reason
+        elif (state, reason) != (self.state, self.reason):
+            self._set_state(state, reason)
+
+    def _set_state(self, state: State, reason: str) -> None:
+        log.info("session %s (%s): %s%s", self.id, self.source.name, state, f": {reason}" if reason else "")
+        self.state, self.reason, self.since = state, reason, datetime.now(UTC)
+        for subscription in self._subscriptions:
+            subscription.tell(wire.state_message(state, reason))
+
+    # Its readers
+
+    @contextmanager
+    def subscribe(self, *, pictures: bool = False) -> Iterator[Subscription]:
+        """Read along for the length of a ``with`` block; the first message is the state. Raises TooMany."""
+        if len(self._subscriptions) >= self._config.max_subscribers:
+            raise TooMany(f"This session already has {self._config.max_subscribers} readers.")
+        subscription = Subscription(self.pictures.get, pictures=pictures)
+        subscription.tell(wire.state_message(self.state, self.reason))
+        if self.state is State.ENDED:
+            subscription.close()
+        self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+            subscription.close()
+
+    async def picture(self, index: int | None = None) -> tuple[int, bytes]:
+        """Index and JPEG of a looked-at frame, None for the newest. Raises NotFound, FrameGone."""
+        self._wanted_until = time.monotonic() + WANTED
+        if index is None:
+            latest = await self.pictures.latest()
+            if latest is None:
+                raise NotFound("No frame of this session has been looked at yet.")
+            return latest
+        data = await self.pictures.get(index)
+        if data is None:
+            raise FrameGone(f"The picture of frame {index} is not kept.", self.pictures.kept(), field="index")
+        return index, data
+
+    # What it can be asked
+
+    def find(self, index: int | None = None, rtp_timestamp: int | None = None) -> FrameInfo:
+        """The decoded frame with that index, or nearest to that RTP timestamp. Raises FrameGone."""
+        if rtp_timestamp is not None:
+            timed = [
+                (_ticks(info.rtp_timestamp, rtp_timestamp), info)
+                for info in self._decoded
+                if info.rtp_timestamp is not None
+            ]
+            ticks, info = min(timed, key=lambda pair: pair[0], default=(RTP_CLOCK, None))
+            if info is not None and ticks <= NEAR * RTP_CLOCK:
+                return info
+            raise FrameGone(
+                f"No frame with RTP timestamp {rtp_timestamp} is known.", self._available(), field="rtp_timestamp"
+            )
+        for info in reversed(self._decoded):
+            if info.index == index:
+                return info
+        raise FrameGone(f"Frame {index} is not known, or not any more.", self._available(), field="frame_index")
+
+    async def set_prompts(self, prompts: Sequence[Prompt], frame: FrameInfo | None = None) -> None:
+        """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
+        seen = None if frame is None else self._seen(frame)
+        await self._command(lambda follower: follower.set_prompts(tuple(prompts), index=seen))
+
+    async def click(self, frame: FrameInfo, points: Sequence[Point], object_id: int | None = None) -> Answer:
+        """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
+        seen = self._seen(frame)
+        return await self._command(lambda follower: follower.click(seen, points, object_id))
+
+    async def box(self, frame: FrameInfo, box: Box) -> Answer:
+        """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
+        seen = self._seen(frame)
+        return await self._command(lambda follower: follower.box(seen, box))
+
+    async def remove(self, object_id: int) -> None:
+        """Stop following an object. Raises NotFound, Conflict."""
+        await self._command(lambda follower: follower.remove(object_id))
+
+    async def _command(self, ask: Callable[[Tracker], T]) -> T:
+        """Ask the tracker something on the model thread, in turn."""
+        await self._started.wait()
+        async with self._engine.turn:
+            follower = self._need_tracker()
+            try:
+                return await self._engine.run(ask, follower)
+            except EmbeddingGone as error:
+                raise FrameGone(str(error), error.available, field="frame_index") from error
+            except UnknownObject as error:
+                raise NotFound(str(error), field="object_id") from error
+            except TrackerError as error:
+                raise BadRequest(str(error)) from error
+
+    def _need_tracker(self) -> Tracker:
+        if self._follower is None or self.state is State.ENDED:
+            raise Conflict("This session has ended.", detail=self.reason)
+        return self._follower
+
+    def _seen(self, frame: FrameInfo) -> int:
+        """Index of the looked-at frame nearest in time to a decoded one. Raises FrameGone when none is near."""
+        near = min(self._looked, key=lambda info: abs(info.arrived - frame.arrived), default=None)
+        if near is None or abs(near.arrived - frame.arrived) > NEAR:
+            raise FrameGone(f"No frame near frame {frame.index} was looked at.", self._available(), field="frame_index")
+        return near.index
+
+    def _available(self) -> tuple[int, int] | None:
+        return (self._looked[0].index, self._looked[-1].index) if self._looked else None
+
+
+def _look_at(follower: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]:
+    """Runs on the model thread: the step, and the prompts it was made with."""
+    began = time.monotonic()
+    rgb = frame.rgb()
+    converted = time.monotonic() - began
+    step = follower.step(rgb, frame.index, frame.arrived)
+    step.timings["convert"] = converted
+    return tuple(follower.prompts), step
+
+
+def _ticks(one: int, other: int) -> int:
+    """Distance of two RTP timestamps, which wrap around at 32 bits."""
+    ahead = (one - other) % 2**32
+    return min(ahead, 2**32 - ahead)
+
+
+def _words(error: BaseException) -> str:
+    """An exception in words, out of the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,22 @@
+"""Where pictures come from."""
+
+from __future__ import annotations
+
+from streamer.sources.base import Out, Source, State, Tell
+from streamer.sources.demo import DemoSource
+from streamer.sources.url import UrlSource
+
+__all__ = ["Out", "Source", "State", "Tell", "open_source"]
+
+
+def open_source(address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0) -> Source:
+    """
+    Make the source that an address names; it is opened by running it, not here.
+
+    ``demo:?seed=3&size=640x480&fps=30``, ``rtsp://…``, ``rtsps``, ``rtmp``, ``rtmps``, ``srt``, ``udp``, ``http(s)``,
+    ``file://…`` or a path, ``/dev/video0``. Raises BadSource when the address can be seen to be wrong.
+    """
+    address = address.strip()
+    if address.startswith("demo:"):
+        return DemoSource(address)
+    return UrlSource(address, open_timeout=open_timeout, read_timeout=read_timeout)

@@ -1,0 +1,76 @@
+"""The synthetic camera: the worlds that the embedded model was taught on, drawn live."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from urllib.parse import parse_qsl
+
+from streamer.errors import BadSource
+from streamer.frame import Frame
+from streamer.sources.base import Out, State, Tell
+from streamer.sources.thread import Outlet, pump
+from tracker.nano import worlds
+
+CLOCK = 90_000  # ticks a second, as video over RTP has
+LATE = 0.5  # seconds behind which the camera stops trying to catch up
+_LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16)}
+
+
+class DemoSource:
+    """``demo:?seed=3&size=640x480&fps=30&objects=3``, every part optional; endless, and decided by the seed."""
+
+    kind = "demo"
+    live = True
+
+    def __init__(self, address: str) -> None:
+        self.name = address
+        self.seed, self.width, self.height, self.fps = 0, 640, 480, 30
+        self.objects: tuple[int, int] = (2, 5)
+        scheme, _, rest = address.partition(":")
+        if scheme != "demo" or rest.strip("/").partition("?")[0]:
+            raise BadSource(f"{address:.80} is no synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
+        for key, value in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
+            self._set(key, value)
+
+    async def run(self, out: Out, state: Tell) -> None:
+        """Draw for ever."""
+        await pump(self._draw, out, state, name=f"source {self.name}")
+
+    def _set(self, key: str, value: str) -> None:
+        if key == "size":
+            self.width, self.height = _size(value)
+        elif key == "seed":
+            self.seed = _number(key, value)
+        elif key == "fps":
+            self.fps = _number(key, value)
+        elif key == "objects":
+            self.objects = (_number(key, value),) * 2
+        else:
+            raise BadSource(f"demo: has no option {key:.40!r}.", detail="It has seed, size, fps and objects.")
+
+    def _draw(self, outlet: Outlet) -> None:
+        world = worlds.Video(self.seed, self.width, self.height, fps=self.fps, objects=self.objects)
+        outlet.state(State.LIVE)
+        due = time.monotonic()
+        for index, drawn in enumerate(world):
+            outlet.pause(max(0.0, due - time.monotonic()))
+            pts = index * CLOCK // self.fps
+            arrived = time.monotonic()
+            outlet.frame(Frame(index, 0, pts, Fraction(1, CLOCK), None, arrived, drawn.image), wait=False)
+            due = max(due + 1 / self.fps, arrived - LATE)
+
+
+def _number(key: str, value: str) -> int:
+    low, high = _LIMITS[key]
+    if not value.isdecimal() or not low <= int(value) <= high:
+        raise BadSource(f"demo: {key} is {value:.20!r}; it must be a whole number from {low} to {high}.")
+    return int(value)
+
+
+def _size(value: str) -> tuple[int, int]:
+    width, _, height = value.partition("x")
+    sides = [int(side) if side.isdecimal() else 0 for side in (width, height)]
+    if not all(64 <= side <= 1920 for side in sides):
+        raise BadSource(f"demo: size is {value:.20!r}; write 640x480, each side from 64 to 1920.")
+    return sides[0], sides[1]

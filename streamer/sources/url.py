@@ -1,0 +1,180 @@
+"""Streams, files and cameras that FFmpeg opens: RTSP, RTMP, SRT, HTTP, a path, a V4L2 device."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import random
+import socket
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from streamer.frame import Frame
+from streamer.sources.address import Address, read_address
+from streamer.sources.base import Out, State, Tell
+from streamer.sources.thread import Outlet, pump
+
+DECODER_THREADS = 2  # of one stream; FFmpeg's own choice would be every core for each
+MAX_PIXELS = 7680 * 4320  # of one picture
+MAX_DAMAGE = 100  # packets in a row that cannot be decoded
+FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0  # seconds between tries: doubled from the one to the other
+REFUSED_WAIT = 30.0  # seconds after wrong credentials: cameras lock out those who knock on
+SETTLED = 10.0  # seconds of pictures after which the next trouble is a new one
+BACKWARDS = 0.5  # seconds that pts must fall by to have started again
+REFUSALS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
+
+log = logging.getLogger(__name__)
+
+
+class _Hopeless(Exception):
+    """Trying again would not help."""
+
+
+class UrlSource:
+    """
+    One address, read by a thread of its own that alone opens, reads and closes its container.
+
+    A live one is tried again for ever, with growing waits, whatever went wrong and from the first time on; what can be
+    seen to stay wrong (no video in it, a codec nobody decodes) ends it. A recording ends at its end or first trouble.
+    """
+
+    kind = "url"
+
+    def __init__(self, address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0) -> None:
+        """Raises BadSource when the address can be seen to be wrong without opening it."""
+        self._address: Address = read_address(address)
+        self.name = self._address.shown
+        self.live = self._address.live is not False
+        self._timeout = (open_timeout, read_timeout)
+        self._index = 0
+        self._epoch = -1
+        self._last_pts: float | None = None  # in seconds, of this epoch
+
+    async def run(self, out: Out, state: Tell) -> None:
+        """Read until the recording ends, or for ever."""
+        await pump(self._read_on, out, state, name=f"source {self.name}")
+
+    def _read_on(self, outlet: Outlet) -> None:
+        outlet.state(State.CONNECTING)
+        tries = 0
+        while True:
+            settled = time.monotonic() + self._timeout[0] + SETTLED
+            try:
+                self._read(outlet)
+                reason, wait = "The other side closed the stream.", 0.0
+            except _Hopeless as error:
+                return outlet.state(State.ENDED, str(error))
+            except (av.FFmpegError, OSError, ValueError) as error:
+                reason, wait = self._words(error), REFUSED_WAIT if isinstance(error, REFUSALS) else 0.0
+                if not self.live:
+                    return outlet.state(State.ENDED, reason)
+            if not self.live:
+                return outlet.state(State.ENDED, "The recording has ended.")
+            tries = 0 if time.monotonic() > settled else tries + 1
+            wait = max(wait, backoff(tries))
+            outlet.state(State.RECONNECTING, f"{reason} Trying again in {wait:.0f} s.")
+            outlet.pause(wait)
+
+    def _read(self, outlet: Outlet) -> None:
+        """Open, read to the end, close."""
+        address = self._address
+        with av.open(address.url, format=address.format, options=address.options, timeout=self._timeout) as container:
+            stream = _video(container)
+            if address.live is None:
+                self.live = container.duration is None
+            self._epoch += 1
+            self._last_pts = None
+            first = True
+            for picture in _pictures(container, stream, outlet):
+                if first:
+                    outlet.state(State.LIVE)
+                    first = False
+                outlet.frame(self._frame(picture), wait=not self.live)
+            if first:
+                raise _Hopeless("Nothing in it could be decoded.") if not self.live else ValueError("no pictures")
+
+    def _frame(self, picture: av.VideoFrame) -> Frame:
+        arrived = time.monotonic()
+        time_base = picture.time_base or Fraction(1)
+        if picture.pts is not None:
+            seconds = float(picture.pts * time_base)
+            if self._last_pts is not None and seconds < self._last_pts - BACKWARDS:
+                self._epoch += 1
+            self._last_pts = seconds
+        index, self._index = self._index, self._index + 1
+        return Frame(index, self._epoch, picture.pts, time_base, None, arrived, picture)
+
+    def _words(self, error: Exception) -> str:
+        """What went wrong, for people. FFmpeg's whole text is not used: it repeats the address, password and all."""
+        host = self._address.host
+        match error:
+            case av.error.HTTPUnauthorizedError():
+                return "The user name or password is wrong (401)."
+            case av.error.HTTPForbiddenError():
+                return "Access is forbidden (403)."
+            case av.error.HTTPNotFoundError():
+                return "There is no such stream at that address (404)."
+            case av.error.HTTPError():
+                return f"The server answered with an error: {error.strerror}."
+            case av.error.ConnectionRefusedError():
+                return f"{host} refuses connections on that port."
+            case av.error.TimeoutError() | av.error.ExitError():
+                return f"{host or 'The other side'} did not answer in time."
+            case av.error.InvalidDataError():
+                return "What it sends is no video that can be read."
+            case av.error.DecoderNotFoundError():
+                return "Nothing here decodes its codec."
+        if isinstance(error, OSError) and error.errno == errno.EIO and host and not _resolves(host):
+            return f"The name {host} cannot be resolved."
+        return f"{getattr(error, 'strerror', None) or type(error).__name__}."
+
+
+def backoff(tries: int) -> float:
+    """Seconds to wait after that many failures in a row, jittered so that many cameras do not come at once."""
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(tries - 1, 10)) if tries > 0 else FIRST_WAIT
+    return wait * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
+
+
+def _video(container: InputContainer) -> VideoStream:
+    """The video stream, ready to decode with few threads. Raises _Hopeless."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        raise _Hopeless("There is no video in it.")
+    context = stream.codec_context
+    if context is None:
+        raise _Hopeless("Nothing here decodes its video codec.")
+    if context.width * context.height > MAX_PIXELS:
+        raise _Hopeless(f"Its picture of {context.width}×{context.height} pixels is over the limit of {MAX_PIXELS}.")
+    context.thread_count = DECODER_THREADS
+    context.thread_type = "SLICE"  # frame threads would hold pictures back, one for each thread
+    return stream
+
+
+def _pictures(container: InputContainer, stream: VideoStream, outlet: Outlet) -> Iterator[av.VideoFrame]:
+    """Decode to the end; damaged packets are left out, until there are only those."""
+    damaged = 0
+    for packet in container.demux(stream):
+        outlet.check()
+        try:
+            pictures = packet.decode()
+        except av.error.InvalidDataError:
+            damaged += 1
+            if damaged > MAX_DAMAGE:
+                raise
+            continue
+        for picture in pictures:
+            damaged = 0
+            if isinstance(picture, av.VideoFrame):
+                yield picture
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False

@@ -1,0 +1,145 @@
+"""One reader of a session, whatever carries the messages to it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Literal
+
+from streamer import wire
+from streamer.latest import Latest
+from streamer.result import Result
+
+OUTBOX = 64  # messages a reader may leave unread before it is given up
+PATIENCE = 10.0  # seconds an answer waits for a place among them
+
+MaskFormat = Literal["rle", "polygon"]
+JpegOf = Callable[[int], Awaitable[bytes | None]]
+
+
+class Subscription:
+    """
+    What one reader is to be sent, in two parts.
+
+    Results lie in one slot: a reader that is slower than the stream gets the newest and is told how many it missed.
+    Everything else (acknowledgements, errors, states) stands in line, in order, and is never dropped for a result. That
+    line has ``OUTBOX`` places. A reader that leaves it full is given up: :attr:`given_up` says why, and iteration ends.
+
+    Iterate over it to get what to send next: ``str`` is a JSON text message, ``bytes`` a binary one (with ``pictures``,
+    before each result: the frame's index as 4 bytes little-endian, then the JPEG of that very frame).
+    """
+
+    def __init__(self, jpeg_of: JpegOf, *, pictures: bool = False) -> None:
+        self.pictures = pictures
+        self.format: MaskFormat = "rle"
+        self.max_fps: float | None = None
+        self.given_up: str | None = None
+        self._skipped = 0
+        self._jpeg_of = jpeg_of
+        self._results: Latest[Result] = Latest()
+        self._outbox: deque[str] = deque()  # bound: OUTBOX, kept by tell() and answer()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closed = False
+        self._hopeless = asyncio.Event()
+        self._last_sent = -float("inf")
+
+    @property
+    def dropped(self) -> int:
+        """Results that this reader missed."""
+        return self._results.dropped + self._skipped
+
+    def publish(self, result: Result) -> None:
+        """Lay a result in the slot; never waits."""
+        self._results.put(result)
+        self._news.set()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Put a message in line; never waits. A reader with no room left is given up."""
+        if self._closed:
+            return
+        if len(self._outbox) >= OUTBOX:
+            self._give_up(f"{OUTBOX} messages lie unread.")
+            return
+        self._append(message)
+
+    async def answer(self, message: dict[str, Any]) -> None:
+        """Put an answer in line, waiting up to ``PATIENCE`` for a place: this is what slows a reader that only asks."""
+        if len(self._outbox) >= OUTBOX:
+            self._room.clear()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._room.wait()
+            except TimeoutError:
+                self._give_up(f"{OUTBOX} answers lay unread for {PATIENCE:.0f} s.")
+        if not self._closed:
+            self._append(message)
+
+    def close(self) -> None:
+        """End the iteration once what stands in line was read."""
+        self._closed = True
+        self._results.close()
+        self._news.set()
+        self._room.set()
+
+    async def wait_given_up(self) -> None:
+        """Wait until the reader is given up, which may never be."""
+        await self._hopeless.wait()
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        while True:
+            while self._outbox and self.given_up is None:
+                message = self._outbox.popleft()
+                self._room.set()
+                yield message
+            if self._closed:
+                return
+            wait = self._until_due()
+            if wait is not None and wait <= 0:
+                for part in await self._next_result():
+                    yield part
+                continue
+            self._news.clear()
+            try:
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    def _append(self, message: dict[str, Any]) -> None:
+        self._outbox.append(wire.dumps(message))
+        self._news.set()
+
+    def _give_up(self, reason: str) -> None:
+        self.given_up = f"The messages are not being read: {reason}"
+        self._hopeless.set()
+        self._outbox.clear()
+        self.close()
+
+    def _until_due(self) -> float | None:
+        """Seconds until the result in the slot may be sent; None: there is none."""
+        if not self._results.waiting:
+            return None
+        if self.max_fps is None:
+            return 0.0
+        return self._last_sent + 1 / self.max_fps - time.monotonic()
+
+    async def _next_result(self) -> list[str | bytes]:
+        """Take the result and render it, with its picture before it. Nothing when its picture could not be kept."""
+        result = self._results.take()
+        self._last_sent = time.monotonic()
+        parts: list[str | bytes] = []
+        if self.pictures:
+            jpeg = await self._jpeg_of(result.frame.index)
+            if jpeg is None:
+                self._skipped += 1
+                return []
+            parts.append(result.frame.index.to_bytes(4, "little") + jpeg)
+        if self.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
+            parts.append(await asyncio.to_thread(wire.result_json, result, self.format, self.dropped))
+        else:
+            parts.append(wire.result_json(result, self.format, self.dropped))
+        return parts
