@@ -30,7 +30,7 @@ def prepare() -> tuple[str, ...]:
         with warnings.catch_warnings():
             # "CUDA is not available. Disabling autocast": said for every decorated function, and known.
             warnings.simplefilter("ignore")
-            import sam3.model.edt  # noqa: F401  (the only module on our path that imports triton)
+            import sam3.model.edt
             import sam3.model.sam3_image
             import sam3.model.sam3_tracking_predictor  # noqa: F401
     if not torch.cuda.is_available():
@@ -47,7 +47,7 @@ def _torchvision_ops() -> bool:
     ``torchvision::nms`` has no schema. Define the schema first, and give it torchvision's own pure formula.
     """
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError:
         pass
     else:
@@ -96,7 +96,7 @@ def roi_align(
     """
     Pool boxes of a feature map to one size, as torchvision's C++ and CUDA ``roi_align`` (He et al. 2017).
 
-    ``features`` is (B, C, H, W); ``rois`` is (N, 5): picture, x0, y0, x1, y1. Returns (N, C, pooled_height, pooled_width).
+    ``features`` is (B, C, H, W); ``rois`` is (N, 5): picture, x0, y0, x1, y1. Returns (N, C, height, width).
     """
     height, width = features.shape[-2:]
     low = rois[:, 1:3] * spatial_scale - (0.5 if aligned else 0.0)
@@ -127,7 +127,7 @@ def roi_align(
 
 @contextlib.contextmanager
 def stub_triton() -> Iterator[bool]:
-    """Let modules that decorate triton kernels import where triton is missing; the kernels themselves never run here."""
+    """Let modules that decorate triton kernels import where triton is missing; the kernels never run here."""
     try:
         import triton  # noqa: F401
     except ImportError:

@@ -116,7 +116,7 @@ def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: in
 def shrink(mask: Binary) -> npt.NDArray[np.float32]:
     """The share of each cell of a MASK_SIDE grid that the mask covers."""
     small = cv2.resize(mask.astype(np.uint8) * 255, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / 255
+    return np.asarray(small, np.float32) / 255
 
 
 def box_of(mask: Binary) -> tuple[float, float, float, float]:
@@ -145,9 +145,7 @@ def _label_maps(objects: list[WorldObject]) -> tuple[npt.NDArray[np.uint8], npt.
 Exemplar = tuple[tuple[float, float, float, float], int]  # box, label
 
 
-def _question(
-    rng: np.random.Generator, seen: list[WorldObject]
-) -> tuple[str, list[Exemplar], list[WorldObject]]:
+def _question(rng: np.random.Generator, seen: list[WorldObject]) -> tuple[str, list[Exemplar], list[WorldObject]]:
     """One prompt for a picture: its words, its exemplar boxes, and the objects that answer it."""
     kind = rng.random()
     if not seen or kind < 0.22:
@@ -229,7 +227,7 @@ def _interactive(rng: np.random.Generator, objects: list[WorldObject], seen: lis
     truth = shrink(thing.mask)
     kind = rng.random()
     if kind < 0.42:
-        points[0], labels[0] = _inside(rng, thing.mask), 1
+        points[0], labels[0] = inside(rng, thing.mask), 1
         if kind < 0.14:
             points[1], labels[1] = _near(rng, thing.mask)
         return points, labels, previous, False, truth
@@ -246,7 +244,7 @@ def _interactive(rng: np.random.Generator, objects: list[WorldObject], seen: lis
         moved = (box[0] + shift[0], box[1] + shift[1], box[2], box[3])
         points[:2], labels[:2] = _corners(_shaken(rng, moved, 0.06)), (2, 3)
     elif rng.random() < 0.5:
-        points[0], labels[0] = _inside(rng, thing.mask), 1
+        points[0], labels[0] = inside(rng, thing.mask), 1
     return points, labels, previous, True, truth
 
 
@@ -287,7 +285,7 @@ def _mask_at(objects: list[WorldObject], xy: npt.NDArray[np.float64]) -> npt.NDA
     return np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
 
 
-def _inside(rng: np.random.Generator, mask: Binary) -> npt.NDArray[np.float64]:
+def inside(rng: np.random.Generator, mask: Binary) -> npt.NDArray[np.float64]:
     """A point on the object, relative to the picture, mostly away from its border as people click."""
     if rng.random() < 0.7:
         padded = np.pad(mask.astype(np.uint8), 1)
@@ -302,13 +300,13 @@ def _inside(rng: np.random.Generator, mask: Binary) -> npt.NDArray[np.float64]:
 def _near(rng: np.random.Generator, mask: Binary) -> tuple[npt.NDArray[np.float64], int]:
     """A second point: another one on the object, or one beside it that is not of it."""
     if rng.random() < 0.4:
-        return _inside(rng, mask), 1
+        return inside(rng, mask), 1
     cx, cy, w, h = box_of(mask)
     for _ in range(10):
         xy = np.clip(np.array([cx, cy]) + rng.uniform(-1, 1, 2) * (w, h), 0, 0.999)
         if not mask[int(xy[1] * mask.shape[0]), int(xy[0] * mask.shape[1])]:
             return xy, 0
-    return _inside(rng, mask), 1
+    return inside(rng, mask), 1
 
 
 def _corners(box: tuple[float, float, float, float]) -> npt.NDArray[np.float64]:
@@ -320,8 +318,8 @@ def _stale(
     rng: np.random.Generator, truth: npt.NDArray[np.float32], shift: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float32]:
     """Logits as the last look left them: displaced, eroded or grown, of uncertain strength."""
-    move = np.float32([[1, 0, shift[0] * MASK_SIDE], [0, 1, shift[1] * MASK_SIDE]])
-    moved = cv2.warpAffine(truth, move, (MASK_SIDE, MASK_SIDE))
+    move = np.array([[1, 0, shift[0] * MASK_SIDE], [0, 1, shift[1] * MASK_SIDE]], np.float32)
+    moved = np.asarray(cv2.warpAffine(truth, move, (MASK_SIDE, MASK_SIDE)), np.float32)
     size = int(rng.integers(0, 3))
     if size:
         kernel = np.ones((size + 1, size + 1), np.uint8)

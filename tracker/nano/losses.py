@@ -93,7 +93,7 @@ def _layer_loss(out: Outputs, matched: Matched, batch: Batch, *, with_masks: boo
 
 
 def score_loss(logits: Tensor, prompt: Tensor, query: Tensor, iou: Tensor) -> Tensor:
-    """IA-BCE over (P, Q) logits: matched queries aim at score^0.25 · IoU^0.75, the others at 0, weighed by their error."""
+    """IA-BCE over (P, Q) logits: matched queries aim at score^0.25 · IoU^0.75, others at 0, by their error."""
     chance = logits.sigmoid().detach()
     aim = torch.zeros_like(logits)
     aim[prompt, query] = (chance[prompt, query] ** 0.25 * iou**0.75).clamp(min=0.01)
@@ -133,7 +133,9 @@ class DenseHead(torch.nn.Module):
         """Cross-entropy of (B, dim, side, side) features against the batch's maps."""
         logits = self.classify(features).float()
         loss = torch.zeros((), device=logits.device)
-        for part, truth in zip(logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1), (batch.colors, batch.shapes), strict=True):
+        for part, truth in zip(
+            logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1), (batch.colors, batch.shapes), strict=True
+        ):
             weight = torch.ones(part.shape[1], device=part.device)
             weight[0] = 0.2  # most of a picture is background
             loss = loss + F.cross_entropy(part, truth, weight=weight)

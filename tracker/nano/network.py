@@ -14,7 +14,7 @@ from tracker.nano.losses import find_targets
 
 
 def fresh() -> Any:
-    """Nano with random weights, its query boxes on a grid over the picture so that each starts with a place of its own."""
+    """Nano with random weights, its query boxes on a grid over the picture so that each starts in its own place."""
     model = build(NANO, WordTokenizer())
     decoder = model.transformer.decoder
     side = round(NANO.queries**0.5)

@@ -18,18 +18,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Idle OpenMP threads must sleep, not spin: beside other work spinning costs far more than waking (README of benchmarks).
+# Idle OpenMP threads must sleep, not spin: beside other work spinning costs far more than waking.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.utils.data import DataLoader  # noqa: E402
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
-from tracker.nano import network  # noqa: E402
-from tracker.nano.config import NANO  # noqa: E402
-from tracker.nano.data import Batch, WorldBatches  # noqa: E402
-from tracker.nano.losses import DenseHead, detector_loss, interactive_loss  # noqa: E402
+from tracker import weights
+from tracker.nano import network
+from tracker.nano.config import NANO
+from tracker.nano.data import Batch, WorldBatches
+from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +96,10 @@ class Run:
         }
         torch.save(state, self.out / "state.tmp")
         (self.out / "state.tmp").replace(self.out / "state.pt")
+        raw = self.model.state_dict()
+        self.model.load_state_dict(self.kept)
+        weights.save(self.model, self.out / "nano.safetensors")
+        self.model.load_state_dict(raw)
 
     def rate(self, budget: float) -> float:
         """The learning rate now: warm up, stay, and let down towards the end of ``budget`` seconds."""
@@ -140,11 +145,8 @@ def _memory_only(name: str) -> bool:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The same batch with its tensors on ``device``."""
-    moved = {
-        field.name: value.to(device) if isinstance(value := getattr(batch, field.name), torch.Tensor) else value
-        for field in dataclasses.fields(batch)
-    }
-    return Batch(**moved)
+    fields = ((field.name, getattr(batch, field.name)) for field in dataclasses.fields(batch))
+    return dataclasses.replace(batch, **{name: value.to(device) for name, value in fields if name != "texts"})
 
 
 def train(run: Run, minutes: float) -> None:
@@ -156,28 +158,31 @@ def train(run: Run, minutes: float) -> None:
     run.model.geometry_encoder.eval()
     batches = WorldBatches(recipe.seed + run.step, recipe.pictures, recipe.prompts, recipe.clicks)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
-    sums: dict[str, float] = {}
+    recent: list[dict[str, float]] = []
     shown = saved = time.monotonic()
-    done = run.step
     for batch in loader:
         started = time.monotonic()
-        losses = run.learn(to_device(batch, run.device), run.rate(budget))
+        recent.append(run.learn(to_device(batch, run.device), run.rate(budget)))
         run.seconds += time.monotonic() - started
-        sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
         if started - shown > 20:
-            steps = run.step - done
-            line = {name: round(value / steps, 3) for name, value in sums.items()}
-            text = " ".join(f"{name} {value}" for name, value in line.items())
-            print(f"{run.seconds / 60:6.1f}/{minutes:g} min  step {run.step}  {(started - shown) / steps:.2f} s/step  {text}", flush=True)
-            with (run.out / "curve.jsonl").open("a") as curve:
-                curve.write(json.dumps({"step": run.step, "seconds": round(run.seconds), **line}) + "\n")
-            sums, shown, done = {}, started, run.step
+            report(run, minutes, recent, (started - shown) / len(recent))
+            recent, shown = [], started
         if started - saved > 120:
             run.save()
             saved = started
         if run.seconds >= budget:
             break
     run.save()
+
+
+def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float) -> None:
+    """Print the mean of the recent losses and add it to the curve."""
+    names = dict.fromkeys(name for losses in recent for name in losses)
+    line = {name: round(sum(losses.get(name, 0.0) for losses in recent) / len(recent), 3) for name in names}
+    text = " ".join(f"{name} {value}" for name, value in line.items())
+    print(f"{run.seconds / 60:6.1f}/{minutes:g} min  step {run.step}  {pace:.2f} s/step  {text}", flush=True)
+    with (run.out / "curve.jsonl").open("a") as curve:
+        curve.write(json.dumps({"step": run.step, "seconds": round(run.seconds), **line}) + "\n")
 
 
 def main() -> None:

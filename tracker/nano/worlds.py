@@ -223,7 +223,7 @@ class Video:
 def _color(rng: np.random.Generator, name: str) -> npt.NDArray[np.float64]:
     hsv = np.array(_HSV[name]) + np.array(_HSV_SPREAD) * rng.uniform(-1, 1, 3)
     pixel = np.array([[[hsv[0] % 180, min(hsv[1], 255), min(hsv[2], 255)]]], np.uint8)
-    return cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
+    return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0], np.float64)
 
 
 def _paint(image: Picture, fixed: npt.NDArray[np.int32], body: _Body) -> None:
@@ -259,7 +259,7 @@ def _background(rng: np.random.Generator, width: int, height: int) -> Picture:
     elif kind < 0.6:
         grain = rng.normal(0, rng.uniform(4, 16), (height // 4 + 1, width // 4 + 1, 1)).astype(np.float32)
         image += cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    picture = np.clip(image, 0, 255).astype(np.uint8)
+    picture: Picture = np.clip(image, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
         _clutter(rng, picture)
     return picture
@@ -310,7 +310,7 @@ class _Damage:
             image = cv2.add(image, self._grain_for(image), dtype=cv2.CV_8U).astype(np.uint8)
         if self._quality:
             coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
-            image = cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.uint8)
+            image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
         return image
 
     def _grain_for(self, image: Picture) -> npt.NDArray[np.int16]:

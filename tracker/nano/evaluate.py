@@ -1,0 +1,171 @@
+"""
+How good nano is, on worlds never trained on, through the same code that serves.
+
+    python -m tracker.nano.evaluate --pictures 300
+
+F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, and the IoU from
+one click and from a box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tracker.nano.config import COLORS, SHAPES
+from tracker.nano.data import FIRST_TRAINING_SEED, draw_still, inside
+from tracker.nano.worlds import WorldObject
+from tracker.sam3 import Embedding, Sam3, SegmentPrompt, load_model, set_threads
+from tracker.types import Box, Detection, Mask, Point, Prompt
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted so far."""
+
+    hits: int = 0
+    false_alarms: int = 0
+    misses: int = 0
+    ious: list[float] = field(default_factory=list)  # of matched masks
+    absent: int = 0
+    absent_empty: int = 0
+    clicks: list[float] = field(default_factory=list)
+    boxes: list[float] = field(default_factory=list)
+    exemplar_hits: int = 0
+    exemplar_errors: int = 0  # false alarms and misses
+
+    def figures(self) -> dict[str, float]:
+        """The figures by name, each 0 to 1."""
+        return {
+            "F1 @ IoU 0.5": 2 * self.hits / max(1, 2 * self.hits + self.false_alarms + self.misses),
+            "mean IoU of matches": float(np.mean(self.ious or [0.0])),
+            "absent prompts empty": self.absent_empty / max(1, self.absent),
+            "IoU from one click": float(np.mean(self.clicks or [0.0])),
+            "IoU from a box": float(np.mean(self.boxes or [0.0])),
+            "F1 from an exemplar box": 2 * self.exemplar_hits / max(1, 2 * self.exemplar_hits + self.exemplar_errors),
+        }
+
+
+def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0) -> Tally:
+    """Ask ``model`` about ``pictures`` stills: names that are there, one that is not, an exemplar, clicks, boxes."""
+    if first_seed + pictures > FIRST_TRAINING_SEED:
+        raise ValueError(f"seeds from {FIRST_TRAINING_SEED} on were trained on")
+    tally = Tally()
+    for seed in range(first_seed, first_seed + pictures):
+        rng = np.random.default_rng((seed, 0))
+        image, objects = draw_still(rng, seed)
+        embedding = model.embed(image)
+        _ask_words(model, embedding, rng, objects, tally)
+        seen = [thing for thing in objects if thing.countable]
+        if seen:
+            _ask_exemplar(model, embedding, seen[rng.integers(len(seen))], objects, tally)
+        for thing in seen:
+            _point_at(model, embedding, rng, thing, tally)
+    return tally
+
+
+def _ask_words(
+    model: Sam3, embedding: Embedding, rng: np.random.Generator, objects: list[WorldObject], tally: Tally
+) -> None:
+    seen = [thing for thing in objects if thing.countable]
+    present = sorted({name for thing in seen for name in (thing.name, thing.shape, f"{thing.color} thing")})
+    everything = [f"{color} {shape}" for color in COLORS for shape in SHAPES] + list(SHAPES)
+    absent = [name for name in everything if not any(thing.matches(name) for thing in objects)]
+    texts = [str(text) for text in rng.permutation(present)[:3]] + [str(rng.choice(absent))]
+    for text, found in zip(texts, model.concept_segment(embedding, [Prompt(text) for text in texts]), strict=True):
+        if text in absent:
+            tally.absent += 1
+            tally.absent_empty += not found
+        truth = [thing.mask for thing in seen if thing.matches(text)]
+        crumbs = [thing.mask for thing in objects if not thing.countable and thing.matches(text)]
+        hits, alarms, ious = compare(found, truth, crumbs)
+        tally.hits += hits
+        tally.false_alarms += alarms
+        tally.misses += len(truth) - hits
+        tally.ious += ious
+
+
+def _ask_exemplar(
+    model: Sam3, embedding: Embedding, example: WorldObject, objects: list[WorldObject], tally: Tally
+) -> None:
+    same = [thing for thing in objects if thing.name == example.name]
+    prompt = Prompt(boxes=(box_around(example.mask),), labels=(True,))
+    truth = [thing.mask for thing in same if thing.countable]
+    crumbs = [thing.mask for thing in same if not thing.countable]
+    hits, alarms, _ = compare(model.concept_segment(embedding, [prompt])[0], truth, crumbs)
+    tally.exemplar_hits += hits
+    tally.exemplar_errors += alarms + len(truth) - hits
+
+
+def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing: WorldObject, tally: Tally) -> None:
+    height, width = thing.mask.shape
+    x, y = inside(rng, thing.mask) * (width, height)
+    truth = Mask.from_dense(thing.mask)
+    click = model.segment(embedding, [SegmentPrompt(points=(Point(x, y),))], multimask=True)
+    tally.clicks.append(iou(model.masks(click.logits[:, 0], height, width)[0][0], truth))
+    box = model.segment(embedding, [SegmentPrompt(box=box_around(thing.mask))])
+    tally.boxes.append(iou(model.masks(box.logits[:, 0], height, width)[0][0], truth))
+
+
+def compare(
+    found: Iterable[Detection], truth: list[np.ndarray], crumbs: list[np.ndarray]
+) -> tuple[int, int, list[float]]:
+    """
+    Match detections with the truth, one to one, by mask IoU ≥ 0.5.
+
+    Returns hits, false alarms and the hits' IoUs. A detection that is mostly a crumb, something too hidden to ask for,
+    is no false alarm.
+    """
+    masks = [detection.mask for detection in found]
+    wanted = [Mask.from_dense(mask) for mask in truth]
+    table = np.array([[iou(mask, other) for other in wanted] for mask in masks]).reshape(len(masks), len(wanted))
+    rows, columns = linear_sum_assignment(-table)
+    pairs = [(row, table[row, column]) for row, column in zip(rows, columns, strict=True) if table[row, column] >= 0.5]
+    matched = {row for row, _ in pairs}
+    alarms = 0
+    for row, mask in enumerate(masks):
+        if row not in matched:
+            dense = mask.dense()
+            alarms += not any((dense & crumb).sum() >= 0.5 * dense.sum() for crumb in crumbs)
+    return len(pairs), alarms, [float(value) for _, value in pairs]
+
+
+def iou(a: Mask, b: Mask) -> float:
+    """Intersection over union of two masks of one size; 0 if both are empty."""
+    one, other = a.dense(), b.dense()
+    return float((one & other).sum() / max(1, (one | other).sum()))
+
+
+def box_around(mask: np.ndarray) -> Box:
+    """The smallest box around a mask that is not empty, pixels."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+
+
+def main() -> None:
+    """Read the command line, evaluate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
+    arguments = parser.parse_args()
+    set_threads(1)
+    tally = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed)
+    if arguments.json:
+        counts = {name: value for name, value in asdict(tally).items() if isinstance(value, int)}
+        print(json.dumps({"figures": tally.figures(), "counts": counts, "pictures": arguments.pictures}))
+        return
+    print(f"{arguments.pictures} pictures, seeds from {arguments.first_seed}")
+    for name, value in tally.figures().items():
+        print(f"{name:26} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()
