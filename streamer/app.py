@@ -17,6 +17,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 import streamer.live
@@ -52,6 +53,7 @@ def create_app(
         allow_headers=["*"],
         expose_headers=["Location", "ETag", "Link", "Retry-After", "X-Model"],
     )
+    app.add_middleware(BodyLimit, limit=config.max_body)
     _answer_errors(app)
     _watch(app)
     app.include_router(streamer.live.router)
@@ -80,6 +82,28 @@ def web_folder() -> Path:
     """Where the page is: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parent
     return package / "web" if (package / "web").is_dir() else package.parent / "web"
+
+
+class BodyLimit:
+    """Middleware that refuses a request's body once it is longer than ``limit`` bytes, without keeping it."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what comes in."""
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                raise HTTPException(413, f"The request is longer than {self.limit} bytes.")
+            return message
+
+        await self.app(scope, counted if scope["type"] == "http" else receive, send)
 
 
 class LiveWebSocket(WebSocketsSansIOProtocol):

@@ -24,6 +24,7 @@ class Config:
     max_sessions: int = 8
     max_subscribers: int = 16  # for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
+    max_body: int = 64 * 2**20  # of one HTTP request
     pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
     open_timeout: float = 10.0  # until a source must have answered
     read_timeout: float = 10.0  # until a source must have sent something

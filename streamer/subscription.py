@@ -91,7 +91,10 @@ class Subscription:
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         while True:
-            while self._outbox and self.given_up is None:
+            if self._closed and self._results.waiting and self.given_up is None:  # the last, before word of the end
+                for part in await self._next_result():
+                    yield part
+            while self._outbox:
                 message = self._outbox.popleft()
                 self._room.set()
                 yield message

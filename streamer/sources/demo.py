@@ -35,7 +35,7 @@ class DemoSource:
 
     async def run(self, out: Out, state: Tell) -> None:
         """Draw for ever."""
-        await pump(self._draw, out, state, name=f"source {self.name}")
+        await pump(self._draw, out, state, name=self.name)
 
     def _set(self, key: str, value: str) -> None:
         if key == "size":

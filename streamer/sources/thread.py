@@ -10,6 +10,9 @@ from collections.abc import Callable
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
 
+MAX_THREADS = 64  # of all sources together, those among them that were stopped and hang in a library
+_NAME = "source "  # what the names of these threads begin with
+
 log = logging.getLogger(__name__)
 
 
@@ -114,8 +117,10 @@ async def pump(work: Callable[[Outlet], None], out: Out, tell: Tell, *, name: st
 
     The thread is a daemon: one that hangs in a library holds up neither stopping nor the end of the process.
     """
+    if sum(thread.name.startswith(_NAME) for thread in threading.enumerate()) >= MAX_THREADS:
+        return tell(State.ENDED, f"{MAX_THREADS} sources are open or still being closed, which is the limit.")
     outlet = Outlet(tell)
-    threading.Thread(target=outlet.run, args=(work,), name=name, daemon=True).start()
+    threading.Thread(target=outlet.run, args=(work,), name=_NAME + name, daemon=True).start()
     try:
         while (frame := await outlet.next()) is not None:
             await out(frame)

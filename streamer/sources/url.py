@@ -31,7 +31,11 @@ REFUSALS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 log = logging.getLogger(__name__)
 
 
-class _Hopeless(Exception):
+class _Trouble(Exception):
+    """Something that FFmpeg has no error for; the message says what."""
+
+
+class _Hopeless(_Trouble):
     """Trying again would not help."""
 
 
@@ -57,7 +61,7 @@ class UrlSource:
 
     async def run(self, out: Out, state: Tell) -> None:
         """Read until the recording ends, or for ever."""
-        await pump(self._read_on, out, state, name=f"source {self.name}")
+        await pump(self._read_on, out, state, name=self.name)
 
     def _read_on(self, outlet: Outlet) -> None:
         outlet.state(State.CONNECTING)
@@ -69,7 +73,7 @@ class UrlSource:
                 reason, wait = "The other side closed the stream.", 0.0
             except _Hopeless as error:
                 return outlet.state(State.ENDED, str(error))
-            except (av.FFmpegError, OSError, ValueError) as error:
+            except (av.FFmpegError, OSError, ValueError, _Trouble) as error:
                 reason, wait = self._words(error), REFUSED_WAIT if isinstance(error, REFUSALS) else 0.0
                 if not self.live:
                     return outlet.state(State.ENDED, reason)
@@ -84,9 +88,9 @@ class UrlSource:
         """Open, read to the end, close."""
         address = self._address
         with av.open(address.url, format=address.format, options=address.options, timeout=self._timeout) as container:
-            stream = _video(container)
             if address.live is None:
                 self.live = container.duration is None
+            stream = _video(container, live=self.live)
             self._epoch += 1
             self._last_pts = None
             first = True
@@ -96,7 +100,7 @@ class UrlSource:
                     first = False
                 outlet.frame(self._frame(picture), wait=not self.live)
             if first:
-                raise _Hopeless("Nothing in it could be decoded.") if not self.live else ValueError("no pictures")
+                raise _Trouble("It ended before its first picture.")
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         arrived = time.monotonic()
@@ -113,6 +117,8 @@ class UrlSource:
         """What went wrong, for people. FFmpeg's whole text is not used: it repeats the address, password and all."""
         host = self._address.host
         match error:
+            case _Trouble():
+                return str(error)
             case av.error.HTTPUnauthorizedError():
                 return "The user name or password is wrong (401)."
             case av.error.HTTPForbiddenError():
@@ -140,7 +146,7 @@ def backoff(tries: int) -> float:
     return wait * random.uniform(0.75, 1.25)  # noqa: S311 (no secret)
 
 
-def _video(container: InputContainer) -> VideoStream:
+def _video(container: InputContainer, *, live: bool) -> VideoStream:
     """The video stream, ready to decode with few threads. Raises _Hopeless."""
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
@@ -151,7 +157,7 @@ def _video(container: InputContainer) -> VideoStream:
     if context.width * context.height > MAX_PIXELS:
         raise _Hopeless(f"Its picture of {context.width}×{context.height} pixels is over the limit of {MAX_PIXELS}.")
     context.thread_count = DECODER_THREADS
-    context.thread_type = "SLICE"  # frame threads would hold pictures back, one for each thread
+    context.thread_type = "SLICE" if live else "AUTO"  # frame threads hold pictures back, one for each thread
     return stream
 
 

@@ -1,0 +1,44 @@
+"""Results made by hand, for tests of what carries them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from streamer.frame import Frame
+from streamer.result import FrameInfo, Result
+from tracker import Box, Mask, Prompt, Stage, Step, Track
+
+WIDTH, HEIGHT = 64, 48
+
+
+def frame(index: int = 0, *, arrived: float = 0.0, rtp_timestamp: int | None = None, value: int = 0) -> Frame:
+    """A plain small picture."""
+    picture = np.full((HEIGHT, WIDTH, 3), value, np.uint8)
+    return Frame(index, 0, index * 3000, Fraction(1, 90_000), rtp_timestamp, arrived, picture)
+
+
+def track(number: int, prompt: int | None, *, score: float = 0.9, tentative: bool = False) -> Track:
+    """An object: a square of twenty pixels at (10, 5)."""
+    dense = np.zeros((HEIGHT, WIDTH), bool)
+    dense[5:25, 10:30] = True
+    return Track(number, prompt, score, Box(10, 5, 30, 25), Mask.from_dense(dense), 3, Stage.REFINE, tentative)
+
+
+def result(index: int = 0, tracks: tuple[Track, ...] = (), prompts: tuple[Prompt, ...] = (), **more: Any) -> Result:
+    """What became of a frame."""
+    step = Step(Stage.KEYFRAME, "interval", tracks, {}, more.pop("notes", {}))
+    if "error" in more:
+        step = None  # type: ignore[assignment]
+    return Result(
+        session="abc",
+        frame=FrameInfo.of(frame(index)),
+        prompts=prompts,
+        step=step,
+        error=more.pop("error", None),
+        age=0.041,
+        seconds=0.021,
+        dropped=2,
+    )

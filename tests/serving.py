@@ -1,0 +1,90 @@
+"""A real server on a port of its own, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as websocket
+
+from streamer.app import create_app, server
+from streamer.config import Config
+from tracker import Sam3
+
+SECONDS = 60.0  # for anything to happen on a busy machine
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server and a client that is connected to it."""
+
+    app: FastAPI
+    address: str  # host:port
+    http: httpx.Client
+
+    def results(self, session: str, query: str = "", **options: Any) -> ClientConnection:
+        """Read along with a session."""
+        socket: ClientConnection = websocket(f"ws://{self.address}/sessions/{session}/results{query}", **options)
+        return socket
+
+    def start(self, source: str, *prompts: Any) -> str:
+        """Start a session; its id."""
+        answer = self.http.post("/sessions", json={"source": source, "prompts": list(prompts)})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+@contextlib.contextmanager
+def serving(model: Sam3 | None, **settings: Any) -> Iterator[Served]:
+    """Serve on an ephemeral port until the block ends."""
+    config = dataclasses.replace(Config(), port=0, **settings)
+    app = create_app(config, model)
+    uvicorn = server(app, config)
+    started = threading.Event()
+    startup = uvicorn.startup
+
+    async def tell(*args: Any, **kwargs: Any) -> None:
+        await startup(*args, **kwargs)
+        started.set()
+
+    uvicorn.startup = tell  # type: ignore[method-assign]
+    thread = threading.Thread(target=uvicorn.run)
+    thread.start()
+    try:
+        assert started.wait(SECONDS)
+        host, port = uvicorn.servers[0].sockets[0].getsockname()[:2]
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=SECONDS) as client:
+            yield Served(app, f"{host}:{port}", client)
+    finally:
+        uvicorn.should_exit = True
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+
+
+def read(socket: ClientConnection, kind: str | None = None, **fields: Any) -> dict[str, Any]:
+    """The next JSON message of that type with those values; what comes before it is passed over."""
+    while True:
+        message = socket.recv(timeout=SECONDS)
+        if isinstance(message, bytes):
+            continue
+        data: dict[str, Any] = json.loads(message)
+        if kind in (None, data["type"]) and all(data.get(name) == value for name, value in fields.items()):
+            return data
+
+
+def ask(socket: ClientConnection, **message: Any) -> dict[str, Any]:
+    """Send a message and wait for its answer."""
+    request = message.setdefault("request", "?")
+    socket.send(json.dumps(message))
+    while True:
+        answer = read(socket)
+        if answer["type"] in ("ack", "error") and answer.get("request") == request and "request" in answer:
+            return answer

@@ -1,0 +1,45 @@
+"""What can be set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamer.config import Config
+
+
+def test_without_variables_everything_has_its_default() -> None:
+    assert Config.from_env({}) == Config()
+
+
+def test_variables_are_read_by_the_kind_of_the_setting() -> None:
+    config = Config.from_env(
+        {
+            "STREAMER_PORT": "9000",
+            "STREAMER_CHECKPOINT": "/models/sam3.pt",
+            "STREAMER_THREADS": "3",
+            "STREAMER_GRACE": "2.5",
+            "STREAMER_API_KEYS": "one, two,",
+            "STREAMER_FOLLOWER": "memory",
+            "STREAMER_MODEL": "",
+        }
+    )
+    assert config == Config(
+        port=9000,
+        checkpoint=Path("/models/sam3.pt"),
+        threads=3,
+        grace=2.5,
+        api_keys=("one", "two"),
+        follower="memory",
+    )
+
+
+def test_a_flag_wins_over_its_variable() -> None:
+    assert Config.from_env({"STREAMER_PORT": "9000"}, port=9001, model=None) == Config(port=9001)
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "eight"), ("GRACE", "long"), ("FOLLOWER", "dog")])
+def test_a_value_that_cannot_be_read_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"STREAMER_{name} is '{value}'"):
+        Config.from_env({f"STREAMER_{name}": value})

@@ -1,0 +1,144 @@
+"""The model thread and its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streamer.engine import Engine
+from streamer.errors import NotReady, TooMany
+
+
+def fake_model() -> Any:
+    return SimpleNamespace(name="FakeModel")
+
+
+@pytest.fixture
+async def engine() -> Any:
+    engine = Engine(fake_model, max_waiting=2)
+    await engine.load()
+    yield engine
+    await engine.close()
+
+
+async def test_the_model_is_loaded_on_its_thread() -> None:
+    threads: list[str] = []
+
+    def load() -> Any:
+        threads.append(threading.current_thread().name)
+        return fake_model()
+
+    engine = Engine(load)
+    ready = [engine.ready]
+    with pytest.raises(NotReady, match="still being loaded"):
+        engine.need_model()
+    await engine.load()
+    assert [*ready, engine.ready] == [False, True]
+    assert threads[0].startswith("model")
+    await engine.close()
+
+
+async def test_a_model_that_cannot_be_loaded_is_refused_with_its_reason() -> None:
+    def load() -> Any:
+        raise ValueError("key backbone.0 is missing")
+
+    engine = Engine(load)
+    with pytest.raises(ValueError, match="backbone"):
+        await engine.load()
+    with pytest.raises(NotReady) as refusal:
+        engine.need_model()
+    assert refusal.value.status == 503
+    assert refusal.value.detail == "key backbone.0 is missing"
+    await engine.close()
+
+
+async def test_everything_runs_on_one_thread_in_order(engine: Engine) -> None:
+    seen: list[tuple[int, int]] = []
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(20):
+            tasks.create_task(engine.run(lambda number: seen.append((number, threading.get_ident())), number))
+    assert [number for number, _ in seen] == list(range(20))
+    assert len({thread for _, thread in seen}) == 1
+
+
+async def test_turns_are_taken_round_robin(engine: Engine) -> None:
+    order: list[str] = []
+
+    async def session(name: str) -> None:
+        for _ in range(5):
+            await engine.take_turn(order.append, name)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name in "abc":
+            tasks.create_task(session(name))
+    assert "".join(order) == "abc" * 5
+
+
+async def test_what_was_cancelled_in_the_middle_leaves_the_turn_free(engine: Engine) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def step() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(engine.take_turn(step))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        after = tasks.create_task(engine.take_turn(lambda: "next"))
+        await asyncio.sleep(0)
+        go_on.set()
+    assert after.result() == "next"
+
+
+async def test_one_request_holds_the_lane_and_only_some_wait_behind_it(engine: Engine) -> None:
+    free = asyncio.Event()
+    inside = 0
+
+    async def request() -> None:
+        nonlocal inside
+        async with engine.lane() as model:
+            inside += 1
+            assert model.name == "FakeModel"
+            assert inside == 1
+            await free.wait()
+            inside -= 1
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(request()) for _ in range(3)]
+        await asyncio.sleep(0)
+        for _ in range(20):
+            with pytest.raises(TooMany) as refusal:
+                await request()
+        assert refusal.value.headers == {"Retry-After": "1"}
+        free.set()
+    assert all(task.done() for task in waiting)
+    async with engine.lane():  # and the line is empty again
+        pass
+
+
+async def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
+    engine = Engine(fake_model)
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def step() -> None:
+        begun.set()
+        go_on.wait(10)
+        done.append("step")
+
+    async with asyncio.timeout(20):
+        running = engine.run(step)
+        waiting = engine.run(done.append, "never")
+        both = asyncio.gather(running, waiting, return_exceptions=True)
+        await asyncio.to_thread(begun.wait, 10)
+        closing = asyncio.gather(engine.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        await closing
+        outcomes = await both
+    assert done == ["step"]
+    assert isinstance(outcomes[1], asyncio.CancelledError)

@@ -1,0 +1,100 @@
+"""The one-slot mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from streamer.latest import Closed, Latest
+
+
+async def test_the_newest_item_replaces_the_one_nobody_took() -> None:
+    box: Latest[int] = Latest()
+    box.put(1)
+    box.put(2)
+    assert await box.get() == 2
+    assert box.dropped == 1
+
+
+async def test_it_holds_one_item_however_many_are_put() -> None:
+    box: Latest[int] = Latest()
+    for item in range(10_000):
+        box.put(item)
+    assert box.take() == 9_999
+    assert box.dropped == 9_999
+    assert not box.waiting
+    with pytest.raises(Closed):
+        box.take()
+
+
+async def test_get_waits_for_an_item() -> None:
+    box: Latest[str] = Latest()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        got = tasks.create_task(box.get())
+        await asyncio.sleep(0)
+        assert not got.done()
+        box.put("frame")
+    assert got.result() == "frame"
+
+
+async def test_ready_does_not_take_so_a_newer_item_may_still_come() -> None:
+    box: Latest[int] = Latest()
+    box.put(1)
+    await box.ready()
+    box.put(2)
+    assert box.take() == 2
+
+
+async def test_false_and_zero_are_items() -> None:
+    box: Latest[int] = Latest()
+    box.put(0)
+    assert box.waiting
+    assert await box.get() == 0
+
+
+async def test_an_item_put_before_close_can_still_be_taken() -> None:
+    box: Latest[int] = Latest()
+    box.put(1)
+    box.close()
+    box.put(2)
+    assert await box.get() == 1
+    with pytest.raises(Closed):
+        await box.get()
+
+
+async def test_close_wakes_who_waits() -> None:
+    box: Latest[int] = Latest()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        reader = tasks.create_task(_closed(box.ready()))
+        await asyncio.sleep(0)
+        box.close()
+    assert reader.result()
+
+
+async def test_room_waits_until_the_item_was_taken() -> None:
+    box: Latest[int] = Latest()
+    await box.room()
+    box.put(1)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(box.room())
+        await asyncio.sleep(0)
+        assert not writer.done()
+        box.take()
+    assert box.dropped == 0
+
+
+async def test_there_is_no_room_in_a_closed_box() -> None:
+    box: Latest[int] = Latest()
+    box.put(1)
+    box.close()
+    async with asyncio.timeout(10):
+        assert await _closed(box.room())
+
+
+async def _closed(waiting: object) -> bool:
+    try:
+        await waiting  # type: ignore[misc]
+    except Closed:
+        return True
+    return False
