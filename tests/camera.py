@@ -46,7 +46,7 @@ class NumberedTrack(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, fps: int = 30, width: int = 320, height: int = 240, first: int = 0) -> None:
+    def __init__(self, fps: float = 30, width: int = 320, height: int = 240, first: int = 0) -> None:
         super().__init__()
         self.size = (width, height)
         self.number = first
@@ -86,8 +86,11 @@ class Camera:
         self.lose = False  # while set, no RTP packet leaves
         self.channel = self.connection.createDataChannel("results") if channel else None
         self.messages: asyncio.Queue[str] = asyncio.Queue()
+        self.opened, self.closed = asyncio.Event(), asyncio.Event()  # the channel
         if self.channel is not None:
             self.channel.on("message", self.messages.put_nowait)
+            self.channel.on("open", self.opened.set)
+            self.channel.on("close", self.closed.set)
         transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
         if codec is not None:
             known = RTCRtpSender.getCapabilities("video").codecs

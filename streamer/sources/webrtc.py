@@ -78,22 +78,26 @@ class WebRTCSource:
 
     async def run(self, out: Out, state: Tell) -> None:
         """Give frames until the camera is gone for longer than the grace period."""
+        reason = "no connection was made"
         try:
-            while True:
-                reason = "no connection was made"
+            while await self._connected(reason, state):
+                self._arrived.clear()
                 if self.peer is not None:
-                    self._arrived.clear()
                     reason = await self._follow(self.peer, out, state)
                 if not self._arrived.is_set():
                     state(State.RECONNECTING, f"{reason}; it may come back within {self._grace:.0f} s")
-                try:
-                    async with asyncio.timeout(self._grace):
-                        await self._arrived.wait()
-                except TimeoutError:
-                    state(State.ENDED, f"{reason}, and it did not come back within {self._grace:.0f} s")
-                    return
         finally:
             await self.close()
+
+    async def _connected(self, reason: str, state: Tell) -> bool:
+        """Wait for a connection; False when none came in time."""
+        try:
+            async with asyncio.timeout(self._grace):
+                await self._arrived.wait()
+        except TimeoutError:
+            state(State.ENDED, f"{reason}; no new connection came within {self._grace:.0f} s")
+            return False
+        return True
 
     async def close(self) -> None:
         """Close the present connection and take no new one."""

@@ -1,0 +1,105 @@
+"""Pictures as HTTP requests carry them: limits first, then decoded, then upright."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import logging
+import re
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from streamer.errors import BadRequest, TooLarge
+
+log = logging.getLogger(__name__)
+
+Picture = npt.NDArray[np.uint8]
+
+MAX_BYTES = 20 * 2**20  # of an encoded picture; a phone's photograph has 3 to 12 MB
+MAX_PIXELS = 50_000_000  # of a decoded one: 150 MB as RGB
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w=.+-]+)*,", re.ASCII)
+_SPACE = re.compile(r"\s+", re.ASCII)
+
+
+def read_image(kind: str, value: str | None) -> Picture:
+    """
+    Decode the picture of a request: ``type`` and ``value`` of its ``image``.
+
+    Returns uint8 (height, width, 3) in RGB, turned upright by its EXIF orientation, transparency ignored. Raises
+    BadRequest saying what is wrong with it, TooLarge past MAX_BYTES or MAX_PIXELS. It takes milliseconds to a second:
+    call it on a thread.
+    """
+    match kind.strip().lower():
+        case "base64":
+            return decode_picture(decode_base64(value or ""))
+        case "url":
+            raise BadRequest(
+                "Pictures by URL are not fetched by this server yet.", detail="Send the picture as base64."
+            )
+        case "numpy" | "file":
+            raise BadRequest(f"Pictures of type {kind} are not accepted.", detail="Send type base64.")
+    raise BadRequest(f"{kind[:40]!r} is no type of picture.", detail="It must be base64.")
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64, with or without ``data:image/…;base64,`` before it. Raises BadRequest, TooLarge."""
+    prefix = _DATA_URL.match(text[:256])
+    if prefix is not None:
+        if not prefix[0].endswith(";base64,"):
+            raise BadRequest("The picture's data: URL is not base64.", detail="It must begin data:image/…;base64,.")
+        text = text[prefix.end() :]
+    if len(text) > MAX_BYTES * 3 // 2:  # base64 is 4/3 of it; the rest leaves room for line ends
+        raise _too_many_bytes()
+    text = _SPACE.sub("", text)
+    if not text:
+        raise BadRequest("The picture is empty.", detail="image.value must hold base64 data.")
+    text += "=" * (-len(text) % 4)  # some clients leave the padding out
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("The picture is not base64.", detail=f"{error}.") from None
+    if len(data) > MAX_BYTES:
+        raise _too_many_bytes()
+    return data
+
+
+def decode_picture(data: bytes) -> Picture:
+    """Decode an encoded picture's bytes; see :func:`read_image`."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:  # known from the header, before anything is decoded
+                raise _too_many_pixels(f"{image.width}×{image.height}")
+            return _rgb(ImageOps.exif_transpose(image))
+    except (BadRequest, TooLarge):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels("Far too many") from None
+    except Exception as error:  # damaged files make its decoders raise nearly anything
+        log.info("A picture could not be decoded.", exc_info=True)
+        known = ", ".join(FORMATS)
+        raise BadRequest(
+            "The picture's data is no picture, or a damaged one.",
+            detail=f"It must be one of {known}. ({type(error).__name__})",
+        ) from None
+
+
+def _rgb(image: Image.Image) -> Picture:
+    if image.mode.startswith("I;16"):  # 16 bits grey: PIL would cut off everything above 255
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _too_many_bytes() -> TooLarge:
+    return TooLarge(f"The picture has more than {MAX_BYTES // 2**20} MiB.", detail="Send a smaller one.")
+
+
+def _too_many_pixels(size: str) -> TooLarge:
+    return TooLarge(
+        f"The picture has too many pixels: {size}.", detail=f"At most {MAX_PIXELS // 1_000_000} million are decoded."
+    )
