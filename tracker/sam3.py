@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import postprocess, weights
+from tracker import memory, postprocess, weights
+from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
 from tracker.nano.config import COLORS, NANO, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Point, Prompt, TrackerError
@@ -343,6 +344,27 @@ class Sam3:
         if not labels[0]:
             return None
         return torch.tensor(coordinates, device=self.device), torch.tensor(labels, device=self.device)
+
+    @property
+    def positions(self) -> Tensor:
+        """Position encoding of the coarsest features, (1, C, g, g); there once a picture was embedded."""
+        assert self._positions is not None
+        return self._positions[-1]
+
+    def memory_positions(self, features: Tensor) -> Tensor:
+        """Position encoding of (B, M, g, g) memories, of the same shape."""
+        positions: Tensor = self.interactive.maskmem_backbone.position_encoding(features)
+        return positions.to(features.dtype)
+
+    @on_model
+    def propagate(self, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
+        """Follow one object for each bank into this frame. Every bank holds at least one conditioning memory."""
+        return memory.propagate(self, embedding, banks, tick)
+
+    @on_model
+    def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
+        """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each."""
+        return memory.memorize(self, embedding, logits, tick)
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         """

@@ -1,22 +1,37 @@
-"""One stream's state: objects with ids that are never reused, followed from frame to frame."""
+"""One stream's state: what is asked, the objects that answer it, and the frames that can still be clicked."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from tracker.sam3 import Sam3
-from tracker.types import Answer, Box, FrameGone, Point, Prompt, Stage, Step, Track, UnknownObject
+from tracker import clicks, keyframe, postprocess
+from tracker.follow import Follower, Mode
+from tracker.objects import Followed, Key, bounds, settle, shares
+from tracker.prompts import Question, check, example, keys, question
+from tracker.ring import Kept, Ring
+from tracker.sam3 import Embedding, Sam3, SegmentPrompt
+from tracker.schedule import SceneCut, Schedule
+from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
 
+KEEP_ALIVE = 30  # looked-at frames that a lost object waits for its return (upstream: max_trk_keep_alive)
+MISSED_INTERVALS = 3  # intervals without a keyframe that finds it, after which a followed object is dropped
+
 
 class Tracker:
-    """One stream. All methods are called on the model thread only. A first version: ids change."""
+    """
+    One stream. All methods are called on the thread that owns the model, and on no other.
+
+    At most ``max_objects`` objects, each with a memory of fixed length, and a ring of recent embeddings bounded by
+    bytes: nothing grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
+    """
 
     def __init__(
         self,
@@ -24,47 +39,292 @@ class Tracker:
         prompts: Sequence[Prompt] = (),
         *,
         interval: int = 10,
-        follower: Literal["pvs", "memory"] = "pvs",
+        follower: Mode = "pvs",
         first_id: int = 1,
         max_objects: int = 64,
     ) -> None:
+        check(prompts)
         self.model = model
         self.prompts: tuple[Prompt, ...] = tuple(prompts)
+        self.interval = interval
+        self.max_objects = max_objects
         self.next_id = first_id
+        self._follower = Follower(model, follower)
+        self._ring = Ring()
+        self._drawn = {key for key, prompt in zip(keys(prompts), prompts, strict=True) if prompt.boxes}
+        self._start()
 
-    def set_prompts(self, prompts: Sequence[Prompt], *, index: int | None = None) -> None:
-        """Replace the prompts; the next step is a keyframe. ``index``: the frame on which new boxes were drawn."""
-        self.prompts = tuple(prompts)
-
-    def step(self, image: Picture, index: int, seconds: float) -> Step:
-        """Look at one frame."""
-        started = time.perf_counter()
-        embedding = self.model.embed(image)
-        embedded = time.perf_counter()
-        tracks = []
-        for found in self.model.concept_segment(embedding, [prompt for prompt in self.prompts if prompt.text]):
-            for each in found:
-                tracks.append(
-                    Track(self.next_id, each.prompt, each.score, each.box, each.mask, 0, Stage.KEYFRAME, False)
-                )
-                self.next_id += 1
-        done = time.perf_counter()
-        return Step(Stage.KEYFRAME, "interval", tracks, {"embed": embedded - started, "detect": done - embedded})
-
-    def click(self, index: int, points: Sequence[Point], object_id: int | None = None) -> Answer:
-        """Answer a click on a frame that was shown. Raises FrameGone, UnknownObject, TrackerError."""
-        raise FrameGone(f"frame {index} is gone", None)
-
-    def box(self, index: int, box: Box) -> Answer:
-        """Make an object of a box drawn on a frame that was shown. Raises FrameGone, TrackerError."""
-        raise FrameGone(f"frame {index} is gone", None)
-
-    def remove(self, object_id: int) -> None:
-        """Drop an object. Raises UnknownObject."""
-        raise UnknownObject(f"there is no object {object_id}")
+    def _start(self) -> None:
+        self._objects: list[Followed] = []
+        self._schedule = Schedule(self.interval)
+        self._cut = SceneCut()
+        self._tick = 0  # looked-at frames
+        self._size: tuple[int, int] | None = None
+        self._present: Embedding | None = None  # of the newest frame, with the detector's features
+        self._refused = 0  # detections for which there was no room on the last keyframe
+        self._ring.clear()
 
     def reset(self) -> None:
-        """Drop objects and memory; keep prompts and the highest id."""
+        """Drop objects, memories and kept frames; keep prompts and the highest id given out."""
+        self._start()
 
     def close(self) -> None:
-        """Free everything."""
+        """Free what the stream holds."""
+        self._start()
+
+    def remove(self, object_id: int) -> None:
+        """Drop one object. Raises :class:`UnknownObject`."""
+        self._objects.remove(self._find(object_id))
+
+    @torch.inference_mode()
+    def set_prompts(self, prompts: Sequence[Prompt], *, index: int | None = None) -> None:
+        """
+        Replace the prompts: the next step is a keyframe. Objects of prompts that stay the same keep their ids.
+
+        ``index``: the frame on which new exemplar boxes were drawn; left out, the newest, or the first to come.
+        Raises :class:`FrameGone` and :class:`TrackerError`; nothing is changed then.
+        """
+        check(prompts)
+        known, now = set(keys(self.prompts)), dict(zip(keys(prompts), prompts, strict=True))
+        new = {key: prompt for key, prompt in now.items() if prompt.boxes and key not in known}
+        asked = self._draw(new, index) if new and (index is not None or self._ring.newest) else None
+        self.prompts = tuple(prompts)
+        self._objects = [each for each in self._objects if each.key is None or each.key in now]
+        self._drawn = (self._drawn | (set() if asked else set(new))) & set(now)
+        if asked:
+            # Found at once: the boxes belong to a frame that will be gone when the next one comes.
+            assert self._present is not None
+            self._detect(self._present, asked, self._ring.newest.seconds if self._ring.newest else 0.0)
+        self._schedule.demand("prompts")
+
+    def _draw(self, new: dict[Key, Prompt], index: int | None) -> Question:
+        """New exemplars with their boxes carried from the frame they were drawn on to the newest one."""
+        kept = self._ring.newest if index is None else self._ring.nearest(index)
+        assert kept is not None
+        assert self._present is not None
+        ask = Question()
+        for key, prompt in new.items():
+            boxes = []
+            for box in prompt.boxes:
+                clicks.check_box(kept, box)
+                share = shares(box, kept.embedding.height, kept.embedding.width)
+                if kept is not self._ring.newest:
+                    logits, _ = clicks.answer(self.model, kept, SegmentPrompt(box=box))
+                    share = bounds(clicks.carry(self.model, self._ring, kept, logits).logits)
+                boxes.append(share)
+            labels = prompt.labels or (True,) * len(boxes)
+            ask.asked[key] = example(prompt, boxes, labels, self._present.height, self._present.width)
+        return ask
+
+    @torch.inference_mode()
+    def step(self, image: Picture, index: int, seconds: float) -> Step:
+        """
+        Look at one frame: (height, width, 3) RGB, its number, and its time on the monotonic clock.
+
+        Steps may skip frames. The picture's size may change from one to the next: objects keep their ids.
+        """
+        clock = Clock()
+        self._notice(image)
+        embedding = self.model.embed(image)
+        clock.lap("embed")
+        stage, reason = self._schedule.next(
+            detectable=bool(self.prompts),
+            tentative=any(not each.confirmed for each in self._objects),
+            doubt=any(each.key is not None and each.confirmed and each.bad == 2 for each in self._objects),
+        )
+        self._follow(embedding, seconds, cut=reason == "scene")
+        clock.lap("refine")
+        ask = self._question(embedding)
+        if stage is Stage.KEYFRAME:
+            self._detect(embedding, ask, seconds)
+            self._drawn.clear()
+            clock.lap("detect")
+        tracks = self._tracks(embedding, stage, seconds)
+        if stage is Stage.KEYFRAME:
+            self._follower.memorize(embedding, self._objects, self._tick)
+        self._forget()
+        self._present = embedding
+        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks))
+        self._tick += 1
+        clock.lap("encode")
+        return Step(stage, reason, tracks, clock.seconds, ask.notes | self._crowd())
+
+    def _notice(self, image: Picture) -> None:
+        """What about this frame asks for a keyframe?"""
+        size = image.shape[0], image.shape[1]
+        if self._size not in (None, size):
+            self._schedule.demand("resized")
+        if self._cut.seen(image):
+            self._schedule.demand("scene")
+        self._size = size
+
+    def _follow(self, embedding: Embedding, seconds: float, *, cut: bool) -> None:
+        if cut:
+            for each in self._objects:
+                each.lose()
+        else:
+            self._follower.follow(embedding, self._objects, seconds, self._tick)
+        for each in self._objects:
+            each.stage = Stage.REFINE
+
+    def _question(self, embedding: Embedding) -> Question:
+        return question(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
+
+    def _detect(self, embedding: Embedding, ask: Question, seconds: float) -> None:
+        """Detect what is asked on this frame and bring it together with the objects."""
+        self._refused = 0
+        found = self.model.detect(embedding, list(ask.asked.values()))
+        for key, detected in zip(ask.asked, found, strict=True):
+            mine = [each for each in self._objects if each.key == key]
+            for logits, score in keyframe.meet(mine, detected, self._tick):
+                self._found(key, logits, score, seconds)
+            for each in mine:
+                if each.detected == self._tick:
+                    each.stage = Stage.KEYFRAME
+
+    def _found(self, key: Key | None, logits: Tensor, score: float, seconds: float) -> Followed | None:
+        """Give a new object its id, if there is room for it."""
+        if len(self._objects) >= self.max_objects:
+            self._refused += 1
+            return None
+        new = Followed(self.next_id, key, logits, score, self._tick, seconds, box=bounds(logits), detected=self._tick)
+        new.hits.append(True)
+        self.next_id += 1
+        self._objects.append(new)
+        return new
+
+    def _crowd(self) -> dict[int, str]:
+        if not self._refused or not self.prompts:
+            return {}
+        return {len(self.prompts) - 1: f"{self._refused} more were found: at most {self.max_objects} are followed"}
+
+    def _tracks(self, embedding: Embedding, stage: Stage, seconds: float) -> list[Track]:
+        """Settle who owns which pixel, and encode what is shown."""
+        for key in {each.key for each in self._objects}:
+            settle([each for each in self._objects if each.key == key])
+        seen = [each for each in self._objects if each.visible]
+        if not seen:
+            return []
+        logits = torch.stack([each.logits for each in seen])
+        masks = self.model.masks(logits, embedding.height, embedding.width, hole_area=postprocess.TRACK_SPECK)
+        places = {key: place for place, key in enumerate(keys(self.prompts))}
+        tracks = []
+        for each, (mask, box) in zip(seen, masks, strict=True):
+            if box.x1 <= box.x0:  # nothing is left of it beside the others
+                each.lose()
+                continue
+            each.place(shares(box, embedding.height, embedding.width), seconds)
+            place = places[each.key] if each.key is not None else None
+            if each.shown and (place is None or each.score >= self.prompts[place].threshold):
+                tracks.append(
+                    Track(
+                        id=each.id,
+                        prompt=place,
+                        score=each.score,
+                        box=box,
+                        mask=mask,
+                        age=self._tick - each.born,
+                        stage=each.stage,
+                        tentative=not each.confirmed,
+                    )
+                )
+        return tracks
+
+    def _forget(self) -> None:
+        """Drop objects that are gone, and new ones that were no objects."""
+        patience = MISSED_INTERVALS * self.interval
+        self._objects = [
+            each
+            for each in self._objects
+            if each.unseen <= KEEP_ALIVE
+            and not keyframe.hopeless(each)
+            and (each.key is None or self._tick - each.detected <= patience)
+        ]
+
+    @torch.inference_mode()
+    def click(self, index: int, points: Sequence[Point], object_id: int | None = None) -> Answer:
+        """
+        Answer clicks made on frame ``index``, in its pixels.
+
+        With ``object_id``, or on an object that was shown there, they refine it, together with earlier clicks on that
+        frame; else they make a new object. Raises :class:`FrameGone`, :class:`UnknownObject`, :class:`TrackerError`.
+        """
+        if not points:
+            raise TrackerError("a click has no points")
+        known = self._find(object_id) if object_id is not None else None
+        kept = self._ring.nearest(index)
+        clicks.check(kept, points)
+        shown = clicks.under(kept, points) if known is None else None
+        if shown is not None:
+            known = next((each for each in self._objects if each.id == shown.id), None)
+        if known is None:
+            if not any(point.positive for point in points):
+                raise TrackerError("a new object needs a point that belongs to it")
+            return self._new(kept, SegmentPrompt(points=tuple(points)), points)
+        return self._refine(known, kept, points)
+
+    @torch.inference_mode()
+    def box(self, index: int, box: Box) -> Answer:
+        """
+        Make an object of a box drawn on frame ``index``, in its pixels.
+
+        Raises :class:`FrameGone` and :class:`TrackerError`.
+        """
+        kept = self._ring.nearest(index)
+        clicks.check_box(kept, box)
+        return self._new(kept, SegmentPrompt(box=box), ())
+
+    def _new(self, kept: Kept, prompt: SegmentPrompt, points: Sequence[Point]) -> Answer:
+        if len(self._objects) >= self.max_objects:
+            raise TrackerError(f"{self.max_objects} objects are followed already: remove one first")
+        logits, score = clicks.answer(self.model, kept, prompt)
+        new = self._found(None, logits, score, kept.seconds)
+        assert new is not None
+        new.confirmed = True
+        self._bring(new, kept, logits, points)
+        return Answer(new.id, kept.index, score)
+
+    def _refine(self, known: Followed, kept: Kept, points: Sequence[Point]) -> Answer:
+        height, width = kept.embedding.height, kept.embedding.width
+        earlier = clicks.points(known.spots[1], height, width) if known.spots[0] == kept.index else ()
+        together = (*earlier, *points)[-clicks.MOST_SPOTS :]
+        shown = next((each.mask for each in kept.tracks if each.id == known.id), None)
+        previous = clicks.as_logits(shown, self.model.side) if shown is not None else None
+        logits, score = clicks.answer(self.model, kept, SegmentPrompt(points=together, logits=previous))
+        known.confirmed = True
+        self._bring(known, kept, logits, together)
+        return Answer(known.id, kept.index, score)
+
+    def _bring(self, each: Followed, kept: Kept, logits: Tensor, points: Sequence[Point]) -> None:
+        """Put an object's mask, given by a user on a kept frame, onto the newest frame."""
+        carried = clicks.carry(self.model, self._ring, kept, logits)
+        newest = self._ring.newest
+        assert newest is not None
+        each.see(carried.logits)
+        each.unseen, each.by_user = carried.unseen, True
+        each.box, each.seconds = bounds(carried.logits), newest.seconds
+        each.spots = kept.index, clicks.spots(points, kept.embedding.height, kept.embedding.width)
+        memory = self.model.memorize(newest.embedding, carried.logits[None], self._tick)
+        if not carried.unseen:
+            each.bank.condition(memory[0])
+            each.memorized = self._tick
+
+    def _find(self, object_id: int) -> Followed:
+        for each in self._objects:
+            if each.id == object_id:
+                return each
+        raise UnknownObject(f"there is no object {object_id}")
+
+
+class Clock:
+    """Seconds by stage name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Put the time since the last lap down to ``name``."""
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now

@@ -1,0 +1,100 @@
+"""Answering clicks and boxes on a frame of the recent past, and carrying the answer to the present."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from tracker.objects import GOOD_IOU, PRESENT, Spot, bounds, pixels
+from tracker.ring import Kept, Ring
+from tracker.sam3 import Sam3, SegmentPrompt
+from tracker.types import Box, Mask, Point, Track, TrackerError
+
+MOST_HOPS = 12  # frames on the way to the present: a second and a half at the ring's rate
+MOST_SPOTS = 32  # clicks on one object and frame that count, the newest
+MASK_LOGIT = 10.0  # what a finished mask is worth as a mask prompt: upstream's ±10 for masks taken as true
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """An object on the present frame: ``logits`` (S, S), and for how many frames it was last not seen."""
+
+    logits: Tensor
+    unseen: int
+
+
+def check(kept: Kept, points: Sequence[Point]) -> None:
+    """Refuse points outside the picture they were made on. Raises :class:`TrackerError`."""
+    height, width = kept.embedding.height, kept.embedding.width
+    for point in points:
+        if not (0 <= point.x <= width and 0 <= point.y <= height):
+            raise TrackerError(f"({point.x:g}, {point.y:g}) is outside the picture of {width} by {height} pixels")
+
+
+def check_box(kept: Kept, box: Box) -> None:
+    """Refuse an empty box, or one that lies outside its picture. Raises :class:`TrackerError`."""
+    if not (box.x0 < box.x1 and box.y0 < box.y1):
+        raise TrackerError(f"the box {box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g} is empty: left, top, right, bottom")
+    check(kept, (Point(box.x0, box.y0), Point(box.x1, box.y1)))
+
+
+def under(kept: Kept, points: Sequence[Point]) -> Track | None:
+    """The smallest object that was shown under the first positive point."""
+    place = next((point for point in points if point.positive), None)
+    if place is None:
+        return None
+    hit = [each for each in kept.tracks if _covers(each.mask, place)]
+    return min(hit, key=lambda each: each.mask.area, default=None)
+
+
+def _covers(mask: Mask, point: Point) -> bool:
+    x, y = min(int(point.x), mask.width - 1), min(int(point.y), mask.height - 1)
+    return bool(mask.dense()[y, x])
+
+
+def answer(model: Sam3, kept: Kept, prompt: SegmentPrompt) -> tuple[Tensor, float]:
+    """
+    The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
+
+    Raises :class:`TrackerError` if nothing is there. One point alone is ambiguous: the best of three masks is taken.
+    """
+    found = model.segment(kept.embedding, [prompt], multimask=prompt.box is None and len(prompt.points) == 1)
+    logits = found.logits[0, 0]
+    if not bool((logits > 0).any()):
+        raise TrackerError("the model sees no object there")
+    return logits, float(found.ious[0, 0])
+
+
+def carry(model: Sam3, ring: Ring, kept: Kept, logits: Tensor) -> Carried:
+    """Follow one mask from the frame it was made on to the newest, through the frames between."""
+    unseen, trusted = 0, True
+    for hop in ring.after(kept, MOST_HOPS):
+        box = pixels(bounds(logits), hop.embedding.height, hop.embedding.width)
+        prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
+        found = model.segment(hop.embedding, [prompt], multimask=False)
+        seen = float(found.present[0]) >= PRESENT and bool((found.logits[0, 0] > 0).any())
+        if seen:
+            logits, trusted = found.logits[0, 0], float(found.ious[0, 0]) >= GOOD_IOU
+        unseen = 0 if seen else unseen + 1
+    return Carried(logits, unseen)
+
+
+def as_logits(mask: Mask, side: int) -> Tensor:
+    """A finished mask as (side, side) logits that can be a mask prompt."""
+    share = cv2.resize(mask.dense().astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy((share * 2 - 1) * MASK_LOGIT)
+
+
+def spots(points: Sequence[Point], height: int, width: int) -> tuple[Spot, ...]:
+    """Points in pixels as shares of their picture."""
+    return tuple((point.x / width, point.y / height, point.positive) for point in points)
+
+
+def points(spots: Sequence[Spot], height: int, width: int) -> tuple[Point, ...]:
+    """Shares of a picture as points in its pixels."""
+    return tuple(Point(x * width, y * height, positive) for x, y, positive in spots)

@@ -1,0 +1,96 @@
+"""
+Following objects from frame to frame between keyframes.
+
+"pvs" asks the interactive head for each object with its last mask and box on the frame's one embedding: flat in the
+number of objects. It feeds on itself, so masks that the model doubts are not fed back, and objects in doubt are looked
+up in their memory. "memory" follows every object by its memory bank, as upstream does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+
+from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shifted
+from tracker.sam3 import Embedding, Sam3, SegmentPrompt
+
+Mode = Literal["pvs", "memory"]
+
+DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
+MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
+MEMORIZE_EVERY = 20  # looked-at frames between an object's conditioning memories
+
+
+class Follower:
+    """Moves objects onto the next frame, in place."""
+
+    def __init__(self, model: Sam3, mode: Mode) -> None:
+        self.model = model
+        self.mode = mode
+
+    def follow(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> None:
+        """Find every object on this frame: each one's mask is then the present one, or it counts as lost."""
+        if self.mode == "memory":
+            remembered = [each for each in objects if each.bank]
+            self._by_memory(embedding, remembered, tick)
+            self._by_mask(embedding, [each for each in objects if not each.bank], seconds)
+            return
+        self._by_mask(embedding, objects, seconds)
+        doubtful = sorted((each for each in objects if each.doubtful and each.bank), key=lambda each: each.unseen)
+        self._by_memory(embedding, doubtful[:DOUBT_BATCH], tick)
+
+    def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
+        """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
+        due = [each for each in objects if each.visible and each.confirmed and each.bad == 0]
+        due = [each for each in due if tick - each.memorized >= MEMORIZE_EVERY]
+        due = sorted(due, key=lambda each: each.memorized)
+        if self.mode == "pvs":  # where memory is for objects in doubt only, it may not cost much
+            due = due[:MEMORIZE_BATCH]
+        if not due:
+            return
+        memories = self.model.memorize(embedding, torch.stack([each.logits for each in due]), tick)
+        for each, memory in zip(due, memories, strict=True):
+            each.bank.condition(memory)
+            each.memorized = tick
+
+    def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float) -> None:
+        for each in objects:
+            if each.unseen:
+                # A box where it once was would be filled with whatever is there now.
+                each.lose()
+        seen = [each for each in objects if not each.unseen]
+        if not seen:
+            return
+        found = self.model.segment(embedding, ask(embedding, seen, seconds), multimask=False)
+        answers = zip(seen, found.logits[:, 0], found.ious[:, 0].tolist(), found.present.tolist(), strict=True)
+        for each, logits, iou, present in answers:
+            each.follow(logits, iou, present)
+
+    def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
+        if not objects:
+            return
+        found = self.model.propagate(embedding, [each.bank for each in objects], tick)
+        answers = zip(objects, found.logits, found.ious.tolist(), found.present.tolist(), found.memories, strict=True)
+        for each, logits, iou, present, memory in answers:
+            believed = present >= PRESENT and iou >= GOOD_IOU
+            if self.mode == "memory":
+                each.follow(logits, iou, present)
+            elif believed:
+                # Refinement has counted this step already; what memory surely knows replaces it.
+                each.follow(logits, iou, present)
+            if believed:
+                each.bank.remember(memory)
+
+
+def ask(embedding: Embedding, objects: Sequence[Followed], seconds: float) -> list[SegmentPrompt]:
+    """Each object's last mask and box, moved as it probably moved; masks that were doubted are left out."""
+    moves = [each.motion(seconds) for each in objects]
+    warped = shifted(torch.stack([each.logits for each in objects]), moves)
+    prompts = []
+    for each, (x, y), logits in zip(objects, moves, warped, strict=True):
+        x0, y0, x1, y1 = each.box
+        box = pixels((x0 + x, y0 + y, x1 + x, y1 + y), embedding.height, embedding.width)
+        prompts.append(SegmentPrompt(box=box, logits=logits if each.bad == 0 else None))
+    return prompts

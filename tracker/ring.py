@@ -1,0 +1,108 @@
+"""
+The frames a user can still click on: a ring of recent embeddings, the interactive side's features only.
+
+A click refers to the frame the user saw, a little in the past. It is bounded by bytes and by rate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracker.sam3 import Embedding
+from tracker.types import FrameGone, Track
+
+BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano
+RECENT = 48  # embeddings: six seconds at RATE
+RATE = 8.0  # kept embeddings a second
+WINDOW = 0.1  # seconds: a click is answered on a frame this near to the one it names
+TIMES = 1024  # looked-at frames whose time is known, to tell when a frame between them was
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """One looked-at frame: ``seconds`` is its own (monotonic) time; ``tracks`` is what was shown on it."""
+
+    index: int
+    seconds: float
+    embedding: Embedding
+    tracks: Sequence[Track]
+
+
+class Ring:
+    """At most ``max_bytes`` and RECENT frames, RATE a second, and always the newest."""
+
+    def __init__(self, max_bytes: int = BYTES) -> None:
+        self.max_bytes = max_bytes
+        self._frames: deque[Kept] = deque()  # trimmed by _trim
+        self._times: deque[tuple[int, float]] = deque(maxlen=TIMES)
+        self._thinned = -1e9  # time of the newest frame that stays for good
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory its features hold."""
+        return sum(each.embedding.nbytes for each in self._frames)
+
+    @property
+    def newest(self) -> Kept | None:
+        """The frame that was looked at last."""
+        return self._frames[-1] if self._frames else None
+
+    def add(self, kept: Kept) -> None:
+        """Keep the newest frame; the one before stays only if the last one that stays is old enough."""
+        if self._frames:
+            # A little tolerance: eight a second out of thirty would else become seven.
+            if self._frames[-1].seconds - self._thinned < 0.95 / RATE:
+                self._frames.pop()
+            else:
+                self._thinned = self._frames[-1].seconds
+        self._frames.append(kept)
+        self._times.append((kept.index, kept.seconds))
+        self._trim()
+
+    def nearest(self, index: int) -> Kept:
+        """The kept frame nearest to frame ``index``. Raises :class:`FrameGone` if it is over 100 ms away."""
+        if not self._frames:
+            raise FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
+        moment = self._moment(index)
+        best = min(self._frames, key=lambda each: abs(each.seconds - moment))
+        if best.index != index and abs(best.seconds - moment) > WINDOW:
+            available = self._frames[0].index, self._frames[-1].index
+            raise FrameGone(f"frame {index} is gone: frames {available[0]} to {available[1]} can be clicked", available)
+        return best
+
+    def after(self, kept: Kept, most: int) -> list[Kept]:
+        """Up to ``most`` frames after ``kept``, oldest first, evenly chosen, the newest always among them."""
+        later = [each for each in self._frames if each.index > kept.index]
+        if len(later) <= most:
+            return later
+        return [later[round((step + 1) * len(later) / most) - 1] for step in range(most)]
+
+    def clear(self) -> None:
+        """Forget every frame."""
+        self._frames.clear()
+        self._times.clear()
+        self._thinned = -1e9
+
+    def _moment(self, index: int) -> float:
+        """When frame ``index`` was: known if it was looked at, else from its neighbours and the frame rate."""
+        before = max((each for each in self._times if each[0] <= index), default=None)
+        after = min((each for each in self._times if each[0] >= index), default=None)
+        if before and after:
+            span = after[0] - before[0]
+            share = (index - before[0]) / span if span else 0.0
+            return before[1] + share * (after[1] - before[1])
+        end = before or after
+        assert end is not None
+        first, last = self._times[0], self._times[-1]
+        pace = (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 1 / 30
+        return end[1] + (index - end[0]) * pace
+
+    def _trim(self) -> None:
+        total = self.nbytes
+        while len(self._frames) > 1 and (total > self.max_bytes or len(self._frames) > RECENT):
+            total -= self._frames.popleft().embedding.nbytes
