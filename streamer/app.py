@@ -20,8 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-import streamer.live
-from streamer import wire
+from streamer import live, whip, wire
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import StreamerError
@@ -51,12 +50,13 @@ def create_app(
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Location", "ETag", "Link", "Retry-After", "X-Model"],
+        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model"],
     )
     app.add_middleware(BodyLimit, limit=config.max_body)
     _answer_errors(app)
     _watch(app)
-    app.include_router(streamer.live.router)
+    app.include_router(live.router)
+    app.include_router(whip.router)
     app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
     return app
 
