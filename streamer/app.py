@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import live, whip, wire
+from streamer import api, live, whip, wire
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import StreamerError
@@ -57,6 +57,7 @@ def create_app(
     _watch(app)
     app.include_router(live.router)
     app.include_router(whip.router)
+    app.include_router(api.router)
     app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
     return app
 

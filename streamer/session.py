@@ -129,7 +129,7 @@ class Session:
             log.exception("session %s failed", self.id)
             end = f"It failed inside: {_words(error)}"
         finally:
-            self._finish(end)
+            self.finish(end)
             if self._follower is not None:
                 await asyncio.shield(self._engine.run(self._follower.close))
 
@@ -140,7 +140,10 @@ class Session:
         self._follower = await self._engine.run(make)
         self._started.set()
 
-    def _finish(self, reason: str) -> None:
+    def finish(self, reason: str) -> None:
+        """Tell everybody that it has ended, and let go of what it held. Does nothing the second time."""
+        if self.state is State.ENDED:
+            return
         self._frames.close()
         self._set_state(State.ENDED, reason)
         self._started.set()

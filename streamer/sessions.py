@@ -118,6 +118,7 @@ class Sessions:
 
     def _ended(self, session: Session) -> None:
         self._tasks.pop(session, None)
+        session.finish("It was stopped.")  # one that was cancelled before its first step could not say so itself
         ended = [other.id for other in self._sessions.values() if other.state is State.ENDED]
         for old in ended[:-ENDED_KEPT]:
             del self._sessions[old]
