@@ -2,102 +2,109 @@
 //
 // The browser gives captured pictures their capture time (VideoFrame.timestamp) and encoded ones their RTP timestamp,
 // but no number that both carry. libwebrtc stamps a frame with its capture time in whole milliseconds, times 90, plus an
-// offset drawn at random for each sender. So one unknown, the offset, ties the two lists together: it is found by trying
-// every pairing of the last encoded frame and keeping the one that makes all of the recent ones meet a captured picture.
+// offset drawn at random for each sender. So one unknown, the offset, ties the two lists together: every pairing of the
+// last encoded frame is tried, and the one wins that makes all recent frames meet a captured picture most closely.
 // A camera that ticks perfectly evenly leaves several such pairings, each one frame apart: of these the truth is the
-// newest that never lets a frame be encoded before it was captured.
+// newest that never lets a frame leave the encoder before it was captured. Evidence is weighed again all the time.
 
 const WRAP = 2 ** 32 / 90; // milliseconds until a 90 kHz uint32 starts again
-const KEEP = 90; // entries in each list: 3 s at 30 fps
-const ENOUGH = 6; // encoded frames before an offset is believed
-const CLOSE = 2.5; // ms: stamps are rounded to 1 ms, and libwebrtc smooths its clock a little
-const LOST = 12; // encoded frames in a row without a picture before the offset is looked for again
+const PICTURES = 90; // captured pictures remembered: 3 s at 30 fps
+const PACKETS = 30; // encoded frames remembered, the evidence
+const ENOUGH = 12; // encoded frames before an offset is believed
+const AGAIN = 15; // encoded frames between two looks at the evidence
+const CLOSE = 2.5; // ms: stamps are rounded to 1 ms; what is further off met no picture
+const BETTER = 0.15; // ms of mean distance that tells a better pairing from rounding
+const SLOWEST = 1000; // ms in the encoder, at the median; more is another pairing's doing
 
 const modulo = (value) => ((value % WRAP) + WRAP) % WRAP;
 /** Signed distance on the circle of RTP time, in ms. */
 const apart = (a, b) => modulo(a - b + WRAP / 2) - WRAP / 2;
 
+function push(list, entry, most) {
+  list.push(entry);
+  if (list.length > most) list.shift();
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[values.length >> 1];
+}
+
 export class Clock {
   #captured = []; // {ms, seen}
   #encoded = []; // {ms, seen}; ms is the RTP timestamp / 90
   #offset = null;
-  #misses = 0;
+  #since = 0; // encoded frames since the last look
 
   /** A picture was captured at `ms` (its own clock) and reached us at `seen` (performance.now()). */
   captured(ms, seen) {
-    this.#captured.push({ ms, seen });
-    if (this.#captured.length > KEEP) this.#captured.shift();
+    push(this.#captured, { ms, seen }, PICTURES);
   }
 
   /** A frame with this RTP timestamp left the encoder at `seen`. */
   encoded(rtp, seen) {
-    const frame = { ms: rtp / 90, seen };
-    this.#encoded.push(frame);
-    if (this.#encoded.length > KEEP) this.#encoded.shift();
-    if (this.#offset === null) this.#find();
-    else this.#follow(frame);
+    push(this.#encoded, { ms: rtp / 90, seen }, PACKETS);
+    const due = this.#offset === null ? this.#encoded.length >= ENOUGH : ++this.#since >= AGAIN;
+    if (due && this.#captured.length >= ENOUGH) this.#look();
   }
 
-  /** Capture time in ms of the frame with this RTP timestamp, or null while the offset is not known. */
+  /** Capture time in ms of the frame with this RTP timestamp, or null while that cannot be told. */
   capture(rtp) {
     const last = this.#captured.at(-1);
     if (this.#offset === null || !last) return null;
     return last.ms + apart(rtp / 90 - this.#offset, last.ms);
   }
 
-  #nearest(ms) {
-    let best = null;
-    for (const picture of this.#captured) {
-      const gap = apart(ms, picture.ms);
-      if (best === null || Math.abs(gap) < Math.abs(best)) best = gap;
-    }
-    return best;
+  #look() {
+    this.#since = 0;
+    const now = this.#offset === null ? null : this.#judge(this.#offset);
+    const found = this.#search();
+    if (now && (!found || now.cost <= found.cost + BETTER)) this.#offset = modulo(this.#offset + now.bias);
+    else this.#offset = found && modulo(found.offset + found.bias);
   }
 
-  /** Follow the slow smoothing of libwebrtc's clock; start again when the pictures no longer meet. */
-  #follow(frame) {
-    const gap = this.#nearest(frame.ms - this.#offset);
-    if (gap !== null && Math.abs(gap) <= 2 * CLOSE) {
-      this.#offset = modulo(this.#offset + 0.05 * gap);
-      this.#misses = 0;
-    } else if (++this.#misses >= LOST) {
-      this.#offset = null;
-      this.#misses = 0;
-      this.#encoded = [];
-    }
-  }
-
-  #find() {
-    if (this.#encoded.length < ENOUGH || this.#captured.length < ENOUGH) return;
+  #search() {
     const last = this.#encoded.at(-1);
-    const delay = Math.min(...this.#captured.map(({ ms, seen }) => seen - ms));
-    let best = null;
-    for (const picture of this.#captured) {
-      const offset = modulo(last.ms - picture.ms);
-      const fit = this.#judge(offset, delay);
-      if (fit && (best === null || fit.share > best.share + 0.05 || (fit.share > best.share - 0.05 && picture.ms > best.ms)))
-        best = { ...fit, ms: picture.ms, offset };
-    }
-    if (best) this.#offset = modulo(best.offset + best.bias);
+    const fits = this.#captured
+      .map(({ ms }) => ({ ms, offset: modulo(last.ms - ms) }))
+      .map((one) => ({ ...one, ...(this.#judge(one.offset) ?? { cost: Infinity }) }))
+      .filter(({ cost }) => cost < Infinity);
+    const least = Math.min(...fits.map(({ cost }) => cost));
+    return fits.findLast(({ cost }) => cost <= least + BETTER) ?? null;
   }
 
-  /** How well an offset explains the encoded frames: null when it breaks causality or too few of them meet a picture. */
-  #judge(offset, delay) {
+  /**
+   * How an offset explains the encoded frames: `{cost, bias}` in ms, the mean distance to the nearest picture and the
+   * offset's own error; null when it breaks causality, is too slow to be true, or too many frames met no picture.
+   */
+  #judge(offset) {
     const oldest = this.#captured[0].ms;
-    let counted = 0;
-    let met = 0;
-    let bias = 0;
+    const times = this.#captured.map(({ ms }) => ms);
+    const delay = Math.min(...this.#captured.map(({ ms, seen }) => seen - ms));
+    // The pictures come to us by a way of their own, which may be a little slower than the encoder.
+    const slack = 0.45 * median(times.slice(1).map((ms, i) => ms - times[i]));
+    const gaps = [];
+    const slow = [];
     for (const { ms, seen } of this.#encoded) {
       const at = oldest + apart(ms - offset, oldest);
       if (at < oldest - CLOSE) continue; // its picture has left the list
-      if (at + delay > seen + CLOSE) return null; // encoded before it was captured
-      counted++;
-      const gap = this.#nearest(at);
-      if (Math.abs(gap) > CLOSE) continue;
-      met++;
-      bias += gap;
+      const late = seen - at - delay;
+      if (late < -slack) return null;
+      slow.push(late);
+      gaps.push(nearest(times, at));
     }
-    if (counted < ENOUGH || met < 0.85 * counted) return null;
-    return { share: met / counted, bias: bias / met };
+    const met = gaps.filter((gap) => Math.abs(gap) <= CLOSE);
+    if (gaps.length < ENOUGH || met.length < 0.7 * gaps.length || median(slow) > SLOWEST) return null;
+    const bias = median([...met]);
+    const cost = gaps.reduce((sum, gap) => sum + Math.min(Math.abs(gap - bias), CLOSE), 0) / gaps.length;
+    return { cost, bias };
   }
+}
+
+/** Signed distance from the nearest of the ascending `times` to `at`. */
+function nearest(times, at) {
+  const after = times.findIndex((ms) => ms >= at);
+  if (after === 0) return at - times[0];
+  if (after < 0) return at - times.at(-1);
+  const [before, behind] = [at - times[after - 1], at - times[after]];
+  return before < -behind ? before : behind;
 }

@@ -1,6 +1,6 @@
 // The page: what the buttons do, and the way from idle to running and back. Everything shown goes through panel.js.
 
-import { Refused, listSessions, ready } from "./api.js";
+import { listSessions, ready } from "./api.js";
 import { Meter } from "./meter.js";
 import * as panel from "./panel.js";
 import { Player } from "./player.js";
@@ -30,7 +30,7 @@ async function start(name, open) {
   try {
     const source = await whenLoaded(mine, () => open(texts(), (error) => mine === attempt && fail(error)));
     if (mine !== attempt) return source?.stop();
-    run(name, source);
+    run(source.name ?? name, source);
   } catch (error) {
     if (mine === attempt) fail(error);
   }
@@ -75,7 +75,8 @@ function run(name, source) {
         if (!up) panel.state("reconnecting", "the server does not answer");
         else if (concepts.length) send();
       },
-      gone: () => fail(new Refused("gone")),
+      failure: panel.note,
+      gone: fail,
     },
   });
   running = { source, session, player };
@@ -186,8 +187,8 @@ function choose(id) {
 }
 
 panel.listen({
-  webcam: () => start("the webcam", openWebcam),
-  demo: () => start("the synthetic camera", (list) => openAddress("demo:", list)),
+  webcam: () => start("Webcam", openWebcam),
+  demo: () => start("Synthetic camera", (list) => openAddress("demo:", list)),
   address: (url) => start(url, (list) => openAddress(url, list)),
   stop: idle,
   again: () => last?.(),

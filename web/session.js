@@ -3,6 +3,7 @@
 import { Refused, readSession } from "./api.js";
 
 const ANSWER = 15000; // ms for an ack: a click waits its turn behind other streams
+const FULL = 4429; // close code: as many watch this session as may
 const REQUESTS = 32; // requests in the air at once
 const RETRIES = [300, 700, 1500, 3000, 5000, 5000, 5000, 5000]; // ms; together about the server's grace of 30 s
 
@@ -17,7 +18,8 @@ export class Session {
 
   /**
    * `on.result(result, blob | null)`, `on.state(state, reason)`, `on.line(connected)`: is the socket up,
-   * `on.gone()`: the server knows this session no longer.
+   * `on.failure(message)`: something failed that nobody asked for,
+   * `on.gone(error)`: there is no way back to this session.
    */
   constructor(id, { pictures, on }) {
     this.id = id;
@@ -34,7 +36,7 @@ export class Session {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.on.line(true);
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#message(JSON.parse(data)) : this.#binary(data));
-    socket.onclose = () => this.#lost();
+    socket.onclose = ({ code }) => (code === FULL ? this.#full() : this.#lost());
     this.#socket = socket;
   }
 
@@ -44,15 +46,17 @@ export class Session {
   }
 
   #message(message) {
-    this.#tries = 0; // a socket that opens and says nothing does not count as back
+    this.#tries = 0; // only a socket that says something counts as back
     if (message.type === "result") {
       const held = this.#picture;
       this.#picture = null;
       this.on.result(message, held?.index === message.frame.index ? held.blob : null);
     } else if (message.type === "state") {
       this.on.state(message.state, message.reason ?? "");
-    } else if (message.request !== undefined) {
+    } else if (this.#waiting.has(message.request)) {
       this.#answer(message);
+    } else if (message.type === "error") {
+      this.on.failure(message.message); // a frame that could not be looked at
     }
   }
 
@@ -77,13 +81,18 @@ export class Session {
     });
   }
 
+  #full() {
+    this.close();
+    this.on.gone(new Refused("http", { status: 429 }));
+  }
+
   #lost() {
     this.#abandon();
     if (this.#closed) return;
     this.on.line(false);
     if (this.#tries >= RETRIES.length) {
       this.close();
-      this.on.gone();
+      this.on.gone(new Refused("offline"));
       return;
     }
     this.#timer = setTimeout(() => this.#again(), RETRIES[this.#tries++]);
@@ -96,7 +105,7 @@ export class Session {
     if (known && known.state !== "ended") return this.#open();
     this.close();
     if (known) this.on.state("ended", known.reason ?? "");
-    else this.on.gone();
+    else this.on.gone(new Refused("gone"));
   }
 
   #abandon() {

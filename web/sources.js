@@ -1,5 +1,6 @@
-// The ways a picture comes in. Each gives the same thing: `{id, own, pictures, video, matcher, stop}`.
-// `own`: this page started the session and ends it; `video`: the local camera's element, for pictures that never left.
+// The ways a picture comes in. Each gives the same thing: `{id, name, own, pictures, video, matcher, stop}`.
+// `name`: what to call it, where there is something better than what it was opened by. `own`: this page started the
+// session and ends it. `video`: the local camera's element, whose pictures never come back from the server.
 
 import { Refused, createSession, deleteSession } from "./api.js";
 import { Matcher, canMatch } from "./sync.js";
@@ -9,8 +10,9 @@ const CAMERA = { video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRa
 
 /** The server pulls: a stream, a file on the server, or the synthetic camera. */
 export async function openAddress(address, prompts) {
-  const { id } = await createSession(address, prompts);
-  return { id, own: true, pictures: true, video: null, matcher: null, stop: () => deleteSession(id) };
+  const { id, source } = await createSession(address, prompts);
+  const name = address.startsWith("demo:") ? "Synthetic camera" : source; // the server's name for it, without passwords
+  return { id, name, own: true, pictures: true, video: null, matcher: null, stop: () => deleteSession(id) };
 }
 
 /** Watch a session somebody else started. */
@@ -23,16 +25,14 @@ export async function openWebcam(prompts, onlost) {
   if (!navigator.mediaDevices) throw new Refused("insecure");
   const stream = await navigator.mediaDevices.getUserMedia(CAMERA);
   const [track] = stream.getVideoTracks();
-  let matcher = null;
+  const matcher = canMatch() ? await Matcher.create().catch(() => null) : null;
   let published = null;
   const release = () => {
     matcher?.close();
     track.stop();
   };
   try {
-    published = await publish(track, prompts, async (sender) => {
-      if (canMatch()) matcher = await Matcher.create(sender, track).catch(() => null);
-    });
+    published = await publish(track, prompts, (sender) => matcher?.watch(sender, track));
     await published.connected;
   } catch (error) {
     published?.stop();

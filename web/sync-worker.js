@@ -6,6 +6,8 @@ import { Ring } from "./ring.js";
 
 const clock = new Clock();
 const ring = new Ring();
+const COPIES = 3; // pictures being copied at once; one that comes while so many are is not held back
+let copying = 0;
 
 /** Encoded frames pass untouched; only their RTP timestamps are noted. */
 self.onrtctransform = ({ transformer }) => {
@@ -25,14 +27,20 @@ async function capture(pictures) {
   for (;;) {
     const { value: frame, done } = await reader.read();
     if (done) return;
-    const ms = frame.timestamp / 1000;
     const seen = performance.now();
-    clock.captured(ms, seen);
-    // A copy, because the camera has only a handful of buffers and stops when they are held back.
-    const bitmap = await createImageBitmap(frame).catch(() => null);
-    frame.close();
-    if (bitmap) ring.put(ms, bitmap, seen);
+    clock.captured(frame.timestamp / 1000, seen);
+    if (copying < COPIES) copy(frame, seen);
+    else frame.close();
   }
+}
+
+/** Keep a copy, because the camera has only a handful of buffers and stops when they are held back. */
+async function copy(frame, seen) {
+  copying++;
+  const bitmap = await createImageBitmap(frame).catch(() => null);
+  if (bitmap) ring.put(frame.timestamp / 1000, bitmap, seen);
+  frame.close();
+  copying--;
 }
 
 /** Answer `{request, bitmap, held}` (held: ms since capture); the bitmap moves to the page, older pictures are let go. */

@@ -14,8 +14,8 @@ export class Matcher {
   #waiting = new Map();
   #next = 0;
 
-  /** Watches `sender`'s encoded frames and a copy of `track`; ready when the promise is kept. */
-  static async create(sender, track) {
+  /** Starts the worker; kept once it listens. */
+  static async create() {
     const matcher = new Matcher();
     const worker = new Worker(new URL("./sync-worker.js", import.meta.url), { type: "module" });
     matcher.#worker = worker;
@@ -24,11 +24,18 @@ export class Matcher {
       worker.onerror = () => reject(new Error("the picture worker did not start"));
     });
     worker.onmessage = ({ data }) => matcher.#answer(data);
-    sender.transform = new RTCRtpScriptTransform(worker, {});
-    matcher.#track = track.clone();
-    const { readable } = new MediaStreamTrackProcessor({ track: matcher.#track });
-    worker.postMessage({ pictures: readable }, [readable]);
     return matcher;
+  }
+
+  /**
+   * Watch the encoded frames of `sender` and a copy of `track`. To be called in the very task that made the sender:
+   * set any later, Chromium (seen in 156) sends the frames round the transform.
+   */
+  watch(sender, track) {
+    sender.transform = new RTCRtpScriptTransform(this.#worker, {});
+    this.#track = track.clone();
+    const { readable } = new MediaStreamTrackProcessor({ track: this.#track });
+    this.#worker.postMessage({ pictures: readable }, [readable]);
   }
 
   /** `{bitmap, held}` (held: ms since its capture) of the frame with this RTP timestamp, or null when it cannot be told or is gone. */

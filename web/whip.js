@@ -32,15 +32,16 @@ function connected(connection) {
 }
 
 /**
- * Publish a camera track. `prepare(sender)` runs before the offer, while a sender transform can still see every frame.
+ * Publish a camera track. `prepare(sender)` is called in the task that makes the sender, the only time when a
+ * sender transform can be set.
  * Returns `{id, connection, sender, connected, stop}`: the session's id (the last part of Location), a promise kept when
  * media can flow, and `stop()`, which says goodbye to the server and closes the connection.
  */
-export async function publish(track, prompts, prepare = async () => {}) {
+export async function publish(track, prompts, prepare = () => {}) {
   const connection = new RTCPeerConnection();
   try {
     const { sender } = connection.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream([track])] });
-    await prepare(sender);
+    prepare(sender);
     await connection.setLocalDescription();
     await gathered(connection);
     const query = new URLSearchParams(prompts.map((text) => ["prompt", text]));
