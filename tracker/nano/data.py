@@ -56,12 +56,12 @@ class Batch:
 class WorldBatches(IterableDataset[Batch]):
     """Endless batches of ``pictures`` stills, each with ``prompts`` questions and ``clicks`` interactive ones."""
 
-    def __init__(self, seed: int, pictures: int, prompts: int, clicks: int) -> None:
+    def __init__(self, seed: tuple[int, ...], pictures: int, prompts: int, clicks: int) -> None:
         self.seed, self.pictures, self.prompts, self.clicks = seed, pictures, prompts, clicks
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
         while True:
             yield make_batch(rng, self.pictures, self.prompts, self.clicks)
 
@@ -116,7 +116,7 @@ def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: in
 def shrink(mask: Binary) -> npt.NDArray[np.float32]:
     """The share of each cell of a MASK_SIDE grid that the mask covers."""
     small = cv2.resize(mask.astype(np.uint8) * 255, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(small / 255, np.float32)
 
 
 def box_of(mask: Binary) -> tuple[float, float, float, float]:

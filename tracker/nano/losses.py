@@ -115,30 +115,60 @@ def overlaps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def _semantic_loss(logits: Tensor, batch: Batch) -> Tensor:
     """Everything that answers the prompt, as one mask: it teaches the words before single objects are found."""
-    wanted = torch.zeros(len(batch.texts), *batch.target_masks.shape[1:])
+    return mask_loss(logits[:, 0].float(), answers(batch)).mean()
+
+
+def answers(batch: Batch) -> Tensor:
+    """All that answers each prompt, as one mask: (P, MASK_SIDE, MASK_SIDE) coverage."""
+    wanted = torch.zeros(len(batch.texts), *batch.target_masks.shape[1:], device=batch.target_masks.device)
     for prompt, masks in enumerate(batch.target_masks.split(batch.target_counts.tolist())):
         if len(masks):
             wanted[prompt] = masks.amax(0)
-    return mask_loss(logits[:, 0].float(), wanted.to(logits.device)).mean()
+    return wanted
 
 
 class DenseHead(torch.nn.Module):
-    """Names the colour and shape at every cell from the finest features: in training only, thrown away after."""
+    """
+    What every place of a picture is, said straight from the backbone's features: in training only, thrown away after.
+
+    It names the colour and shape at every cell of the finest features, and tells for every prompt, by the dot product
+    of its text with a place, whether the place answers it. Both teach backbone and text encoder within minutes what
+    the detector's own losses take hours to send through its layers.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(SHAPES) + 1, 1)
+        self.places = torch.nn.ModuleList(torch.nn.Conv2d(dim, dim, 1) for _ in range(2))  # finest, coarsest
+        self.says = torch.nn.ModuleList(torch.nn.Linear(dim, dim + 1) for _ in range(2))
 
-    def forward(self, features: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of (B, dim, side, side) features against the batch's maps."""
-        logits = self.classify(features).float()
-        loss = torch.zeros((), device=logits.device)
-        for part, truth in zip(
-            logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1), (batch.colors, batch.shapes), strict=True
-        ):
+    def forward(self, levels: list[Tensor], text: Tensor, pad: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """
+        Losses from the backbone's (B, C, side, side) feature levels, finest first, and (L, P, C) text features.
+
+        ``pad`` is (P, L), True where a text has no token.
+        """
+        logits = self.classify(levels[0]).float()
+        named = torch.zeros((), device=logits.device)
+        parts = logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1)
+        for part, truth in zip(parts, (batch.colors, batch.shapes), strict=True):
             weight = torch.ones(part.shape[1], device=part.device)
             weight[0] = 0.2  # most of a picture is background
-            loss = loss + F.cross_entropy(part, truth, weight=weight)
+            named = named + F.cross_entropy(part, truth, weight=weight)
+        return {"dense": named, "align": self._align((levels[0], levels[-1]), text, pad, batch)}
+
+    def _align(self, levels: tuple[Tensor, Tensor], text: Tensor, pad: Tensor, batch: Batch) -> Tensor:
+        worded = batch.exemplar_pad.all(1)  # what an exemplar shows, its text does not say
+        wanted = answers(batch)[worded]
+        there = (~pad).float().T[..., None]
+        mean = (text.float() * there).sum(0) / there.sum(0)
+        loss = torch.zeros((), device=text.device)
+        for level, place, say in zip(levels, self.places, self.says, strict=True):
+            vector = say(mean[worded]).float()
+            features = place(level).float()[batch.image_of_prompt[worded]]
+            logits = torch.einsum("pc,pchw->phw", vector[:, :-1], features) / level.shape[1] ** 0.5
+            goal = F.adaptive_avg_pool2d(wanted[:, None], logits.shape[-2:])[:, 0]
+            loss = loss + mask_loss(logits + vector[:, -1, None, None], goal).mean()
         return loss
 
 

@@ -24,16 +24,46 @@ def fresh() -> Any:
     with torch.no_grad():
         decoder.reference_points.weight.copy_(torch.logit(boxes))
         nn.init.normal_(decoder.query_embed.weight, std=0.1)
+    look_inside(decoder)
     return model
 
 
+def look_inside(decoder: Any) -> None:
+    """
+    Start the decoder's attention where its boxes are.
+
+    Each query attends with a bias made from the distances to its box's sides (``boxRPB="log"``). From random weights
+    that bias says nothing and queries take thousands of steps to tell places apart; here its two small networks are
+    fitted first to fall off outside the box, wider from head to head.
+    """
+    generator = torch.Generator().manual_seed(0)
+    low, size = torch.rand(2, 4096, generator=generator)
+    place = torch.rand(4096, generator=generator)
+    low, high = low - size / 2, low + size / 2
+    sides = torch.stack([place - low, place - high], -1) * 8
+    sides = sides.sign() * (sides.abs() + 1).log2() / 3  # as TransformerDecoder._get_rpb_matrix scales them
+    outside = (torch.maximum(low - place, place - high) / size.clamp(min=0.1)).clamp(min=0)
+    reach = torch.tensor([0.15 * 2**head for head in range(NANO.heads)])
+    wanted = -3 * (outside[:, None] / reach).clamp(max=1)
+    for embed in (decoder.boxRPB_embed_x, decoder.boxRPB_embed_y):
+        optimizer = torch.optim.Adam(embed.parameters(), lr=3e-3)
+        for _ in range(300):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(embed(sides), wanted).backward()
+            optimizer.step()
+        optimizer.zero_grad()
+
+
 def ground(model: Any, backbone: dict[str, Any], batch: Batch) -> dict[str, Any]:
-    """The detector on every prompt of the batch, matched with its targets when the model is in training mode."""
+    """
+    The detector on every prompt of the batch, matched with its targets when the model is in training mode.
+
+    ``backbone`` holds what ``forward_image`` made of the pictures and ``forward_text`` of the texts.
+    """
     from sam3.model.data_misc import FindStage
     from sam3.model.geometry_encoders import Prompt
 
     device = batch.images.device
-    backbone = {**backbone, **model.backbone.forward_text(batch.texts, device=device)}
     stage = FindStage(
         img_ids=batch.image_of_prompt,
         text_ids=torch.arange(len(batch.texts), device=device),

@@ -3,6 +3,10 @@ The recipe that makes nano, start to end.
 
     python -m tracker.nano.train --minutes 120 --out runs/nano
 
+or, on several cores or GPUs, with the same result in less time:
+
+    torchrun --standalone --nproc-per-node 2 -m tracker.nano.train --minutes 120 --out runs/nano
+
 It draws pictures of synthetic worlds for ever, asks the network for things in them by words, exemplar boxes, clicks,
 boxes and stale masks, and lets the learning rate down over the last part of the time it was given. It saves every few
 minutes and goes on where it stopped when called again with the same --out.
@@ -23,7 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from tracker import weights
@@ -37,7 +41,7 @@ from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
 class Recipe:
     """Every number of the recipe."""
 
-    pictures: int = 8  # a step
+    pictures: int = 8  # a step, shared out among the processes
     prompts: int = 4  # a picture
     clicks: int = 4  # a picture
     rate: float = 6e-4  # highest learning rate
@@ -46,7 +50,7 @@ class Recipe:
     weight_decay: float = 0.02
     clip: float = 1.0  # gradient norm
     average: float = 0.998  # of the weights that are kept (exponential moving average)
-    dense: float = 2.0  # weight of the dense loss
+    dense: float = 2.0  # weight of the dense losses
     seed: int = 1
 
 
@@ -60,6 +64,10 @@ class Run:
         self.recipe, self.out, self.device = recipe, out, device
         self.model: Any = network.fresh().to(device)
         self.model.matcher = BinaryHungarianMatcherV2(focal=True, cost_class=2.0, cost_bbox=5.0, cost_giou=2.0)
+        self.model.train()
+        # Nothing in these has dropout: training mode would only recompute their activations to save memory.
+        self.model.transformer.encoder.eval()
+        self.model.geometry_encoder.eval()
         self.model.use_act_checkpoint_seg_head = False
         self.many_matcher = BinaryOneToManyMatcher(alpha=0.3, threshold=0.4, topk=4)
         self.dense = DenseHead(NANO.dim).to(device)
@@ -114,21 +122,42 @@ class Run:
         # cast weights is never cleared and nothing is learnt, while the loss looks healthy.
         with torch.autocast(self.device.type, torch.bfloat16):
             backbone = self.model.backbone.forward_image(batch.images)
+            backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
             out = network.ground(self.model, backbone, batch)
             masks, iou, exists = network.interact(self.model, backbone, batch)
-            dense = self.dense(backbone["backbone_fpn"][0], batch)
+            dense = self.dense(
+                backbone["backbone_fpn"], backbone["language_features"], backbone["language_mask"], batch
+            )
         with torch.autocast(self.device.type, enabled=False):
             losses = detector_loss(out, batch, self.model.matcher, self.many_matcher)
             losses |= interactive_loss(masks, iou, exists, batch)
-            losses["dense"] = self.recipe.dense * dense
+            losses |= {name: self.recipe.dense * value for name, value in dense.items()}
             total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad()
         total.backward()
+        self._share_gradients()
         nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimizer.step()
         self.step += 1
         self._average()
         return {name: value.detach().item() for name, value in losses.items()}
+
+    def clock(self, seconds: float) -> float:
+        """Training time with ``seconds`` more of it, the same in every process so that all stop at the same step."""
+        spent = torch.tensor([self.seconds + seconds], dtype=torch.float64)
+        if distributed.is_initialized():
+            distributed.broadcast(spent, 0)
+        return float(spent)
+
+    def _share_gradients(self) -> None:
+        """Give every process the mean of all gradients, so that their weights stay the same."""
+        if distributed.is_initialized():
+            gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in self.parameters]
+            flat = torch.cat([each.reshape(-1) for each in gradients])
+            distributed.all_reduce(flat)
+            flat /= distributed.get_world_size()
+            for each, part in zip(self.parameters, flat.split([each.numel() for each in gradients]), strict=True):
+                each.grad = part.view_as(each)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -152,27 +181,26 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 def train(run: Run, minutes: float) -> None:
     """Learn until ``minutes`` of training time are used, printing the losses and saving on the way."""
     recipe, budget = run.recipe, minutes * 60
-    run.model.train()
-    # Nothing in these has dropout, so training mode would only recompute their activations to save memory.
-    run.model.transformer.encoder.eval()
-    run.model.geometry_encoder.eval()
-    batches = WorldBatches(recipe.seed + run.step, recipe.pictures, recipe.prompts, recipe.clicks)
+    rank, processes = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+    seed = (recipe.seed, run.step, rank)
+    batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
     recent: list[dict[str, float]] = []
     shown = saved = time.monotonic()
     for batch in loader:
         started = time.monotonic()
         recent.append(run.learn(to_device(batch, run.device), run.rate(budget)))
-        run.seconds += time.monotonic() - started
-        if started - shown > 20:
+        run.seconds = run.clock(time.monotonic() - started)
+        if rank == 0 and started - shown > 20:
             report(run, minutes, recent, (started - shown) / len(recent))
             recent, shown = [], started
-        if started - saved > 120:
+        if rank == 0 and started - saved > 120:
             run.save()
             saved = started
         if run.seconds >= budget:
             break
-    run.save()
+    if rank == 0:
+        run.save()
 
 
 def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float) -> None:
@@ -191,11 +219,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=120, help="training time in all, earlier calls included")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=0, help="of each process; left out, the cores are shared out")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun
+    if processes > 1:
+        distributed.init_process_group("gloo")
+    torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
     train(Run(Recipe(), arguments.out, torch.device(arguments.device)), arguments.minutes)
+    if processes > 1:
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

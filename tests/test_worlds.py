@@ -1,0 +1,102 @@
+"""Worlds repeat by seed, and their truth is what the picture shows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tracker.nano.config import COLORS, SHAPES
+from tracker.nano.worlds import Video, WorldObject
+
+
+def test_a_seed_decides_everything() -> None:
+    one, again, other = Video(7, 160, 120), Video(7, 160, 120), Video(8, 160, 120)
+    for _ in range(3):
+        a, b, c = one.next(), again.next(), other.next()
+        assert np.array_equal(a.image, b.image)
+        assert [thing.name for thing in a.objects] == [thing.name for thing in b.objects]
+        assert not np.array_equal(a.image, c.image)
+
+
+def test_frames_are_numbered_and_of_the_size_asked_for() -> None:
+    video = iter(Video(1, 200, 100))
+    frames = [next(video) for _ in range(3)]
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert all(frame.image.shape == (100, 200, 3) and frame.image.dtype == np.uint8 for frame in frames)
+
+
+def test_skipping_goes_where_drawing_goes() -> None:
+    drawn, skipped = Video(3, 160, 120), Video(3, 160, 120)
+    for _ in range(9):
+        drawn.next()
+    skipped.skip(9)
+    a, b = drawn.next(), skipped.next()
+    assert a.index == b.index == 9
+    assert [thing.mask.sum() for thing in a.objects] == [thing.mask.sum() for thing in b.objects]
+
+
+def test_masks_never_overlap_and_ids_stay() -> None:
+    video = Video(11, 160, 120, objects=(6, 6))
+    known: dict[int, str] = {}
+    for _ in range(40):
+        frame = video.next()
+        covered = np.zeros(frame.image.shape[:2], int)
+        for thing in frame.objects:
+            covered += thing.mask
+            assert known.setdefault(thing.id, thing.name) == thing.name
+        assert covered.max(initial=0) <= 1
+
+
+def test_every_colour_and_shape_turns_up() -> None:
+    things = [thing for seed in range(60) for thing in Video(seed, 96, 72).next().objects]
+    assert {thing.color for thing in things} == set(COLORS)
+    assert {thing.shape for thing in things} == set(SHAPES)
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_colours_look_like_their_names(color: str) -> None:
+    """The median hue of an object is nearest to its own colour's, so that the names can be learnt at all."""
+    middle = {"red": 0, "orange": 13, "yellow": 28, "green": 62, "blue": 112, "purple": 141}
+    hues = []
+    for seed in range(80):
+        frame = Video(seed, 96, 72, damage=0).next()
+        hsv = cv2.cvtColor(frame.image, cv2.COLOR_RGB2HSV)
+        hues += [
+            float(np.median(hsv[thing.mask][:, 0]))
+            for thing in frame.objects
+            if thing.color == color and thing.countable
+        ]
+    nearest = [
+        min(middle, key=lambda name: min(abs(hue - middle[name]), 180 - abs(hue - middle[name]))) for hue in hues
+    ]
+    assert len(hues) >= 5 and nearest.count(color) >= 0.9 * len(nearest)
+
+
+def test_things_move_cross_leave_and_come_back() -> None:
+    video = Video(5, 160, 120, objects=(6, 6))
+    seen = [{thing.id: thing.visible for thing in video.next().objects} for _ in range(600)]
+    shares = [share for frame in seen for share in frame.values()]
+    assert min(shares) < 0.6 and max(shares) > 0.95  # hidden in part, and whole
+    returned = 0
+    for identity in range(6):
+        there = [identity in frame for frame in seen]
+        returned += any(there[i] and not there[i + 1] and any(there[i + 2 :]) for i in range(len(there) - 2))
+    assert returned >= 1
+
+
+def test_a_name_matches_by_colour_shape_or_anything() -> None:
+    thing = WorldObject(0, "red", "star", np.ones((2, 2), bool), 1.0)
+    for text in ("red star", "star", "a red thing", "red", "objects", "Stars"):
+        assert thing.matches(text), text
+    for text in ("blue star", "red circle", "blue thing", "dog"):
+        assert not thing.matches(text), text
+
+
+def test_slivers_do_not_count() -> None:
+    mask = np.zeros((100, 100), bool)
+    mask[0, :5] = True
+    assert not WorldObject(0, "red", "star", mask, 1.0).countable
+    mask[:20, :20] = True
+    assert WorldObject(0, "red", "star", mask, 1.0).countable
+    assert not WorldObject(0, "red", "star", mask, 0.1).countable
