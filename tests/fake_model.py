@@ -96,7 +96,7 @@ class FakeModel:
 
 def _blobs(embedding: Embedding) -> list[tuple[tuple[int, ...], Binary]]:
     small = embedding.interactive[2].numpy()
-    found = []
+    found: list[tuple[tuple[int, ...], Binary]] = []
     for color in COLORS.values():
         mine = (small == color).all(2).astype(np.uint8)
         count, labels = cv2.connectedComponents(mine, connectivity=8)

@@ -1,0 +1,100 @@
+"""One followed object: seen, lost, moved; and objects that share a frame."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tracker import Box
+from tracker.objects import FASTEST, Followed, bounds, pixels, settle, shares, shifted
+
+SIDE = 64
+
+
+def square(left: int, top: int, size: int, value: float = 10.0) -> Tensor:
+    logits = torch.full((SIDE, SIDE), -10.0)
+    logits[top : top + size, left : left + size] = value
+    return logits
+
+
+def made(logits: Tensor, number: int = 1, *, born: int = 0, confirmed: bool = True) -> Followed:
+    new = Followed(number, ("red",), logits, 0.9, born, 0.0, box=bounds(logits), confirmed=confirmed)
+    new.hits.append(True)
+    return new
+
+
+def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> None:
+    each = made(square(10, 10, 10))
+    states = []
+    for iou in (0.9, 0.5, 0.5, 0.9):
+        each.follow(square(11, 10, 10), iou, 0.9)
+        states.append((each.bad, each.doubtful, each.visible))
+    assert states == [(0, False, True), (1, False, True), (2, True, True), (0, False, True)]
+
+
+@pytest.mark.parametrize(("logits", "present"), [(square(5, 5, 5), 0.4), (square(5, 5, 0), 0.9)])
+def test_absent_or_empty_it_is_lost_and_its_last_mask_is_kept(logits: Tensor, present: float) -> None:
+    last = square(10, 10, 10)
+    each = made(last)
+    each.follow(logits, 0.9, present)
+    assert (each.visible, each.unseen, each.doubtful) == (False, 1, True)
+    assert each.logits is last
+
+
+def test_its_motion_is_learnt_from_where_it_was() -> None:
+    each = made(square(10, 10, 10))
+    for step in range(1, 12):
+        each.place(bounds(square(10 + step, 10, 10)), step / 30)
+    x, y = each.motion(12 / 30)
+    assert x == pytest.approx(1 / SIDE, rel=0.05)
+    assert y == 0
+    assert each.motion(50.0) == (0, 0)
+    each.place(bounds(square(50, 50, 10)), 12 / 30)
+    assert each.motion(1.0)[1] <= FASTEST
+
+
+def test_what_is_believed_stays_within_what_may_be_fed_back() -> None:
+    each = made(square(1, 1, 1))
+    each.see(square(10, 10, 10, value=500.0))
+    assert each.logits.max() == 32
+
+
+def test_shifting_moves_masks_and_brings_background_in() -> None:
+    logits = torch.stack([square(10, 20, 12), square(50, 20, 14)])
+    moved = shifted(logits, [(4 / SIDE, -2 / SIDE), (0.0, 0.0)]) > 0
+    assert torch.equal(moved[0], square(14, 18, 12) > 0)
+    assert torch.equal(moved[1], logits[1] > 0)
+    out = shifted(logits, [(0.0, 0.0), (10 / SIDE, 0.0)])
+    assert bounds(out[1]) == (60 / SIDE, 20 / SIDE, 1.0, 34 / SIDE)
+    assert shifted(logits, [(0.001, 0.0), (0.0, 0.0)]) is logits
+
+
+def test_shares_and_pixels_are_inverse_inside_the_picture() -> None:
+    box = Box(12, 30, 200, 400)
+    assert pixels(shares(box, 480, 640), 480, 640) == box
+    assert pixels((-0.5, 0.5, 1.5, 2.0), 100, 200) == Box(0, 50, 200, 100)
+    assert bounds(square(3, 4, 0)) == (0, 0, 0, 0)
+
+
+def test_of_two_on_one_thing_the_one_believed_longer_stays() -> None:
+    for first, second in ((made(square(10, 10, 20), 1), made(square(11, 10, 20), 2, born=5)),):
+        settle([second, first])
+        assert (first.visible, second.visible) == (True, False)
+    new, old = made(square(10, 10, 20), 1, confirmed=False), made(square(10, 10, 20), 2, born=5)
+    settle([new, old])
+    assert (new.visible, old.visible) == (False, True)
+
+
+def test_a_pixel_belongs_to_the_mask_that_is_surer_of_it() -> None:
+    back, front = made(square(10, 10, 20, value=3.0), 1), made(square(24, 10, 20, value=8.0), 2)
+    settle([back, front])
+    assert bounds(back.logits) == (10 / SIDE, 10 / SIDE, 24 / SIDE, 30 / SIDE)
+    assert bounds(front.logits) == (24 / SIDE, 10 / SIDE, 44 / SIDE, 30 / SIDE)
+
+
+def test_what_is_not_shown_takes_no_pixel_from_what_is() -> None:
+    shown, hidden = made(square(10, 10, 20, value=3.0), 1), made(square(24, 10, 20, value=8.0), 2, confirmed=False)
+    hidden.score = 0.5
+    settle([shown, hidden])
+    assert bounds(shown.logits)[2] == 30 / SIDE

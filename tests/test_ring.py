@@ -1,0 +1,96 @@
+"""The ring of frames that can be clicked: its bounds, and which frame a click is answered on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tracker import Embedding, FrameGone
+from tracker.ring import RATE, RECENT, TIMES, WINDOW, Kept, Ring
+
+SIZE = 1000  # bytes of an embedding
+
+
+def kept(index: int, seconds: float) -> Kept:
+    features = torch.zeros(SIZE // 4)
+    return Kept(index, seconds, Embedding(10, 10, None, (features, torch.empty(0), torch.empty(0))), ())
+
+
+def filled(frames: int, fps: float = 30, step: int = 1, max_bytes: int = 10**9) -> Ring:
+    ring = Ring(max_bytes)
+    for index in range(0, frames, step):
+        ring.add(kept(index, index / fps))
+    return ring
+
+
+def indices(ring: Ring) -> list[int]:
+    return [each.index for each in ring._frames]
+
+
+def test_it_keeps_eight_frames_a_second_and_always_the_newest() -> None:
+    ring = filled(61)
+    assert indices(ring)[-1] == 60
+    gaps = np.diff([each.seconds for each in ring._frames])
+    assert (gaps[:-1] >= 0.9 / RATE).all()
+    assert 13 <= len(ring) <= 17
+    assert all(filled(frames).newest.index == frames - 1 for frames in range(1, 20))  # type: ignore[union-attr]
+
+
+def test_a_slow_stream_keeps_every_frame() -> None:
+    assert indices(filled(10, fps=3)) == list(range(10))
+
+
+def test_it_is_bounded_by_bytes_by_count_and_by_known_times() -> None:
+    ring = filled(5000, fps=5)
+    assert len(ring) == RECENT
+    assert len(ring._times) == TIMES
+    small = filled(5000, fps=5, max_bytes=6 * SIZE)
+    assert small.nbytes == 6 * SIZE
+    assert small.newest is not None
+    assert small.newest.index == 4999
+
+
+def test_one_frame_too_large_for_the_bound_is_kept_alone() -> None:
+    assert len(filled(50, fps=5, max_bytes=SIZE // 2)) == 1
+
+
+@pytest.mark.parametrize("index", range(30, 60))
+def test_every_recent_frame_is_answered_within_the_window(index: int) -> None:
+    assert abs(filled(61).nearest(index).seconds - index / 30) <= WINDOW
+
+
+def test_a_frame_that_was_never_looked_at_is_placed_between_its_neighbours() -> None:
+    ring = filled(300, step=3)  # every third frame was looked at
+    assert abs(ring.nearest(250).index - 250) <= 3
+
+
+def test_a_frame_too_far_away_is_gone_and_the_rest_is_told() -> None:
+    ring = filled(3000)
+    for index in (5, 3100):
+        with pytest.raises(FrameGone) as gone:
+            ring.nearest(index)
+        assert gone.value.available == (indices(ring)[0], 2999)
+
+
+def test_a_frame_that_is_kept_is_itself_the_answer_however_slow_the_stream() -> None:
+    assert filled(5, fps=0.1).nearest(2).index == 2
+    with pytest.raises(FrameGone):
+        Ring().nearest(0)
+
+
+def test_the_way_to_the_present_ends_there_and_has_few_steps() -> None:
+    ring = filled(300)
+    first = ring._frames[0]
+    for most in (1, 2, 5, 12, 100):
+        way = [each.index for each in ring.after(first, most)]
+        assert way == sorted(set(way))
+        assert way[-1] == 299
+        assert len(way) <= most
+    assert ring.after(ring._frames[-1], 5) == []
+
+
+def test_cleared_it_is_empty() -> None:
+    ring = filled(30)
+    ring.clear()
+    assert (len(ring), ring.nbytes, ring.newest) == (0, 0, None)
