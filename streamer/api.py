@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import Field
 
 from streamer import auth, images, wire
 from streamer.engine import Engine
-from streamer.errors import BadRequest, NotFound, TooLarge
+from streamer.errors import BadRequest, NotFound
 from streamer.wire import MAX_PROMPTS, MaskFormat
 from tracker import Box, Detection, Prompt, Sam3
 
-MAX_BODY = images.MAX_BYTES * 3 // 2 + 2**20  # bytes: a picture in base64, and its prompts
 BASE_MODEL = "sam3/sam3_final"  # what hosted clients ask for; here it means the model that is loaded
 
 
-class BoundedRoute(APIRoute):
-    """A route that reads at most MAX_BODY bytes of body, whatever the headers promise."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read the body before FastAPI does, which knows no limit."""
-        handle = super().get_route_handler()
-
-        async def bounded(request: Request) -> Response:
-            body = bytearray()
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise TooLarge(f"The body has more than {MAX_BODY // 2**20} MiB.", detail="Send a smaller picture.")
-            request._body = bytes(body)  # where Request.body() keeps what was read
-            return await handle(request)
-
-        return bounded
-
-
-router = APIRouter(prefix="/sam3", tags=["images"], route_class=BoundedRoute)
+router = APIRouter(prefix="/sam3", tags=["images"])
 
 
 class ImageIn(wire._Input):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import secrets
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 2  # a STUN or TURN server that has not answered by then is left out of the answer
 NAME_SECONDS = 3.0  # to look an mDNS name up; aioice gives up after one
+CLOSE_SECONDS = 1.0  # for aioice to see that it was closed; it looks every 20 ms
 MAX_CANDIDATES = 64  # of one far side; each is paired with each of ours and checked
 CHANNEL = "results"  # the label of the data channel that speaks our messages
 INBOX = 64  # messages of a data channel that wait to be read; one more and it is closed
@@ -157,7 +159,7 @@ class Peer:
     async def close(self) -> None:
         """Close the connection; cancelling this does not leave it half closed. Does nothing the second time."""
         self._channel.cancel()
-        await asyncio.shield(self._connection.close())
+        await asyncio.shield(hang_up(self._connection))
 
     @property
     def _packets(self) -> int:
@@ -193,6 +195,25 @@ class Peer:
     async def _end_candidates(self) -> None:
         if self._ended and not self._named:
             await self._connection.addIceCandidate(None)
+
+
+async def hang_up(connection: RTCPeerConnection) -> None:
+    """
+    Close a peer connection with all that was started for it.
+
+    aioice 0.10 goes on connecting for a moment when it is closed meanwhile, and then starts a task that asks a closed
+    connection for consent for ever.
+    """
+    paths: set[Any] = {each.receiver.transport.transport for each in connection.getTransceivers()}
+    await connection.close()
+    for path in paths:
+        connecting = path._RTCIceTransport__start
+        if connecting is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(connecting.wait(), CLOSE_SECONDS)
+        consent = path._connection._query_consent_task
+        if consent is not None:
+            consent.cancel()
 
 
 class Channel:

@@ -1,5 +1,5 @@
 """
-What aiortc keeps to itself about a received video track: the only file that reaches into its private parts.
+What aiortc keeps to itself about a received video track: the only file that reaches into a receiver's private parts.
 
 Things are needed that aiortc 1.16 has no call for: the RTP timestamp that the packets of a frame carried (it subtracts
 the first one of the connection), a keyframe request, a way out of a jitter buffer that waits for a packet that will

@@ -25,9 +25,27 @@ from streamer.subscription import Subscription
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+ENDPOINT_METHODS = "OPTIONS, POST"
+SESSION_METHODS = "OPTIONS, PATCH, DELETE"
 
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)])
+
+
+class NotAllowed(StreamerError):
+    """A method kept free for later versions of WHIP (RFC 9725, section 4.2); ``allow`` lists those that are taken."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"{method} is not what this address takes: {allow}.")
+        self.allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says which methods are taken."""
+        return {"Allow": self.allow}
 
 
 class PreconditionFailed(StreamerError):
@@ -124,13 +142,25 @@ async def stop(request: Request, id: str) -> Response:  # noqa: A002
 @router.options("/whip", response_class=Response, include_in_schema=False)
 async def endpoint_options() -> Response:
     """What the endpoint takes; browsers' preflights are answered before they come here."""
-    return Response(headers={"Allow": "OPTIONS, POST", "Accept-Post": SDP})
+    return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
 
 
 @router.options("/whip/{id}", response_class=Response, include_in_schema=False)
 async def session_options(id: str) -> Response:  # noqa: A002
     """What a WHIP session takes."""
-    return Response(headers={"Allow": "OPTIONS, PATCH, DELETE", "Accept-Patch": FRAGMENT})
+    return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
+
+
+@router.api_route("/whip", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def endpoint_refuses(request: Request) -> None:
+    """Without this the page's files would be looked through."""
+    raise NotAllowed(request.method, ENDPOINT_METHODS)
+
+
+@router.api_route("/whip/{id}", methods=["GET", "HEAD", "PUT", "POST"], include_in_schema=False)
+async def session_refuses(request: Request, id: str) -> None:  # noqa: A002
+    """Without this the page's files would be looked through."""
+    raise NotAllowed(request.method, SESSION_METHODS)
 
 
 async def converse(session: Session, channel: Channel) -> None:

@@ -20,6 +20,8 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
+from streamer.peer import hang_up
+
 BITS = 12
 TICKS = 90000
 
@@ -91,6 +93,8 @@ class Camera:
             self.channel.on("message", self.messages.put_nowait)
             self.channel.on("open", self.opened.set)
             self.channel.on("close", self.closed.set)
+        self.hung_up = asyncio.Event()  # the connection is closed, by whomever
+        self.connection.on("connectionstatechange", self._state_changed)
         transceiver = self.connection.addTransceiver(self.track, direction="sendonly")
         if codec is not None:
             known = RTCRtpSender.getCapabilities("video").codecs
@@ -121,6 +125,10 @@ class Camera:
 
         self.sender.transport._send_rtp = watched  # type: ignore[method-assign]
 
+    def _state_changed(self) -> None:
+        if self.connection.connectionState == "closed":
+            self.hung_up.set()
+
     async def vanish(self) -> None:
         """Stop sending without a word, as when the network is gone: nothing reaches the server any more."""
         ice = self.sender.transport.transport
@@ -134,7 +142,7 @@ class Camera:
 
     async def close(self) -> None:
         self.track.stop()
-        await self.connection.close()
+        await hang_up(self.connection)
 
 
 def silent_camera() -> RTCPeerConnection:

@@ -1,0 +1,140 @@
+"""streamer.images: limits before decoding, words for what is wrong, pictures upright."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from streamer import images
+from streamer.errors import BadRequest, TooLarge
+from streamer.images import decode_base64, decode_picture, read_image
+
+
+def encoded(form: str = "PNG", size: tuple[int, int] = (8, 4), mode: str = "RGB", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size, options.pop("color", 0)).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def header_of_png(width: int, height: int) -> bytes:
+    """A PNG that only promises its pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 1000) + b"IDAT"
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,", "data:image/jpeg;charset=x;base64,"])
+@pytest.mark.parametrize("kind", ["base64", "BASE64", " Base64 "])
+def test_base64_is_decoded_with_and_without_a_data_url_around_it(kind: str, prefix: str) -> None:
+    picture = read_image(kind, prefix + base64.b64encode(encoded(color=(255, 0, 7))).decode())
+    assert picture.shape == (4, 8, 3)
+    assert picture.dtype == np.uint8
+    assert (picture == (255, 0, 7)).all()
+
+
+def test_line_ends_and_missing_padding_do_no_harm() -> None:
+    data = encoded()
+    text = base64.encodebytes(data).decode().rstrip("=\n")
+    assert decode_base64(text) == data
+
+
+@pytest.mark.parametrize("form", images.FORMATS)
+def test_the_usual_formats_are_read(form: str) -> None:
+    assert decode_picture(encoded(form)).shape == (4, 8, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
+def test_every_kind_of_pixel_becomes_rgb(mode: str) -> None:
+    form = "TIFF" if mode == "CMYK" else "PNG"
+    assert decode_picture(encoded(form, mode=mode)).shape == (4, 8, 3)
+
+
+def test_sixteen_bits_of_grey_keep_their_brightness() -> None:
+    grey = Image.fromarray(np.full((4, 8), 0x8000, np.uint16))
+    buffer = io.BytesIO()
+    grey.save(buffer, "PNG")
+    assert (decode_picture(buffer.getvalue()) == 0x80).all()
+
+
+def test_a_photograph_taken_sideways_is_turned_upright() -> None:
+    """EXIF orientation 6: turn it right by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = np.zeros((20, 40, 3), np.uint8)
+    picture[:, :20] = 255  # the left half of the stored picture is the top of the scene
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", exif=exif, quality=95)
+    upright = decode_picture(buffer.getvalue())
+    assert upright.shape == (40, 20, 3)
+    assert upright[:18].mean() > 240
+    assert upright[22:].mean() < 15
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ("base64", None, "is empty"),
+        ("base64", "", "is empty"),
+        ("base64", "   ", "is empty"),
+        ("base64", "data:image/png;base64,", "is empty"),
+        ("base64", "data:image/svg+xml;utf8,<svg/>", "not base64"),
+        ("base64", "no base64!", "not base64"),
+        ("base64", "äöü", "not base64"),
+        ("base64", base64.b64encode(b"hello").decode(), "no picture"),
+        ("base64", base64.b64encode(encoded("PNG", (300, 300), color=7)[:-60]).decode(), "damaged"),
+        ("base64", base64.b64encode(encoded("JPEG", (64, 64))[:-200]).decode(), "damaged"),
+        ("url", "https://example.net/a.jpg", "by URL"),
+        ("numpy", "x", "numpy"),
+        ("file", "/etc/passwd", "file"),
+        ("carrier pigeon", "x", "no type of picture"),
+        ("", "x", "no type of picture"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_words(kind: str, value: str | None, words: str) -> None:
+    with pytest.raises(BadRequest, match=words):
+        read_image(kind, value)
+
+
+def test_a_picture_of_one_pixel_too_many_is_refused_before_it_is_decoded() -> None:
+    """Only its header is there: decoding would fail with other words."""
+    with pytest.raises(TooLarge, match="too many pixels: 50000001×1"):
+        decode_picture(header_of_png(images.MAX_PIXELS + 1, 1))
+    with pytest.raises(BadRequest, match="damaged"):
+        decode_picture(header_of_png(images.MAX_PIXELS, 1))
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000])
+def test_a_picture_of_absurdly_many_pixels_is_refused_the_same_way(side: int) -> None:
+    """PIL itself warns at the first and raises at the second."""
+    with pytest.raises(TooLarge, match="pixels"):
+        decode_picture(header_of_png(side, side))
+
+
+def test_data_too_long_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(TooLarge, match="20 MiB"):
+        decode_base64("!" * (images.MAX_BYTES * 3 // 2 + 1))
+    with pytest.raises(TooLarge, match="20 MiB"):
+        decode_base64("A" * (images.MAX_BYTES * 4 // 3 + 8))
+
+
+@given(st.binary(max_size=400), st.sampled_from(images.FORMATS))
+def test_any_bytes_are_a_picture_or_refused(noise: bytes, form: str) -> None:
+    for data in (noise, encoded(form)[:30] + noise):
+        with contextlib.suppress(BadRequest, TooLarge):
+            assert decode_picture(data).shape[2] == 3
+
+
+@given(st.text())
+def test_any_text_is_base64_or_refused(text: str) -> None:
+    with contextlib.suppress(BadRequest):
+        assert decode_base64(text)
