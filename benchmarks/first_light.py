@@ -36,6 +36,7 @@ import psutil
 import websockets
 
 from benchmarks.recording import FPS, record
+from tests.rtsp import Camera
 
 PROMPT = "thing"  # every object of a world answers it
 OBJECTS = 3
@@ -175,8 +176,8 @@ async def through(door: str, recording: Path, seconds: float) -> Figures:
             async with webrtc(server, recording) as session:
                 return await watch(server, session, door, seconds)
         if door == "rtsp":
-            async with rtsp(recording) as address:
-                return await watch(server, await server.pull(address), door, seconds)
+            with Camera(recording) as camera:
+                return await watch(server, await server.pull(camera.url), door, seconds)
         source = str(recording) if door == "file" else f"demo:?seed={SEED}&size=640x480&fps={FPS}"
         return await watch(server, await server.pull(source), door, seconds)
 
@@ -187,14 +188,6 @@ async def webrtc(server: Server, recording: Path) -> AsyncIterator[str]:
     url = f"http://{server.address}/whip?prompt={PROMPT}"
     async with saying(sys.executable, "-m", "benchmarks.whip_camera", url, str(recording)) as location:
         yield location.rpartition("/")[2]
-
-
-@asynccontextmanager
-async def rtsp(recording: Path) -> AsyncIterator[str]:
-    """GStreamer's RTSP server, from the system's Python; gives the stream's address."""
-    script = Path(__file__).parent / "rtsp_server.py"
-    async with saying("/usr/bin/python3", str(script), str(recording)) as address:
-        yield address
 
 
 @asynccontextmanager
