@@ -319,10 +319,11 @@ def _stale(
 ) -> npt.NDArray[np.float32]:
     """Logits as the last look left them: displaced, eroded or grown, of uncertain strength."""
     move = np.array([[1, 0, shift[0] * MASK_SIDE], [0, 1, shift[1] * MASK_SIDE]], np.float32)
-    moved = np.asarray(cv2.warpAffine(truth, move, (MASK_SIDE, MASK_SIDE)), np.float32)
+    moved: npt.NDArray[np.float32] = np.asarray(cv2.warpAffine(truth, move, (MASK_SIDE, MASK_SIDE)), np.float32)
     size = int(rng.integers(0, 3))
     if size:
         kernel = np.ones((size + 1, size + 1), np.uint8)
-        moved = cv2.erode(moved, kernel) if rng.random() < 0.5 else cv2.dilate(moved, kernel)
+        change = cv2.erode if rng.random() < 0.5 else cv2.dilate
+        moved = np.asarray(change(moved, kernel), np.float32)
     soft = cv2.GaussianBlur(moved, (3, 3), 0) * 2 - 1
     return np.asarray(soft * rng.uniform(4, 20) + rng.normal(0, 0.5, soft.shape), np.float32)

@@ -15,10 +15,12 @@ minutes and goes on where it stopped when called again with the same --out.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ class Run:
         self.parameters = [
             parameter
             for name, parameter in [*self.model.named_parameters(), *self.dense.named_parameters()]
-            if not _memory_only(name)
+            if not memory_only(name)
         ]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
@@ -135,7 +137,7 @@ class Run:
             total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad()
         total.backward()
-        self._share_gradients()
+        share_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimizer.step()
         self.step += 1
@@ -149,16 +151,6 @@ class Run:
             distributed.broadcast(spent, 0)
         return float(spent)
 
-    def _share_gradients(self) -> None:
-        """Give every process the mean of all gradients, so that their weights stay the same."""
-        if distributed.is_initialized():
-            gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in self.parameters]
-            flat = torch.cat([each.reshape(-1) for each in gradients])
-            distributed.all_reduce(flat)
-            flat /= distributed.get_world_size()
-            for each, part in zip(self.parameters, flat.split([each.numel() for each in gradients]), strict=True):
-                each.grad = part.view_as(each)
-
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
@@ -167,7 +159,23 @@ class Run:
                 self.kept[name].lerp_(value, 1 - keep)
 
 
-def _memory_only(name: str) -> bool:
+def share_gradients(parameters: list[nn.Parameter]) -> None:
+    """Give every process the mean of all gradients, so that their weights stay the same."""
+    if distributed.is_initialized():
+        gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in parameters]
+        flat = torch.cat([each.reshape(-1) for each in gradients])
+        distributed.all_reduce(flat)
+        flat /= distributed.get_world_size()
+        for each, part in zip(parameters, flat.split([each.numel() for each in gradients]), strict=True):
+            each.grad = part.view_as(each)
+
+
+def place() -> tuple[int, int]:
+    """Rank of the process that asks, and how many there are."""
+    return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+
+
+def memory_only(name: str) -> bool:
     """Whether a parameter serves the memory follower alone, which train_memory teaches afterwards."""
     return any(part in name for part in ("maskmem", "obj_ptr", "predictor.model.transformer", "no_obj_embed"))
 
@@ -181,7 +189,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 def train(run: Run, minutes: float) -> None:
     """Learn until ``minutes`` of training time are used, printing the losses and saving on the way."""
     recipe, budget = run.recipe, minutes * 60
-    rank, processes = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+    rank, processes = place()
     seed = (recipe.seed, run.step, rank)
     batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
@@ -213,10 +221,11 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
         curve.write(json.dumps({"step": run.step, "seconds": round(run.seconds), **line}) + "\n")
 
 
-def main() -> None:
-    """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=120, help="training time in all, earlier calls included")
+@contextlib.contextmanager
+def command_line(text: str | None, minutes: float) -> Iterator[argparse.Namespace]:
+    """The options both parts of the recipe take, and the processes that torchrun started joined for their length."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=minutes, help="training time in all, earlier calls included")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of each process; left out, the cores are shared out")
@@ -226,9 +235,15 @@ def main() -> None:
         distributed.init_process_group("gloo")
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train(Run(Recipe(), arguments.out, torch.device(arguments.device)), arguments.minutes)
+    yield arguments
     if processes > 1:
         distributed.destroy_process_group()
+
+
+def main() -> None:
+    """Read the command line and train."""
+    with command_line(__doc__, minutes=120) as arguments:
+        train(Run(Recipe(), arguments.out, torch.device(arguments.device)), arguments.minutes)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The second part of the recipe follows objects through the product's own code, and teaches only what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tracker import weights
+from tracker.nano import train_memory
+from tracker.nano.config import NANO
+from tracker.nano.network import fresh
+from tracker.nano.train_memory import FRAMES, OBJECTS, MemoryRun, draw_clip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> MemoryRun:
+    folder = tmp_path_factory.mktemp("run")
+    weights.save(fresh(), folder / "nano.safetensors")
+    return MemoryRun(folder, torch.device("cpu"))
+
+
+def test_a_clip_starts_with_every_object_in_sight() -> None:
+    pictures, truth = draw_clip(np.random.default_rng(1))
+    assert len(pictures) == len(truth) == FRAMES
+    assert 1 <= truth.shape[1] <= OBJECTS
+    assert truth[0].flatten(1).any(1).all()
+    assert pictures[0].shape == (NANO.image_size, NANO.image_size, 3)
+
+
+def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
+    before = {name: value.clone() for name, value in run.model.network.state_dict().items()}
+    losses = run.learn(np.random.default_rng(2), 1.0)
+    assert losses["follow"] > 0
+    changed = {name for name, value in run.model.network.state_dict().items() if not torch.equal(value, before[name])}
+    assert any("maskmem_backbone" in name for name in changed)
+    assert any("model.transformer" in name for name in changed)
+    assert not [name for name in changed if not name.startswith("inst_interactive_predictor.model.")]
+
+
+def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    train_memory.train(run, minutes=0.001)
+    written = Path(run.out) / "nano-memory.safetensors"
+    assert train_memory.load_model("nano", checkpoint=written).name == "nano"

@@ -1,0 +1,163 @@
+"""
+The second part of the recipe: teach nano to follow objects by memory.
+
+    python -m tracker.nano.train_memory --minutes 15 --out runs/nano
+
+It takes the model the first part made, leaves backbone and detector as they are, and shows the memory follower short
+clips in which objects move, cross and hide: from the truth of the first frame it has to find them on the others,
+through the very code that follows them in the product. Beside each clip it goes on with clicks and boxes, so that these
+stay good.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tracker import memory, weights
+from tracker.nano import network
+from tracker.nano.config import NANO
+from tracker.nano.data import FIRST_TRAINING_SEED, make_batch, shrink
+from tracker.nano.losses import interactive_loss, mask_loss
+from tracker.nano.train import command_line, memory_only, place, share_gradients, to_device
+from tracker.nano.worlds import Picture, Video
+from tracker.sam3 import Embedding, Sam3, load_model
+
+FRAMES = 7  # of a clip
+OBJECTS = 4  # followed in a clip, at most
+RATE = 4e-4
+WARMUP = 60  # steps
+PICTURES, CLICKS = 2, 6  # of the interactive batch beside each clip
+
+
+class MemoryRun:
+    """The model with only memory and mask decoder learning, and its optimiser."""
+
+    def __init__(self, out: Path, device: torch.device) -> None:
+        self.out = out
+        self.model = load_model(NANO.name, checkpoint=out / "nano.safetensors", device=str(device))
+        self.parameters = []
+        for name, parameter in self.model.network.named_parameters():
+            if memory_only(name) or "sam_mask_decoder" in name or "sam_prompt_encoder" in name:
+                parameter.requires_grad_(True)
+                self.parameters.append(parameter)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, weight_decay=0.02, betas=(0.9, 0.98))
+        self.steps = 0
+
+    def learn(self, rng: np.random.Generator, share_left: float) -> dict[str, float]:
+        """One clip and one interactive batch; ``share_left`` of the time, 1 to 0, lets the rate down."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * min(1, (self.steps + 1) / WARMUP, max(0.01, share_left / 0.5))
+        with torch.autocast(self.model.device.type, torch.bfloat16):
+            losses = self._follow(*draw_clip(rng)) | self._interact(rng)
+        self.optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        share_gradients(self.parameters)
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.steps += 1
+        return {name: value.item() for name, value in losses.items()}
+
+    def _interact(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        batch = to_device(make_batch(rng, PICTURES, 1, CLICKS), self.model.device)
+        with torch.no_grad():
+            backbone = self.model.network.backbone.forward_image(batch.images)
+        answer = network.interact(self.model.network, backbone, batch)
+        return interactive_loss(*answer, batch)
+
+    def _follow(self, pictures: list[Picture], truth: Tensor) -> dict[str, Tensor]:
+        """Losses of following (FRAMES, objects, side, side) ``truth`` from its first frame on."""
+        truth = truth.to(self.model.device)
+        banks = [memory.Bank() for _ in range(truth.shape[1])]
+        start = memory.memorize(self.model, embed(self.model, pictures[0]), (truth[0] * 2 - 1) * 10, 0)
+        for bank, first in zip(banks, start, strict=True):
+            bank.condition(first)
+        masks, exists, quality = [], [], []
+        for tick, picture in enumerate(pictures[1:], 1):
+            found = memory.propagate(self.model, embed(self.model, picture), banks, tick)
+            there = truth[tick].flatten(1).any(1)
+            exists.append(F.binary_cross_entropy(found.present.float().clamp(1e-4, 1 - 1e-4), there.float()))
+            if there.any():
+                masks.append(mask_loss(found.logits[there].float(), truth[tick][there]).mean())
+                on, wanted = found.logits[there] > 0, truth[tick][there] >= 0.5
+                real = (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
+                quality.append(F.mse_loss(found.ious[there].float(), real))
+            for bank, latest in zip(banks, found.memories, strict=True):
+                bank.remember(latest)
+        losses = {"follow": 2 * torch.stack(masks).mean()} if masks else {}
+        losses["follow exists"] = torch.stack(exists).mean()
+        if quality:
+            losses["follow iou"] = 2 * torch.stack(quality).mean()
+        return losses
+
+
+def embed(model: Sam3, picture: Picture) -> Embedding:
+    """The embedding of a picture as the product makes it, fit to be part of a training step."""
+    make: Any = Sam3.embed.__wrapped__  # type: ignore[attr-defined]  # without inference mode
+    with torch.no_grad():
+        embedding: Embedding = make(model, picture)
+    return embedding
+
+
+def draw_clip(rng: np.random.Generator) -> tuple[list[Picture], Tensor]:
+    """FRAMES pictures of one world, and (FRAMES, objects, side, side) coverage of up to OBJECTS seen on the first."""
+    side = NANO.grid * 4
+    while True:
+        video = Video(int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), 320, 240, objects=(2, 7), speed=1.5)
+        stride = int(rng.integers(1, 8))
+        frames = []
+        for _ in range(FRAMES):
+            frames.append(video.next())
+            video.skip(stride - 1)
+        ids = [thing.id for thing in frames[0].objects if thing.countable][:OBJECTS]
+        if ids:
+            break
+    truth = np.zeros((FRAMES, len(ids), side, side), np.float32)
+    for tick, frame in enumerate(frames):
+        for thing in frame.objects:
+            if thing.id in ids and (thing.countable or tick == 0):
+                truth[tick, ids.index(thing.id)] = shrink(thing.mask)
+    size = (NANO.image_size, NANO.image_size)
+    return [np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames], (
+        torch.from_numpy(truth)
+    )
+
+
+def train(run: MemoryRun, minutes: float) -> None:
+    """Learn for ``minutes``, print the losses on the way, and write the model."""
+    rank, _ = place()
+    rng = np.random.default_rng((2, rank))
+    started = shown = time.monotonic()
+    recent: list[dict[str, float]] = []
+    steps_left = True
+    while steps_left:
+        spent = torch.tensor([time.monotonic() - started], dtype=torch.float64)
+        if torch.distributed.is_initialized():
+            torch.distributed.broadcast(spent, 0)
+        left = 1 - float(spent) / (minutes * 60)
+        steps_left = left > 0
+        recent.append(run.learn(rng, max(0.0, left)))
+        if rank == 0 and time.monotonic() - shown > 20:
+            names = dict.fromkeys(name for losses in recent for name in losses)
+            text = " ".join(f"{name} {sum(o.get(name, 0.0) for o in recent) / len(recent):.3f}" for name in names)
+            print(f"{minutes * (1 - left):6.1f}/{minutes:g} min  step {run.steps}  {text}", flush=True)
+            recent, shown = [], time.monotonic()
+    if rank == 0:
+        weights.save(run.model.network, run.out / "nano-memory.safetensors")
+
+
+def main() -> None:
+    """Read the command line and train."""
+    with command_line(__doc__, minutes=15) as arguments:
+        train(MemoryRun(arguments.out, torch.device(arguments.device)), arguments.minutes)
+
+
+if __name__ == "__main__":
+    main()
