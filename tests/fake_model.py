@@ -55,7 +55,7 @@ class FakeModel:
         self.asked = list(prompts)
         found = []
         for prompt in prompts:
-            color = COLORS.get(prompt.text or "")
+            color: tuple[int, ...] | None = COLORS.get(prompt.text or "")
             for box, label in zip(prompt.boxes, prompt.labels, strict=True):
                 if label:
                     color = _color(embedding, _middle(embedding, box))

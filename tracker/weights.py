@@ -160,11 +160,13 @@ def _listing(what: str, keys: Iterable[str]) -> str:
     return f"{len(keys)} {what}: {', '.join(keys[:_NAMED])}{more}"
 
 
-def download(progress: Callable[[str], None] | None = None, *, endpoint: str | None = None) -> Path:
+def download(
+    progress: Callable[[str], None] | None = None, *, endpoint: str | None = None, cache: Path | None = None
+) -> Path:
     """
-    Fetch upstream's checkpoint, or find it in the local Hugging Face cache. Returns its path.
+    Fetch upstream's checkpoint, or find it in the Hugging Face cache (``cache``: elsewhere). Returns its path.
 
-    Raises :class:`WeightsError` with the way to get access when the server refuses.
+    A bar on stderr shows the progress where stderr is a terminal. Raises :class:`WeightsError` with the way to get access when the server refuses.
     """
     import huggingface_hub
     from huggingface_hub import errors
@@ -172,7 +174,7 @@ def download(progress: Callable[[str], None] | None = None, *, endpoint: str | N
     if progress:
         progress(f"looking for {REPOSITORY}/{FILE} (3.4 GB, kept in the Hugging Face cache)")
     try:
-        return Path(huggingface_hub.hf_hub_download(REPOSITORY, FILE, endpoint=endpoint))
+        return Path(huggingface_hub.hf_hub_download(REPOSITORY, FILE, endpoint=endpoint, cache_dir=cache))
     except errors.GatedRepoError as error:
         raise WeightsError(f"Access to {REPOSITORY} was refused. {HOW_TO_GET_ACCESS}") from error
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:

@@ -1,0 +1,103 @@
+"""Following between keyframes: what is asked, what is believed, what memory is asked for."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+
+from tests.fake_model import FakeModel, picture
+from tests.test_objects import made, square
+from tracker import Box, Sam3
+from tracker.follow import DOUBT_BATCH, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask
+from tracker.memory import Memory
+from tracker.objects import Followed, bounds
+
+
+def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
+    each.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
+    return each
+
+
+def test_an_object_is_asked_for_where_it_has_probably_moved() -> None:
+    each = made(square(10, 10, 16))
+    each.velocity = (4 / 64 * 30, 0.0)  # four mask pixels a frame
+    embedding = FakeModel().embed(picture(height=128, width=256))
+    (prompt,) = ask(embedding, [each], 1 / 30)
+    assert prompt.box == Box(56, 20, 120, 52)
+    assert prompt.logits is not None
+    assert bounds(prompt.logits) == bounds(square(14, 10, 16))
+
+
+def test_a_box_that_has_moved_out_of_the_picture_is_cut_at_its_edge() -> None:
+    each = made(square(60, 10, 4))
+    each.velocity = (3.0, 0.0)
+    (prompt,) = ask(FakeModel().embed(picture()), [each], 1 / 30)
+    assert prompt.box is not None
+    assert prompt.box.x1 == 128
+
+
+def test_a_lost_object_is_not_asked_for_by_a_box_where_something_else_is_now() -> None:
+    model = FakeModel()
+    follower = Follower(cast(Sam3, model), "pvs")
+    lost = made(square(10, 10, 16))
+    lost.lose()
+    follower.follow(model.embed(picture(("green", 20, 20, 32))), [lost], 1 / 30, 1)
+    assert not model.prompted
+    assert (lost.visible, lost.unseen) == (False, 2)
+
+
+def test_memory_brings_a_lost_object_back() -> None:
+    model = FakeModel()
+    lost = remembered(made(square(10, 10, 16)))
+    lost.lose()
+    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
+    assert (lost.visible, lost.unseen, lost.bad) == (True, 0, 0)
+    assert bounds(lost.logits) == bounds(square(40, 40, 16))
+    assert len(lost.bank.recent) == 1
+
+
+def test_memory_that_is_not_sure_changes_nothing() -> None:
+    model = FakeModel()
+    model.iou = 0.5
+    lost = remembered(made(square(10, 10, 16)))
+    lost.lose()
+    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
+    assert (lost.visible, lost.unseen) == (False, 2)
+    assert not lost.bank.recent
+
+
+def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
+    model = FakeModel()
+    lost = [remembered(made(square(10, 10, 16), number)) for number in range(DOUBT_BATCH + 3)]
+    for waited, each in enumerate(lost):
+        each.lose()
+        each.unseen += waited
+    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
+    assert [each.visible for each in lost] == [True] * DOUBT_BATCH + [False] * 3
+
+
+def test_the_memory_follower_asks_the_head_only_for_what_it_does_not_know() -> None:
+    model = FakeModel()
+    known, new = remembered(made(square(10, 10, 16), 1)), made(square(40, 40, 16), 2)
+    embedding = model.embed(picture(("red", 24, 20, 32), ("green", 80, 80, 32)))
+    Follower(cast(Sam3, model), "memory").follow(embedding, [known, new], 1 / 30, 1)
+    assert (len(model.prompted), model.propagated) == (1, 1)
+    assert bounds(known.logits) == bounds(square(12, 10, 16))
+    assert new.visible
+
+
+def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
+    model = FakeModel()
+    follower = Follower(cast(Sam3, model), "pvs")
+    embedding = model.embed(picture(("red", 20, 20, 32)))
+    sure = [made(square(10, 10, 16), number) for number in range(MEMORIZE_BATCH + 1)]
+    doubted, new = made(square(10, 10, 16)), made(square(10, 10, 16), confirmed=False)
+    doubted.bad = 1
+    everyone = [*sure, doubted, new]
+    follower.memorize(embedding, everyone, 5)
+    assert [bool(each.bank) for each in everyone] == [True] * MEMORIZE_BATCH + [False] * 3
+    follower.memorize(embedding, everyone, 6)
+    assert [len(each.bank.conditioning) for each in everyone] == [1] * len(sure) + [0, 0]
+    follower.memorize(embedding, everyone, 5 + MEMORIZE_EVERY)
+    assert [len(each.bank.conditioning) for each in sure] == [2] * MEMORIZE_BATCH + [1]

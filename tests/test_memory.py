@@ -1,0 +1,141 @@
+"""The memory bank: its length, and that many objects in one pass are the same as each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from tracker import Embedding, Sam3
+from tracker.memory import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
+
+
+@pytest.fixture(scope="module")
+def model() -> Sam3:
+    untrained = Sam3.untrained()
+    # Sure that objects are there: where they are not, upstream writes one constant into the mask.
+    untrained.interactive.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
+    return untrained
+
+
+def embed(model: Sam3, seed: int) -> Embedding:
+    return model.embed(np.random.default_rng(seed).integers(0, 255, (96, 128, 3), np.uint8))
+
+
+def masks(model: Sam3, count: int) -> torch.Tensor:
+    logits = torch.full((count, model.side, model.side), -10.0)
+    for place in range(count):
+        logits[place, 5 + 6 * place : 20 + 6 * place, 10:30] = 10.0
+    return logits
+
+
+def banks(model: Sam3, count: int) -> list[Bank]:
+    found = [Bank() for _ in range(count)]
+    for bank, memory in zip(found, model.memorize(embed(model, 0), masks(model, count), 0), strict=True):
+        bank.condition(memory)
+    return found
+
+
+def memory(tick: int) -> Memory:
+    return Memory(tick, torch.zeros(1, 4, 2, 2), torch.zeros(1, 8))
+
+
+def test_a_bank_never_holds_more_than_its_length() -> None:
+    bank = Bank()
+    high = 0
+    for tick in range(500):
+        bank.remember(memory(tick))
+        if tick % 20 == 0:
+            bank.condition(memory(tick))
+        high = max(high, bank.nbytes)
+    assert len(bank.conditioning) == CONDITIONING
+    assert len(bank.recent) == POINTERS
+    assert sum(each.features is not None for each in bank.recent) == SPATIAL
+    assert bank.nbytes == high == (CONDITIONING + SPATIAL) * 64 + (CONDITIONING + POINTERS) * 32
+
+
+def test_a_second_mask_of_one_frame_replaces_the_first() -> None:
+    bank = Bank()
+    assert not bank
+    for _ in range(3):
+        bank.condition(memory(4))
+    assert len(bank.conditioning) == 1
+    assert bank
+
+
+def test_what_is_read_is_the_past_only() -> None:
+    bank = Bank()
+    bank.condition(memory(0))
+    for tick in range(1, 30):
+        bank.remember(memory(tick))
+    assert bank.layout(30) == ((0,), tuple(range(15, 30)))
+    assert bank.layout(40) == ((0,), tuple(range(25, 30)))
+
+
+def follow(model: Sam3, some: Sequence[Bank], ticks: range) -> torch.Tensor:
+    for tick in ticks:
+        found = model.propagate(embed(model, tick), some, tick)
+        for bank, each in zip(some, found.memories, strict=True):
+            bank.remember(each)
+    return found.logits
+
+
+def test_many_objects_in_one_pass_are_the_same_as_each_alone(model: Sam3) -> None:
+    together = follow(model, banks(model, 3), range(1, 9))
+    for place, bank in enumerate(banks(model, 3)):
+        assert torch.allclose(follow(model, [bank], range(1, 9))[0], together[place], atol=1e-5)
+
+
+def test_objects_with_memories_of_different_frames_are_followed_together(model: Sam3) -> None:
+    old, new = banks(model, 2)
+    alone = follow(model, [old], range(1, 5))
+    new = banks(model, 2)[1]
+    fresh = banks(model, 1)[0]
+    follow(model, [fresh], range(1, 4))
+    found = model.propagate(embed(model, 4), [fresh, new], 4)
+    assert found.logits.shape == (2, model.side, model.side)
+    assert torch.allclose(found.logits[0], alone[0], atol=1e-5)
+
+
+def test_a_pass_equals_upstreams_track_step(model: Sam3) -> None:
+    """The wheel's own step, with its own ever-growing dictionary, finds the same mask after ten frames."""
+    tracker = model.interactive
+    outputs: dict[str, dict[int, object]] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
+    size = tracker.input_mask_size
+    for tick in range(10):
+        fine, middle, coarse = embed(model, tick).interactive
+        first = tick == 0
+        mask = torch.nn.functional.interpolate(masks(model, 1)[:, None], (size, size), mode="bilinear") > 0
+        with torch.inference_mode():
+            out = tracker.track_step(
+                frame_idx=tick,
+                is_init_cond_frame=first,
+                current_vision_feats=[each.flatten(2).permute(2, 0, 1) for each in (fine, middle, coarse)],
+                current_vision_pos_embeds=[model.positions.flatten(2).permute(2, 0, 1)],
+                feat_sizes=[each.shape[-2:] for each in (fine, middle, coarse)],
+                image=None,
+                point_inputs=None,
+                mask_inputs=mask.float() if first else None,
+                output_dict=outputs,
+                num_frames=1000,
+            )
+        outputs["cond_frame_outputs" if first else "non_cond_frame_outputs"][tick] = out
+    ours = follow(model, banks(model, 1), range(1, 10))
+    assert torch.allclose(ours[0], out["pred_masks"][0, 0].clamp(-32, 32), atol=1e-5)
+
+
+def test_what_is_remembered_matters(model: Sam3) -> None:
+    first, second = banks(model, 2)
+    found = model.propagate(embed(model, 1), [first, second], 1)
+    assert found.logits.std() > 0.01
+    assert not torch.allclose(found.logits[0], found.logits[1], atol=1e-4)
+
+
+def test_answers_are_within_their_ranges(model: Sam3) -> None:
+    found = model.propagate(embed(model, 1), banks(model, 2), 1)
+    assert found.logits.abs().max() <= 32
+    for share in (found.ious, found.present):
+        assert share.shape == (2,)
+        assert ((share >= 0) & (share <= 1)).all()
