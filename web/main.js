@@ -86,6 +86,7 @@ function run(name, source) {
 /** A watched session has concepts already: take its list over instead of replacing it. */
 function adopt(result) {
   adopted = true;
+  concepts = [];
   for (const { echo } of result.prompt_results ?? []) if (echo.text) concepts = prompts.add(concepts, echo.text).list;
   panel.prompts(concepts);
 }
