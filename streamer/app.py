@@ -40,7 +40,7 @@ def create_app(
     until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server.
     """
     app = FastAPI(title="SAM3 streamer", lifespan=functools.partial(_lifespan, on_failure=on_failure))
-    engine = Engine(functools.partial(_load, config), max_waiting=config.max_waiting)
+    engine = Engine(functools.partial(load, config), max_waiting=config.max_waiting)
     engine.model = model
     app.state.config = config
     app.state.engine = engine
@@ -150,7 +150,7 @@ async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], 
             on_failure(error)
 
 
-def _load(config: Config) -> Sam3:
+def load(config: Config) -> Sam3:
     """Runs on the model thread, where torch keeps its number of threads."""
     set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
     return load_model(config.model, checkpoint=config.checkpoint, device=config.device, progress=log.info)

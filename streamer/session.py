@@ -31,7 +31,7 @@ RTP_CLOCK = 90_000  # ticks a second of every video payload
 WANTED = 10.0  # seconds that pictures are kept for after somebody asked for one
 
 T = TypeVar("T")
-Write = Callable[[Result], Awaitable[None]]
+Write = Callable[[Frame, Result], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
@@ -176,7 +176,7 @@ class Session:
                 result = await self._step(frame)
             self._publish(frame, result)
             if self._write is not None:
-                await self._write(result)
+                await self._write(frame, result)
 
     async def _step(self, frame: Frame) -> Result:
         """One step on the model thread. A failure is this frame's result; the second in a row resets the tracker."""

@@ -59,7 +59,7 @@ class Sessions:
         write: Write | None = None,
     ) -> Session:
         """
-        Start a session; ``write`` is awaited with every result.
+        Start a session; ``write`` is awaited with every frame looked at and its result.
 
         Raises NotReady, TooMany, Conflict when the id is taken.
         """

@@ -15,6 +15,7 @@ import pytest
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
+from streamer.frame import Frame
 from streamer.result import Result
 from streamer.session import HISTORY, Session
 from streamer.sources.base import State
@@ -103,7 +104,7 @@ async def test_the_newest_frame_is_taken_when_the_turn_comes(stage: Stage, engin
 async def test_every_frame_of_a_recording_is_looked_at_and_written(engine: Engine) -> None:
     written: list[Result] = []
 
-    async def write(result: Result) -> None:
+    async def write(frame: Frame, result: Result) -> None:
         await asyncio.sleep(0)
         written.append(result)
 
