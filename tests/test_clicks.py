@@ -15,7 +15,7 @@ from tracker.ring import Kept, Ring
 
 
 def shown(number: int, left: int, top: int, size: int) -> Track:
-    mask = Mask.from_dense((picture(("red", left, top, size)) > 0).any(2))
+    mask = Mask.from_dense(picture(("red", left, top, size))[..., 0] > 0)
     return Track(number, 0, 0.9, Box(left, top, left + size, top + size), mask, 3, Stage.REFINE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -153,9 +154,14 @@ def test_detections_come_best_first_and_no_two_are_one_object(model: Sam3, embed
 
 def test_text_features_are_kept_and_their_number_is_bounded() -> None:
     model = Sam3.untrained()
-    calls = []
+    calls: list[object] = []
     forward = model.network.backbone.forward_text
-    model.network.backbone.forward_text = lambda *a, **k: (calls.append(a), forward(*a, **k))[1]
+
+    def counted(texts: list[str], **options: object) -> object:
+        calls.append(texts)
+        return forward(texts, **options)
+
+    model.network.backbone.forward_text = counted
     seen = model.embed(image())
     for _ in range(3):
         model.detect(seen, [Prompt("red circle"), Prompt("circle")])
@@ -194,7 +200,7 @@ def test_clicks_boxes_and_masks_are_answered_as_upstream_does(
 ) -> None:
     state = upstream(model).set_image(chw(image()))  # type: ignore[attr-defined]
     previous = torch.randn(model.side, model.side, generator=torch.Generator().manual_seed(3)) * 5
-    asked = [
+    asked: list[tuple[SegmentPrompt, dict[str, Any]]] = [
         (SegmentPrompt(points=(Point(30, 40),)), {"point_coords": [[30, 40]], "point_labels": [1]}),
         (
             SegmentPrompt(points=(Point(30, 40), Point(70, 20, False))),

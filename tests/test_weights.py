@@ -105,7 +105,7 @@ def flip(path: Path, place: int) -> None:
 
 def test_a_changed_byte_is_found_and_its_tensor_named(saved: Path) -> None:
     flip(saved, -3)
-    with pytest.raises(WeightsError, match="is damaged: 1 checksum wrong: (detector|tracker)"):
+    with pytest.raises(WeightsError, match=r"is damaged: 1 checksum wrong: (detector|tracker)"):
         weights.read(saved)
 
 
@@ -119,7 +119,7 @@ def test_a_cut_file_says_where_it_ends(saved: Path) -> None:
 
 def test_a_damaged_header_is_said(saved: Path) -> None:
     flip(saved, 8)
-    with pytest.raises(WeightsError, match="bytes 8 to .* header"):
+    with pytest.raises(WeightsError, match=r"bytes 8 to .* header"):
         weights.read(saved)
 
 
@@ -177,7 +177,7 @@ def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
 
 
 def test_another_models_file_is_refused_by_its_keys(saved: Path) -> None:
-    with pytest.raises(WeightsError, match="missing: .* unexpected: "):
+    with pytest.raises(WeightsError, match=r"missing: .* unexpected: "):
         load_model("nano", checkpoint=saved, device="cpu")
 
 

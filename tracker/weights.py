@@ -166,7 +166,8 @@ def download(
     """
     Fetch upstream's checkpoint, or find it in the Hugging Face cache (``cache``: elsewhere). Returns its path.
 
-    A bar on stderr shows the progress where stderr is a terminal. Raises :class:`WeightsError` with the way to get access when the server refuses.
+    A bar on stderr shows the progress where stderr is a terminal. Raises :class:`WeightsError`, with the way to get
+    access when the server refuses.
     """
     import huggingface_hub
     from huggingface_hub import errors
