@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
+import socket
+import sys
+from asyncio.transports import BaseTransport
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +30,9 @@ from streamer.engine import Engine
 from streamer.errors import StreamerError
 from streamer.sessions import Sessions
 from tracker import Sam3, load_model, set_threads
+
+# Python names it from 3.12 on; before that we know Linux's number.
+NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 
 log = logging.getLogger(__name__)
 
@@ -109,18 +116,29 @@ class BodyLimit:
 
 class LiveWebSocket(WebSocketsSansIOProtocol):
     """
-    uvicorn's WebSocket, which really lets go of a peer that reads nothing.
+    uvicorn's WebSocket, for messages that grow stale and peers that do not read them.
 
-    Closing waits until what was written has been read, which such a peer never does; after ``FLUSH`` seconds the
-    connection is cut.
+    The kernel would take megabytes of results on behalf of a slow reader, half a minute's worth: it is told to hold
+    ``UNSENT`` bytes, and the slot before it does the rest. Closing waits until what was written has been read, which a
+    peer that reads nothing never does: after ``FLUSH`` seconds the connection is cut.
     """
 
+    UNSENT = 32 * 1024
     FLUSH = 5.0
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Set the bound on what the kernel holds."""
+        super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and NOTSENT_LOWAT is not None:
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, self.UNSENT)
 
     async def run_asgi(self) -> None:
         """Run the application, then cut the connection unless it closes by itself."""
         await super().run_asgi()
-        self.loop.call_later(self.FLUSH + self.close_timeout, self.transport.abort)
+        handshake = self.close_timeout if self.close_timer is not None else 0.0
+        self.loop.call_later(self.FLUSH + handshake, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         """A ping was not answered in time."""

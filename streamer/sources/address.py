@@ -36,6 +36,8 @@ class Address:
 
 def read_address(text: str) -> Address:
     """Read an address. Raises BadSource when it can be seen to be wrong without opening it."""
+    if not text:
+        raise BadSource("The address is empty.", detail="Write rtsp://…, http://…, a path, or demo:.")
     found = _SCHEME.match(text)
     if found is None:
         return _file(text)
@@ -69,9 +71,14 @@ def _rtsp(parts: SplitResult) -> tuple[SplitResult, dict[str, str]]:
     ours = [word for word in words if word.startswith("transport=")]
     transport = ours[-1].partition("=")[2].lower() if ours else "tcp"
     if transport not in ("tcp", "udp"):
-        raise BadSource(f"transport is {transport:.20!r}; it must be tcp or udp.")
+        raise BadSource(f"transport is {transport!r:.20}; it must be tcp or udp.")
     query = "&".join(word for word in words if word not in ours)
-    options = {"rtsp_transport": transport, "allowed_media_types": "video", "max_delay": "500000"}
+    options = {
+        "rtsp_transport": transport,
+        "allowed_media_types": "video",
+        "fpsprobesize": "0",  # pictures, to learn a frame rate that nobody asks for: two seconds of waiting
+        "max_delay": "500000",  # microseconds to wait for packets that come out of order
+    }
     return parts._replace(query=query), options
 
 

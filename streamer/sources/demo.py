@@ -47,7 +47,7 @@ class DemoSource:
         elif key == "objects":
             self.objects = (_number(key, value),) * 2
         else:
-            raise BadSource(f"demo: has no option {key:.40!r}.", detail="It has seed, size, fps and objects.")
+            raise BadSource(f"demo: has no option {key!r:.40}.", detail="It has seed, size, fps and objects.")
 
     def _draw(self, outlet: Outlet) -> None:
         world = worlds.Video(self.seed, self.width, self.height, fps=self.fps, objects=self.objects)
@@ -64,7 +64,7 @@ class DemoSource:
 def _number(key: str, value: str) -> int:
     low, high = _LIMITS[key]
     if not value.isdecimal() or not low <= int(value) <= high:
-        raise BadSource(f"demo: {key} is {value:.20!r}; it must be a whole number from {low} to {high}.")
+        raise BadSource(f"demo: {key} is {value!r:.20}; it must be a whole number from {low} to {high}.")
     return int(value)
 
 
@@ -72,5 +72,5 @@ def _size(value: str) -> tuple[int, int]:
     width, _, height = value.partition("x")
     sides = [int(side) if side.isdecimal() else 0 for side in (width, height)]
     if not all(64 <= side <= 1920 for side in sides):
-        raise BadSource(f"demo: size is {value:.20!r}; write 640x480, each side from 64 to 1920.")
+        raise BadSource(f"demo: size is {value!r:.20}; write 640x480, each side from 64 to 1920.")
     return sides[0], sides[1]

@@ -67,21 +67,24 @@ class UrlSource:
         outlet.state(State.CONNECTING)
         tries = 0
         while True:
-            settled = time.monotonic() + self._timeout[0] + SETTLED
+            began = time.monotonic()
             try:
                 self._read(outlet)
                 reason, wait = "The other side closed the stream.", 0.0
             except _Hopeless as error:
                 return outlet.state(State.ENDED, str(error))
             except (av.FFmpegError, OSError, ValueError, _Trouble) as error:
-                reason, wait = self._words(error), REFUSED_WAIT if isinstance(error, REFUSALS) else 0.0
+                reason, wait = (
+                    self._words(error, time.monotonic() - began),
+                    REFUSED_WAIT if isinstance(error, REFUSALS) else 0.0,
+                )
                 if not self.live:
                     return outlet.state(State.ENDED, reason)
             if not self.live:
                 return outlet.state(State.ENDED, "The recording has ended.")
-            tries = 0 if time.monotonic() > settled else tries + 1
+            tries = 0 if time.monotonic() - began > self._timeout[0] + SETTLED else tries + 1
             wait = max(wait, backoff(tries))
-            outlet.state(State.RECONNECTING, f"{reason} Trying again in {wait:.0f} s.")
+            outlet.state(State.RECONNECTING, f"{reason} Trying again in {wait:.1f} s.")
             outlet.pause(wait)
 
     def _read(self, outlet: Outlet) -> None:
@@ -113,9 +116,11 @@ class UrlSource:
         index, self._index = self._index, self._index + 1
         return Frame(index, self._epoch, picture.pts, time_base, None, arrived, picture)
 
-    def _words(self, error: Exception) -> str:
+    def _words(self, error: Exception, after: float) -> str:
         """What went wrong, for people. FFmpeg's whole text is not used: it repeats the address, password and all."""
         host = self._address.host
+        if host and isinstance(error, av.error.InvalidDataError) and after >= self._timeout[0]:
+            return f"{host} did not answer in time."  # what FFmpeg makes of an RTSP server that says nothing
         match error:
             case _Trouble():
                 return str(error)

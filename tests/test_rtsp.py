@@ -1,0 +1,85 @@
+"""A real RTSP camera: its picture comes in, it is killed, it comes back, and the session goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.models import untrained
+from tests.recordings import record
+from tests.rtsp import Camera
+from tests.serving import ask, read, serving
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("films") / "film.mp4", 600)  # 40 s
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_cameras_picture_comes_in(film: Path, transport: str) -> None:
+    with Camera(film) as camera, serving(untrained()) as served:
+        session = served.start(f"{camera.url}?transport={transport}", "red circle")
+        with served.results(session) as socket:
+            read(socket, "state", state="live")
+            results = [read(socket, "result") for _ in range(5)]
+        indexes = [result["frame"]["index"] for result in results]
+        assert indexes == sorted(set(indexes))
+        times = [result["frame"]["pts"] for result in results if result["frame"]["pts"] is not None]
+        assert times == sorted(set(times))
+        assert {tuple(result["frame"]["time_base"]) for result in results} == {(1, 90_000)}
+        assert {(result["frame"]["width"], result["frame"]["height"]) for result in results} == {(320, 240)}
+        listed = served.http.get(f"/sessions/{session}").json()
+        assert listed["state"] == "live"
+        assert served.http.get(f"/sessions/{session}/frames/latest.jpg").content.startswith(b"\xff\xd8")
+
+
+def test_the_session_outlives_its_camera(film: Path) -> None:
+    with Camera(film) as camera, serving(untrained(), read_timeout=2.0) as served:
+        session = served.start(camera.url, "red circle")
+        with served.results(session) as socket:
+            read(socket, "state", state="live")
+            ask(socket, type="prompts", prompts=[{"text": "star"}, {"text": "blue square"}])
+            before = read(socket, "result")
+            camera.kill()
+            trouble = read(socket, "state", state="reconnecting")
+            assert trouble["reason"]
+            camera.start()
+            read(socket, "state", state="live")
+            after = read(socket, "result")
+        assert [entry["echo"]["text"] for entry in after["prompt_results"]] == ["star", "blue square"]
+        assert after["frame"]["index"] > before["frame"]["index"]
+        assert after["frame"]["epoch"] > before["frame"]["epoch"]
+
+
+def test_a_camera_that_is_down_at_the_start_is_waited_for(film: Path) -> None:
+    camera = Camera(film)
+    with serving(untrained()) as served:
+        session = served.start(camera.url)
+        with served.results(session) as socket:
+            trouble = read(socket, "state", state="reconnecting")
+            assert "refuses connections" in trouble["reason"]
+            try:
+                camera.start()
+                read(socket, "state", state="live")
+                assert read(socket, "result")["frame"]["index"] >= 0
+            finally:
+                camera.kill()
+
+
+def test_a_wrong_password_is_told_and_none_is_shown(film: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with Camera(film, "viewer", "s3cret") as camera, serving(untrained()) as served:
+        wrong = served.start(camera.url.replace("s3cret", "wr0ng"))
+        with served.results(wrong) as socket:
+            trouble = read(socket, "state", state="reconnecting")
+        assert "user name or password is wrong" in trouble["reason"]
+        right = served.start(camera.url)
+        with served.results(right) as socket:
+            read(socket, "result")
+        shown = served.http.get("/sessions").text
+        assert "viewer:***@" in shown
+        for words in (shown, caplog.text, trouble["reason"]):
+            assert "s3cret" not in words
+            assert "wr0ng" not in words
