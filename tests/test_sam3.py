@@ -79,13 +79,6 @@ def test_nothing_asked_of_an_embedding_changes_it(model: Sam3, embedding: Embedd
         embedding.height = 3  # type: ignore[misc]
 
 
-def test_an_embedding_tells_its_memory_and_the_clicks_half_is_a_fraction(embedding: Embedding) -> None:
-    assert embedding.nbytes == sum(each.numel() * 4 for each in tensors(embedding))
-    clickable = embedding.interactive_only()
-    assert clickable.nbytes < 0.3 * embedding.nbytes
-    assert clickable.interactive[0] is embedding.interactive[0]
-
-
 def test_no_concept_is_detected_on_what_was_kept_for_clicks(model: Sam3, embedding: Embedding) -> None:
     with pytest.raises(TrackerError, match="kept for clicks only"):
         model.detect(embedding.interactive_only(), [Prompt("red")])

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from tracker import Sam3, TrackerError, WeightsError, load_model, weights
+from tracker import WeightsError, weights
 
 
 class Small(nn.Module):
@@ -162,33 +162,7 @@ def test_a_torch_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.pt is not a file"):
-        load_model("nano", checkpoint=tmp_path / "none.pt", device="cpu")
-
-
-def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
-    model = Sam3.untrained()
-    weights.save(model.network, tmp_path / "nano.safetensors")
-    told: list[str] = []
-    loaded = load_model("nano", checkpoint=tmp_path / "nano.safetensors", device="cpu", progress=told.append)
-    assert len(told) == 2
-    for key, value in model.network.state_dict().items():
-        assert torch.allclose(value, loaded.network.state_dict()[key], atol=1e-3)
-    assert (tmp_path / "nano.safetensors").stat().st_size < 24e6
-
-
-def test_another_models_file_is_refused_by_its_keys(saved: Path) -> None:
-    with pytest.raises(WeightsError, match=r"missing: .* unexpected: "):
-        load_model("nano", checkpoint=saved, device="cpu")
-
-
-def test_an_unknown_model_or_device_is_refused() -> None:
-    with pytest.raises(TrackerError, match="choose one of nano, sam3"):
-        load_model("sam4")
-    with pytest.raises(TrackerError, match="is no device"):
-        load_model("nano", device="gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(TrackerError, match="no CUDA"):
-            load_model("nano", device="cuda")
+        weights.read(tmp_path / "none.pt")
 
 
 @pytest.fixture

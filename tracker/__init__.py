@@ -1,7 +1,9 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
+from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.loading import load_model, set_threads
 from tracker.rle import Polygon
-from tracker.sam3 import Detected, Embedding, Sam3, Segmentation, SegmentPrompt, load_model, set_threads
+from tracker.sam3 import Sam3
 from tracker.tracker import Tracker
 from tracker.types import (
     Answer,

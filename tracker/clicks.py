@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tracker.dense import SegmentPrompt
 from tracker.objects import GOOD_IOU, PRESENT, Spot, bounds, pixels
 from tracker.ring import Kept, Ring
-from tracker.sam3 import Sam3, SegmentPrompt
+from tracker.sam3 import Sam3
 from tracker.types import Box, Mask, Point, Track, TrackerError
 
 MOST_HOPS = 12  # frames on the way to the present: a second and a half at the ring's rate

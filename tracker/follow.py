@@ -13,8 +13,9 @@ from typing import Literal
 
 import torch
 
+from tracker.dense import Embedding, SegmentPrompt
 from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shifted
-from tracker.sam3 import Embedding, Sam3, SegmentPrompt
+from tracker.sam3 import Sam3
 
 Mode = Literal["pvs", "memory"]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from tracker import postprocess
+from tracker.dense import Detected
 from tracker.match import assign
 from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, Followed
-from tracker.sam3 import Detected
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
 AGREE_IOU = 0.8  # the detector's mask replaces the followed one when they agree (upstream: recondition)

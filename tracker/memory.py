@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from tracker.sam3 import Embedding, Sam3
+    from tracker.dense import Embedding
+    from tracker.sam3 import Sam3
 
 CONDITIONING = 4  # frames with a mask from the detector or a user (max_cond_frames_in_attn)
 SPATIAL = 6  # newest followed frames whose feature maps are attended to (num_maskmem - 1)

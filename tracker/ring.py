@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracker.sam3 import Embedding
+from tracker.dense import Embedding
 from tracker.types import FrameGone, Track
 
 BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import wraps
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import memory, postprocess, weights
+from tracker import memory, postprocess
+from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
 from tracker.nano.config import COLORS, NANO, SHAPES, VOCABULARY, WordTokenizer, unknown_words
-from tracker.types import Box, Detection, Mask, Point, Prompt, TrackerError
+from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
-NANO_WEIGHTS = Path(__file__).parent / "nano" / "nano.safetensors"
 CONFIGS = (NANO, FULL)
 
 NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thresh)
@@ -38,63 +36,6 @@ SEGMENT_BATCH = 16  # objects in one pass of the mask decoder: about 60 MB each 
 VISUAL = "visual"  # the text upstream uses where exemplar boxes come without words
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Embedding:
-    """
-    What the backbone makes of one picture. Never edited in place.
-
-    ``detector``: features for concept detection, None in an :meth:`interactive_only` version.
-    ``interactive``: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g) for clicks, boxes and memory; g patches a side.
-    """
-
-    height: int  # of the picture, pixels
-    width: int
-    detector: tuple[Tensor, ...] | None
-    interactive: tuple[Tensor, Tensor, Tensor]
-
-    @property
-    def nbytes(self) -> int:
-        """The memory its features hold."""
-        return sum(each.nbytes for each in (*(self.detector or ()), *self.interactive))
-
-    def interactive_only(self) -> Embedding:
-        """The same without the detector's features: a tenth of the memory, enough for clicks."""
-        return replace(self, detector=None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detected:
-    """What one prompt found: N objects, best score first."""
-
-    scores: Tensor  # (N,) 0 to 1, the presence score multiplied in
-    logits: Tensor  # (N, S, S) mask logits over the whole picture
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SegmentPrompt:
-    """One object asked for by points, a box, earlier logits (S, S), or several of these. Pixels of the picture."""
-
-    points: tuple[Point, ...] = ()
-    box: Box | None = None
-    logits: Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmentation:
-    """
-    What :meth:`Sam3.segment` answers for B objects: M candidates each (3, or 1 without multimask), best first.
-
-    ``ious`` is the model's own estimate of each mask's quality; ``present`` its belief that the object is there at all.
-    """
-
-    logits: Tensor  # (B, M, S, S), within ±32
-    ious: Tensor  # (B, M) 0 to 1
-    present: Tensor  # (B,) 0 to 1
 
 
 def on_model(method: Method) -> Method:
@@ -136,8 +77,16 @@ class Sam3:
     @classmethod
     def untrained(cls, name: str = "nano", *, device: str | None = None, seed: int = 0) -> Sam3:
         """A model with random weights, for tests and timing: its answers mean nothing. Raises :class:`TrackerError`."""
-        with _seeded(seed):
-            return cls(_config(name), _device(device))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return cls(config_named(name), device_named(device))
+
+    def move(self, device: torch.device) -> None:
+        """Put the network onto another device; embeddings and memories made before do not go with it."""
+        self.device = device
+        self.network.to(device)
+        self._texts.clear()
+        self._positions = self._dense_position = None
 
     def vocabulary(self) -> frozenset[str] | None:
         """The words this model was taught, or None where any word may be asked for."""
@@ -379,49 +328,16 @@ class Sam3:
         return postprocess.to_masks(logits, height, width)
 
 
-def load_model(
-    name: str = "nano",
-    *,
-    checkpoint: Path | None = None,
-    device: str | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> Sam3:
-    """
-    Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
-
-    ``progress`` is told in words what happens. Raises :class:`WeightsError` if the weights are damaged, of another
-    model or cannot be had, and :class:`TrackerError` for an unknown name or device.
-    """
-    config = _config(name)
-    target = _device(device)
-    if checkpoint is None:
-        checkpoint = NANO_WEIGHTS if config is NANO else weights.download(progress)
-    if progress:
-        progress(f"building {name}")
-    model = Sam3(config, torch.device("cpu"))
-    weights.load(model.network, Path(checkpoint), progress)
-    return model if target.type == "cpu" else _moved(model, target)
-
-
-def _moved(model: Sam3, device: torch.device) -> Sam3:
-    model.device = device
-    model.network.to(device)
-    return model
-
-
-def set_threads(count: int) -> None:
-    """How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop."""
-    torch.set_num_threads(max(1, count))
-
-
-def _config(name: str) -> Config:
+def config_named(name: str) -> Config:
+    """The configuration of a model. Raises :class:`TrackerError`."""
     for config in CONFIGS:
         if config.name == name:
             return config
     raise TrackerError(f"there is no model {name!r}: choose one of {', '.join(config.name for config in CONFIGS)}")
 
 
-def _device(name: str | None) -> torch.device:
+def device_named(name: str | None) -> torch.device:
+    """A device that is there; None: CUDA where there is one, else the CPU. Raises :class:`TrackerError`."""
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
@@ -429,13 +345,6 @@ def _device(name: str | None) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
     return device
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
 
 
 def _select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | None) -> Detected:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from tracker import clicks, keyframe, postprocess
+from tracker.dense import Embedding, SegmentPrompt
 from tracker.follow import Follower, Mode
 from tracker.objects import Followed, Key, bounds, settle, shares
 from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
-from tracker.sam3 import Embedding, Sam3, SegmentPrompt
+from tracker.sam3 import Sam3
 from tracker.schedule import SceneCut, Schedule
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 

@@ -148,7 +148,7 @@ class TrackerError(Exception):
 
 
 class FrameGone(TrackerError):
-    """No embedding is kept near the frame that was clicked. ``available`` lists (oldest, newest) frame index, or None."""
+    """No embedding is kept near the frame that was named. ``available``: (oldest, newest) frame index, or None."""
 
     def __init__(self, message: str, available: tuple[int, int] | None) -> None:
         super().__init__(message)

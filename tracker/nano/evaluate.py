@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from tracker.dense import Embedding, SegmentPrompt
+from tracker.loading import load_model, set_threads
 from tracker.nano.config import COLORS, SHAPES
 from tracker.nano.data import FIRST_TRAINING_SEED, draw_still, inside
 from tracker.nano.worlds import WorldObject
-from tracker.sam3 import Embedding, Sam3, SegmentPrompt, load_model, set_threads
+from tracker.sam3 import Sam3
 from tracker.types import Box, Detection, Mask, Point, Prompt
 
 

@@ -22,13 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker import memory, weights
+from tracker.dense import Embedding
+from tracker.loading import load_model
 from tracker.nano import network
 from tracker.nano.config import NANO
 from tracker.nano.data import FIRST_TRAINING_SEED, make_batch, shrink
 from tracker.nano.losses import interactive_loss, mask_loss
 from tracker.nano.train import command_line, memory_only, place, share_gradients, to_device
 from tracker.nano.worlds import Picture, Video
-from tracker.sam3 import Embedding, Sam3, load_model
+from tracker.sam3 import Sam3
 
 FRAMES = 7  # of a clip
 OBJECTS = 4  # followed in a clip, at most

@@ -1,0 +1,34 @@
+"""What stays inside: features that are never edited, and how much memory they hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from tracker import Detected, Embedding
+
+FEATURES = tuple(torch.zeros(1, 4, side, side) for side in (8, 4, 2))
+PICTURE = Embedding(96, 128, FEATURES, (FEATURES[0], FEATURES[1], FEATURES[2]))
+
+
+def test_an_embedding_tells_the_memory_of_all_its_features() -> None:
+    assert PICTURE.nbytes == 2 * 4 * 4 * (64 + 16 + 4)
+
+
+def test_the_clicks_half_shares_its_features_and_leaves_the_rest() -> None:
+    clickable = PICTURE.interactive_only()
+    assert clickable.detector is None
+    assert clickable.nbytes == PICTURE.nbytes / 2
+    assert clickable.interactive[0] is PICTURE.interactive[0]
+    assert (clickable.height, clickable.width) == (96, 128)
+
+
+def test_an_embedding_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PICTURE.height = 3  # type: ignore[misc]
+
+
+def test_detections_tell_their_number() -> None:
+    assert len(Detected(torch.rand(3), torch.zeros(3, 8, 8))) == 3

@@ -1,0 +1,52 @@
+"""From a name to a model, or to a sentence that says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tracker import Sam3, TrackerError, WeightsError, load_model, set_threads, weights
+
+
+def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
+    model = Sam3.untrained()
+    weights.save(model.network, tmp_path / "nano.safetensors")
+    told: list[str] = []
+    loaded = load_model("nano", checkpoint=tmp_path / "nano.safetensors", device="cpu", progress=told.append)
+    assert len(told) == 2
+    for key, value in model.network.state_dict().items():
+        assert torch.allclose(value, loaded.network.state_dict()[key], atol=1e-3)
+    assert (tmp_path / "nano.safetensors").stat().st_size < 24e6
+
+
+def test_another_models_file_is_refused_by_its_keys(tmp_path: Path) -> None:
+    saved = tmp_path / "other.safetensors"
+    weights.save(torch.nn.Linear(2, 2), saved)
+    with pytest.raises(WeightsError, match=r"missing: .* unexpected: "):
+        load_model("nano", checkpoint=saved, device="cpu")
+
+
+def test_an_unknown_model_or_device_is_refused() -> None:
+    with pytest.raises(TrackerError, match="choose one of nano, sam3"):
+        load_model("sam4")
+    with pytest.raises(TrackerError, match="is no device"):
+        load_model("nano", device="gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(TrackerError, match="no CUDA"):
+            load_model("nano", device="cuda")
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"none\.pt is not a file"):
+        load_model("nano", checkpoint=tmp_path / "none.pt", device="cpu")
+
+
+def test_threads_are_set_and_never_fewer_than_one() -> None:
+    before = torch.get_num_threads()
+    try:
+        set_threads(0)
+        assert torch.get_num_threads() == 1
+    finally:
+        set_threads(before)

@@ -1,0 +1,66 @@
+"""What stays inside ``tracker``: a picture's features, and masks that are still logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from tracker.types import Box, Point
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """
+    What the backbone makes of one picture. Never edited in place.
+
+    ``detector``: features for concept detection, None in an :meth:`interactive_only` version.
+    ``interactive``: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g) for clicks, boxes and memory; g patches a side.
+    """
+
+    height: int  # of the picture, pixels
+    width: int
+    detector: tuple[Tensor, ...] | None
+    interactive: tuple[Tensor, Tensor, Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """The memory its features hold."""
+        return sum(each.nbytes for each in (*(self.detector or ()), *self.interactive))
+
+    def interactive_only(self) -> Embedding:
+        """The same without the detector's features: a tenth of the memory, enough for clicks."""
+        return replace(self, detector=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detected:
+    """What one prompt found: N objects, best score first."""
+
+    scores: Tensor  # (N,) 0 to 1, the presence score multiplied in
+    logits: Tensor  # (N, S, S) mask logits over the whole picture
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentPrompt:
+    """One object asked for by points, a box, earlier logits (S, S), or several of these. Pixels of the picture."""
+
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+    logits: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """
+    What :meth:`Sam3.segment` answers for B objects: M candidates each (3, or 1 without multimask), best first.
+
+    ``ious`` is the model's own estimate of each mask's quality; ``present`` its belief that the object is there at all.
+    """
+
+    logits: Tensor  # (B, M, S, S), within ±32
+    ious: Tensor  # (B, M) 0 to 1
+    present: Tensor  # (B,) 0 to 1

@@ -1,0 +1,44 @@
+"""From a model's name to a model that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from tracker import weights
+from tracker.nano.config import NANO
+from tracker.sam3 import Sam3, config_named, device_named
+
+NANO_WEIGHTS = Path(__file__).parent / "nano" / "nano.safetensors"
+
+
+def load_model(
+    name: str = "nano",
+    *,
+    checkpoint: Path | None = None,
+    device: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Sam3:
+    """
+    Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
+
+    ``progress`` is told in words what happens. Raises :class:`WeightsError` if the weights are damaged, of another
+    model or cannot be had, and :class:`TrackerError` for an unknown name or device.
+    """
+    config, target = config_named(name), device_named(device)
+    if checkpoint is None:
+        checkpoint = NANO_WEIGHTS if config.name == NANO.name else weights.download(progress)
+    if progress:
+        progress(f"building {name}")
+    model = Sam3(config, torch.device("cpu"))
+    weights.load(model.network, Path(checkpoint), progress)
+    if target.type != "cpu":
+        model.move(target)
+    return model
+
+
+def set_threads(count: int) -> None:
+    """How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop."""
+    torch.set_num_threads(max(1, count))
