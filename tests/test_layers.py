@@ -20,8 +20,9 @@ NOT_IN_TRACKER = {
 }
 # Only these speak WebRTC.
 WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
-# The one door into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on.
-INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds")}
+# The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
+# doctor says which stand-ins are in use.
+INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds"), ("doctor.py", "tracker.compat")}
 
 # aiortc hands packets to its decoder thread through a queue; the adapter gives it one with a bound.
 MAY_USE_QUEUES = {"rtp.py"}

@@ -1,0 +1,227 @@
+"""The command line: ``streamer serve``, ``demo``, ``run`` and ``doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.metadata
+import ipaddress
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from streamer.config import Config
+from streamer.errors import BadRequest, StreamerError
+from streamer.sdp import split_ice_server
+
+# What takes seconds to import (torch) is imported by the command that needs it: help and mistakes answer at once.
+
+DEMO_PROMPTS = ("red circle", "blue thing")
+DEMO_SOURCE = "demo:?seed=7&size=640x480&fps=30&objects=4"
+WRONG = 2  # exit status for what the user can put right: argparse's own
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. What the user can put right is one line and status 2."""
+    given = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = given.command
+    try:
+        return command(given)
+    except KeyboardInterrupt:
+        return 130
+    except StreamerError as error:
+        return _wrong(_words(error))
+    except BrokenPipeError:  # `streamer run … | head`
+        sys.stderr.close()
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="streamer", description="Live video in, prompts in, masks out.")
+    top.add_argument("--version", action="version", version=f"streamer {_version()}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = _command(commands, "serve", _serve, "start the server")
+    _model_options(serve)
+    _server_options(serve)
+    serve.add_argument("--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; may be repeated")
+    _prompt_option(serve, "what to look for in the sources; may be repeated")
+
+    demo = _command(commands, "demo", _demo, "start the server with a synthetic camera, and show how it goes")
+    _model_options(demo)
+    _server_options(demo)
+    demo.add_argument(
+        "--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; default {DEMO_SOURCE}"
+    )
+    _prompt_option(demo, f"what to look for; default: {', '.join(DEMO_PROMPTS)}")
+
+    run = _command(commands, "run", _run, "look at a file, every frame of it, or at a live source, without a server")
+    run.add_argument("source", metavar="SOURCE", help=_SOURCE)
+    _prompt_option(run, "what to look for; may be repeated")
+    run.add_argument(
+        "--out", type=Path, metavar="FILE", help="JSON lines, one result a frame; default: standard output"
+    )
+    run.add_argument("--video", type=Path, metavar="FILE", help="an annotated video (.mp4, .mkv, .mov or .avi)")
+    _model_options(run)
+
+    doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
+    doctor.add_argument("--port", type=_port, default=Config().port, help="the port the server is to have")
+    return top
+
+
+_SOURCE = "rtsp://…, http(s)://…, a file, /dev/video0 or demo:?seed=3"
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("sam3-streamer")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return "(not installed)"
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    added.set_defaults(command=command)
+    return added
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("model")
+    group.add_argument("--model", help="nano (embedded, the default) or sam3 (full size)")
+    group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights")
+    group.add_argument("--device", help="cpu, cuda or cuda:0; default: cuda where there is one")
+    group.add_argument(
+        "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
+    )
+    group.add_argument("--follower", choices=("pvs", "memory"), help="how objects are followed between keyframes (pvs)")
+    group.add_argument("--threads", type=_positive, metavar="N", help="of torch; default: cores - 1")
+
+
+def _server_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("server")
+    group.add_argument("--host", help="the address to listen on (127.0.0.1); 0.0.0.0 for all")
+    group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
+    group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
+    group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
+    group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
+    group.add_argument("--verbose", action="store_true", help="log more")
+
+
+_ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
+
+
+def _prompt_option(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--prompt", action="append", default=[], metavar="TEXT", help=text)
+
+
+# The commands
+
+
+def _serve(given: argparse.Namespace) -> int:
+    return _start_server(given, given.source, given.prompt, status=False)
+
+
+def _demo(given: argparse.Namespace) -> int:
+    return _start_server(given, given.source or [DEMO_SOURCE], given.prompt or DEMO_PROMPTS, status=True)
+
+
+def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Sequence[str], *, status: bool) -> int:
+    config = _config(given)
+    from streamer.screen import Screen, ScreenHandler
+    from streamer.serve import First, serve
+    from tracker import TrackerError
+
+    screen = Screen(sys.stdout)
+    _log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
+    try:
+        return asyncio.run(serve(config, First(sources, prompts, status), screen))
+    except TrackerError as error:
+        return _wrong(_words(error))
+
+
+def _run(given: argparse.Namespace) -> int:
+    config = _config(given)
+    from streamer.run_file import Job, run
+    from streamer.serve import signals
+    from tracker import TrackerError
+
+    _log_to(logging.StreamHandler(sys.stderr), verbose=False, states=False)
+
+    async def until_stopped() -> int:
+        stop = asyncio.Event()
+        with signals(stop.set):
+            return await run(Job(given.source, given.prompt, given.out, given.video), config, stop)
+
+    try:
+        return asyncio.run(until_stopped())
+    except TrackerError as error:
+        return _wrong(_words(error))
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from streamer import doctor
+
+    return doctor.main(given.port)
+
+
+def _config(given: argparse.Namespace) -> Config:
+    """Flags, then STREAMER_* variables, then defaults. Raises BadRequest for what cannot be read."""
+    known = {setting.name for setting in fields(Config)}
+    flags: dict[str, Any] = {name: value for name, value in vars(given).items() if name in known}
+    for name, value in flags.items():
+        flags[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        config = Config.from_env(os.environ, **flags)
+        for server in config.ice_servers:
+            split_ice_server(server)
+        for address in config.announce:
+            ipaddress.ip_address(address)
+    except ValueError as error:
+        raise BadRequest(f"{error}.") from None
+    return config
+
+
+def _log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
+    """Warnings of everybody; of ours the loading of the model, and what becomes of sessions if not shown anyway."""
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
+    if not verbose:
+        for name in ("streamer.app", "streamer.serve", *(["streamer.session"] if states else [])):
+            logging.getLogger(name).setLevel(logging.INFO)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, StreamerError) and error.detail != error.message:
+        return f"{error.message} {error.detail}"
+    return str(error)
+
+
+def _wrong(words: str) -> int:
+    print(f"streamer: {words}", file=sys.stderr)
+    return WRONG
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be a number from 0 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

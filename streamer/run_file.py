@@ -1,0 +1,159 @@
+"""
+``streamer run``: a source without a server, through the same session, tracker and messages.
+
+A recording is looked at frame by frame, none left out; of a live source, the newest frame each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import av
+from tqdm import tqdm
+
+from streamer import wire
+from streamer.app import load
+from streamer.config import Config
+from streamer.engine import Engine
+from streamer.errors import BadRequest
+from streamer.recorder import Recorder
+from streamer.session import Session
+from streamer.sessions import Sessions
+from streamer.sources import State, open_source
+
+TICK = 0.2  # seconds between looks at how it goes
+INTERRUPTED = 130  # exit status, as shells have it
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run. ``out``: a path, or None for standard output unless there is a video."""
+
+    source: str
+    prompts: Sequence[str] = ()
+    out: Path | None = None
+    video: Path | None = None
+
+
+async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
+    """
+    Run a source to its end, or until ``stop`` is set; the files are complete either way. Returns the exit status.
+
+    Raises BadRequest for what can be seen to be wrong before anything is loaded, and what loading the model raises.
+    """
+    prompts = wire.text_prompts(job.prompts)
+    source = open_source(job.source, open_timeout=config.open_timeout, read_timeout=config.read_timeout)
+    with _lines(job) as lines:
+        recorder = Recorder(lines, job.video)
+        engine = Engine(partial(load, config))
+        try:
+            if not await _load(engine, stop):
+                return INTERRUPTED
+            async with recorder, Sessions(engine, config) as sessions:
+                session = sessions.create(source, prompts, write=recorder.write)
+                for hint in session.hints(prompts):
+                    _say(hint)
+                await _watch(session, stop, total=None if source.live else count_frames(job.source))
+                ended = session.state is State.ENDED
+                await sessions.close_all()
+        finally:
+            await engine.close()
+    return _summary(session, recorder, job, ended=ended)
+
+
+def count_frames(path: str) -> int | None:
+    """How many frames a file says it has, for the progress bar; None when it does not say."""
+    try:
+        with av.open(path.removeprefix("file:")) as container:
+            stream = container.streams.video[0]
+            if stream.frames:
+                return stream.frames
+            if container.duration and stream.average_rate:
+                return round(container.duration / av.time_base * stream.average_rate)
+    except (av.FFmpegError, OSError, IndexError):  # the session will say what is wrong with it
+        pass
+    return None
+
+
+async def _load(engine: Engine, stop: asyncio.Event) -> bool:
+    """Load the model; False when stopped meanwhile. Raises what loading raises."""
+    async with asyncio.TaskGroup() as tasks:
+        tries = [tasks.create_task(_try_to_load(engine)), tasks.create_task(stop.wait())]
+        await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+        for each in tries:
+            each.cancel()
+    if engine.failure is not None:
+        raise engine.failure
+    return engine.ready
+
+
+async def _try_to_load(engine: Engine) -> None:
+    with contextlib.suppress(Exception):  # it is kept in engine.failure
+        await engine.load()
+
+
+async def _watch(session: Session, stop: asyncio.Event, total: int | None) -> None:
+    """Show the progress until the session has ended or is to stop."""
+    shown = (State.CONNECTING, "")
+    interval = 0.2 if sys.stderr.isatty() else 5.0
+    bar = tqdm(total=total, unit=" frames", mininterval=interval, file=sys.stderr, dynamic_ncols=True)
+    with bar:
+        while session.state is not State.ENDED and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK)
+            _progress(bar, session)
+            if (session.state, session.reason) != shown:
+                shown = (session.state, session.reason)
+                bar.write(f"{session.state}{': ' if session.reason else ''}{session.reason}", file=sys.stderr)
+
+
+def _progress(bar: Any, session: Session) -> None:
+    last = session.last
+    if last is not None and last.step is not None:
+        words = f"{len(last.step.tracks)} objects"
+        if session.source.live:
+            words += f", {last.age * 1000:.0f} ms old, {session.dropped} dropped"
+        bar.set_postfix_str(words, refresh=False)
+    bar.update(session.looked - bar.n)
+
+
+def _summary(session: Session, recorder: Recorder, job: Job, *, ended: bool) -> int:
+    """Say how it ended; returns the exit status."""
+    reason = session.reason if ended else "Stopped."
+    _say(f"{recorder.results} results from {session.decoded} frames. {reason}")
+    for path in filter(None, (job.out, job.video)):
+        if path.exists():
+            _say(f"written: {path}")
+    if recorder.failed or not recorder.results:
+        return 1
+    return 0 if ended or session.source.live else INTERRUPTED
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _lines(job: Job) -> Iterator[TextIO | None]:
+    """Where the JSON lines go: the file, standard output, or nowhere when only a video was asked for."""
+    for path in filter(None, (job.out, job.video)):
+        if path.is_dir():
+            raise BadRequest(f"{path} cannot be written: it is a folder.")
+        if not path.parent.is_dir():
+            raise BadRequest(f"{path} cannot be written: there is no folder {path.parent}.")
+    if job.out is None:
+        yield sys.stdout if job.video is None else None
+        return
+    try:
+        file = job.out.open("w", encoding="utf-8", buffering=1)  # whole lines, also for those who read along
+    except OSError as error:
+        raise BadRequest(f"{job.out} cannot be written: {error.strerror}.") from None
+    with file:
+        yield file
