@@ -158,6 +158,25 @@ def test_an_id_that_was_given_out_is_never_given_again() -> None:
     assert given == [1, 2, 3, 4, 5]
 
 
+def test_a_removed_object_is_gone_and_is_not_found_anew_while_it_is_there() -> None:
+    stream = Stream(RED, interval=3)
+    stream.watch(4, ("red", 20, 20, 30), ("red", 80, 80, 30))
+    stream.tracker.remove(1)
+    for frame in range(12):
+        assert ids(stream.see(("red", 20 + frame, 20, 30), ("red", 80, 80, 30))) == [2]
+    for refused in (lambda: stream.tracker.remove(1), lambda: stream.tracker.click(16, click_at(35, 35), object_id=1)):
+        with pytest.raises(UnknownObject):
+            refused()
+
+
+def test_a_removed_clicked_object_can_be_clicked_again() -> None:
+    stream = Stream()
+    stream.watch(2, ("blue", 20, 20, 30))
+    stream.tracker.remove(stream.tracker.click(1, click_at(30, 30)).object_id)
+    assert stream.tracker.click(1, click_at(30, 30)).object_id == 2
+    assert ids(stream.see(("blue", 20, 20, 30))) == [2]
+
+
 def test_a_prompt_is_the_same_by_its_own_id_whatever_it_says() -> None:
     stream = Stream(Prompt("red", id="a"))
     stream.watch(3, ("red", 20, 20, 30))

@@ -149,7 +149,7 @@ def _as_upstream(model: Sam3, banks: Sequence[Bank], tick: int) -> dict[str, dic
         out: dict[str, Any] = {"obj_ptr": torch.cat([each.pointer for each in memories])}
         if maps:
             stack = torch.cat(maps)
-            out |= {"maskmem_features": stack, "maskmem_pos_enc": [model.memory_positions(stack)]}
+            out |= {"maskmem_features": _Here(stack), "maskmem_pos_enc": [_Here(model.memory_positions(stack))]}
         return out
 
     conditioning, recent = banks[0].layout(tick)
@@ -163,6 +163,16 @@ def _as_upstream(model: Sam3, banks: Sequence[Bank], tick: int) -> dict[str, dic
             when: together(same) for when, same in zip(recent, zip(*then, strict=True), strict=True)
         },
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Upstream calls ``.cuda()`` on memories, wherever the model runs: it gets them where they are."""
+
+    tensor: Tensor
+
+    def cuda(self, **_: object) -> Tensor:
+        return self.tensor
 
 
 def _batches(banks: Sequence[Bank], tick: int) -> Iterator[list[int]]:

@@ -53,6 +53,7 @@ class Followed:
     unseen: int = 0  # looked-at frames since it was last seen
     bad: int = 0  # steps in a row that followed it badly or not at all
     disputes: int = 0  # keyframes in a row whose mask differed from the followed one
+    dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
     by_user: bool = False  # a user said what its mask is: the detector does not overrule
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
     bank: Bank = field(default_factory=Bank)
@@ -62,7 +63,9 @@ class Followed:
     @property
     def shown(self) -> bool:
         """Whether it is told to anyone: seen on this frame, and believed or at least likely."""
-        return self.visible and (self.confirmed or (self.score >= SHOWN_AT_ONCE and self.hits[-1]))
+        return (
+            self.visible and not self.dismissed and (self.confirmed or (self.score >= SHOWN_AT_ONCE and self.hits[-1]))
+        )
 
     @property
     def doubtful(self) -> bool:

@@ -130,8 +130,10 @@ class Sam3:
     def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
         side = self.config.image_size
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1)[None]
+        if self.device.type != "cpu":  # only the CPU resizes bytes; as torchvision does, round what others make
+            pixels = pixels.float()
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)
-        return pixels.float().div_(127.5).sub_(1.0)
+        return pixels.float().round_().div_(127.5).sub_(1.0)
 
     @on_model
     def detect(
@@ -261,8 +263,8 @@ class Sam3:
             sparse, dense = (each.expand(len(objects), *each.shape[1:]) for each in (sparse, dense))
         earlier = [row for row, each in enumerate(objects) if each.logits is not None]
         if earlier:
-            stack = torch.stack([each.logits for each in objects if each.logits is not None])[:, None]
-            _, masks = encoder(points=None, boxes=None, masks=stack.to(self.device).clamp(-CLAMP, CLAMP))
+            stack = torch.stack([each.logits.to(self.device) for each in objects if each.logits is not None])
+            _, masks = encoder(points=None, boxes=None, masks=stack[:, None].clamp(-CLAMP, CLAMP))
             dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(
                 0, torch.tensor(earlier, device=self.device), masks
             )  # fmt: skip

@@ -74,8 +74,15 @@ class Tracker:
         self._start()
 
     def remove(self, object_id: int) -> None:
-        """Drop one object. Raises :class:`UnknownObject`."""
-        self._objects.remove(self._find(object_id))
+        """
+        Take one object away. Raises :class:`UnknownObject`.
+
+        One that a prompt found stays unseen for as long as it is there: dropped, the next keyframe would find it anew.
+        """
+        each = self._find(object_id)
+        if each.key is None:
+            self._objects.remove(each)
+        each.dismissed = True
 
     @torch.inference_mode()
     def set_prompts(self, prompts: Sequence[Prompt], *, index: int | None = None) -> None:
@@ -95,7 +102,7 @@ class Tracker:
         if asked:
             # Found at once: the boxes belong to a frame that will be gone when the next one comes.
             assert self._present is not None
-            self._detect(self._present, asked, self._ring.newest.seconds if self._ring.newest else 0.0)
+            self._detect(self._present, asked, self._ring.newest.seconds if self._ring.newest else 0.0, self._tick - 1)
         self._schedule.demand("prompts")
 
     def _draw(self, new: dict[Key, Prompt], index: int | None) -> Question:
@@ -137,7 +144,7 @@ class Tracker:
         clock.lap("refine")
         ask = self._question(embedding)
         if stage is Stage.KEYFRAME:
-            self._detect(embedding, ask, seconds)
+            self._detect(embedding, ask, seconds, self._tick)
             self._drawn.clear()
             clock.lap("detect")
         tracks = self._tracks(embedding, stage, seconds)
@@ -171,24 +178,24 @@ class Tracker:
     def _question(self, embedding: Embedding) -> Question:
         return question(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
 
-    def _detect(self, embedding: Embedding, ask: Question, seconds: float) -> None:
+    def _detect(self, embedding: Embedding, ask: Question, seconds: float, tick: int) -> None:
         """Detect what is asked on this frame and bring it together with the objects."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.meet(mine, detected, self._tick):
-                self._found(key, logits, score, seconds)
+            for logits, score in keyframe.meet(mine, detected, tick):
+                self._found(key, logits, score, seconds, tick)
             for each in mine:
-                if each.detected == self._tick:
+                if each.detected == tick:
                     each.stage = Stage.KEYFRAME
 
-    def _found(self, key: Key | None, logits: Tensor, score: float, seconds: float) -> Followed | None:
+    def _found(self, key: Key | None, logits: Tensor, score: float, seconds: float, tick: int) -> Followed | None:
         """Give a new object its id, if there is room for it."""
         if len(self._objects) >= self.max_objects:
             self._refused += 1
             return None
-        new = Followed(self.next_id, key, logits, score, self._tick, seconds, box=bounds(logits), detected=self._tick)
+        new = Followed(self.next_id, key, logits, score, tick, seconds, box=bounds(logits), detected=tick)
         new.hits.append(True)
         self.next_id += 1
         self._objects.append(new)
@@ -257,7 +264,7 @@ class Tracker:
         clicks.check(kept, points)
         shown = clicks.under(kept, points) if known is None else None
         if shown is not None:
-            known = next((each for each in self._objects if each.id == shown.id), None)
+            known = next((each for each in self._objects if each.id == shown.id and not each.dismissed), None)
         if known is None:
             if not any(point.positive for point in points):
                 raise TrackerError("a new object needs a point that belongs to it")
@@ -279,7 +286,7 @@ class Tracker:
         if len(self._objects) >= self.max_objects:
             raise TrackerError(f"{self.max_objects} objects are followed already: remove one first")
         logits, score = clicks.answer(self.model, kept, prompt)
-        new = self._found(None, logits, score, kept.seconds)
+        new = self._found(None, logits, score, kept.seconds, self._tick - 1)
         assert new is not None
         new.confirmed = True
         self._bring(new, kept, logits, points)
@@ -305,14 +312,13 @@ class Tracker:
         each.unseen, each.by_user = carried.unseen, True
         each.box, each.seconds = bounds(carried.logits), newest.seconds
         each.spots = kept.index, clicks.spots(points, kept.embedding.height, kept.embedding.width)
-        memory = self.model.memorize(newest.embedding, carried.logits[None], self._tick)
         if not carried.unseen:
-            each.bank.condition(memory[0])
-            each.memorized = self._tick
+            each.memorized = self._tick - 1  # the newest frame's; the present tick is the next one's
+            each.bank.condition(self.model.memorize(newest.embedding, carried.logits[None], each.memorized)[0])
 
     def _find(self, object_id: int) -> Followed:
         for each in self._objects:
-            if each.id == object_id:
+            if each.id == object_id and not each.dismissed:
                 return each
         raise UnknownObject(f"there is no object {object_id}")
 
