@@ -163,8 +163,9 @@ async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], 
     try:
         await engine.load()
     except Exception as error:
-        log.error("The model could not be loaded: %s", error)
-        if on_failure is not None:
+        if on_failure is None:
+            log.error("The model could not be loaded: %s", error)
+        else:
             on_failure(error)
 
 

@@ -29,6 +29,7 @@ from streamer.sessions import Sessions
 from streamer.sources import State, open_source
 
 TICK = 0.2  # seconds between looks at how it goes
+GOING_ON = (State.CONNECTING, State.LIVE, State.RECONNECTING)
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -109,8 +110,9 @@ async def _watch(session: Session, stop: asyncio.Event, total: int | None) -> No
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK)
             _progress(bar, session)
-            if (session.state, session.reason) != shown:
-                shown = (session.state, session.reason)
+            now = (session.state, session.reason)
+            if now != shown and now[0] in GOING_ON:
+                shown = now
                 bar.write(f"{session.state}{': ' if session.reason else ''}{session.reason}", file=sys.stderr)
 
 

@@ -51,12 +51,15 @@ async def serve(config: Config, first: First, screen: Screen) -> int:
     timeouts = {"open_timeout": config.open_timeout, "read_timeout": config.read_timeout}
     sources = [open_source(address, **timeouts) for address in first.sources]
     with listen(config.host, config.port) as bound:
-        app = create_app(config, on_failure=lambda _: _stop(web))
+        stop = asyncio.Event()
+        app = create_app(config, on_failure=lambda _: stop.set())
         web = server(app, config)
+        # uvicorn's own handling would raise the signal again after everything has ended well.
+        web.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
         screen.say(f"streamer: open {address_of(bound)}")
-        with _stopped_by_signals(web):
+        with signals(lambda: _told(web, stop)):
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(_start(app, sources, prompts))]
+                beside = [tasks.create_task(_start(app, sources, prompts)), tasks.create_task(_end(web, stop))]
                 if first.status:
                     beside.append(tasks.create_task(_show(app.state.sessions, screen)))
                 await web.serve(sockets=[bound])
@@ -99,18 +102,17 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     return f"Port {port} of {host} cannot be listened on: {error.strerror or error}."
 
 
-def _stop(web: uvicorn.Server) -> None:
-    """Stop in good order; told a second time, at once."""
-    web.force_exit = web.should_exit
+def _told(web: uvicorn.Server, stop: asyncio.Event) -> None:
+    """Stop in good order; told a second time, without waiting for those who are connected."""
+    web.force_exit = stop.is_set()
+    stop.set()
+
+
+async def _end(web: uvicorn.Server, stop: asyncio.Event) -> None:
+    await stop.wait()
+    while not web.started:  # noqa: ASYNC110  (uvicorn tells nobody, and stopped before that it leaves its lifespan open)
+        await asyncio.sleep(POLL)
     web.should_exit = True
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(web: uvicorn.Server) -> Iterator[None]:
-    """In place of uvicorn's own handling, which raises the signal again after everything has ended well."""
-    web.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    with signals(lambda: _stop(web)):
-        yield
 
 
 @contextlib.contextmanager
