@@ -9,7 +9,7 @@ import torch
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import made, square
 from tracker import Box, Sam3
-from tracker.follow import DOUBT_BATCH, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask
+from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask
 from tracker.memory import Memory
 from tracker.objects import Followed, bounds
 
@@ -75,6 +75,18 @@ def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
         each.unseen += waited
     Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
     assert [each.visible for each in lost] == [True] * DOUBT_BATCH + [False] * 3
+
+
+def test_memory_is_looked_into_after_two_bad_steps_and_then_now_and_then() -> None:
+    model = FakeModel()
+    follower = Follower(cast(Sam3, model), "pvs")
+    lost = remembered(made(square(10, 10, 16)))
+    looks = []
+    for tick in range(1, 3 + 2 * DOUBT_EVERY):
+        follower.follow(model.embed(picture()), [lost], tick / 30, tick)
+        looks.append(model.propagated)
+    assert looks[:2] == [0, 1]
+    assert model.propagated == 3
 
 
 def test_the_memory_follower_asks_the_head_only_for_what_it_does_not_know() -> None:

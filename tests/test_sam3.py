@@ -68,6 +68,14 @@ def test_any_layout_of_a_picture_is_embedded_alike(model: Sam3, embedding: Embed
         assert torch.equal(model.embed(picture).interactive[2], embedding.interactive[2])
 
 
+@pytest.mark.parametrize("shape", [(96, 128), (96, 128, 4), (0, 128, 3), (3, 96, 128)])
+def test_an_array_that_is_no_picture_is_refused(model: Sam3, shape: tuple[int, ...]) -> None:
+    with pytest.raises(TrackerError, match="a picture is"):
+        model.embed(np.zeros(shape, np.uint8))
+    with pytest.raises(TrackerError, match="float32"):
+        model.embed(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
+
+
 def test_nothing_asked_of_an_embedding_changes_it(model: Sam3, embedding: Embedding) -> None:
     before = [each.clone() for each in tensors(embedding)]
     model.detect(embedding, [Prompt("red circle", threshold=0.0), EXEMPLAR])

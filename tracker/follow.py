@@ -19,6 +19,7 @@ from tracker.sam3 import Sam3
 
 Mode = Literal["pvs", "memory"]
 
+DOUBT_EVERY = 3  # bad steps from one look into an object's memory to the next: it costs as much as three refinements
 DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
 MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
 MEMORIZE_EVERY = 20  # looked-at frames between an object's conditioning memories
@@ -39,8 +40,8 @@ class Follower:
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds)
             return
         self._by_mask(embedding, objects, seconds)
-        doubtful = sorted((each for each in objects if each.doubtful and each.bank), key=lambda each: each.unseen)
-        self._by_memory(embedding, doubtful[:DOUBT_BATCH], tick)
+        due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
+        self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], tick)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""

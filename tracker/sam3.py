@@ -109,8 +109,10 @@ class Sam3:
         Run the backbone on a (height, width, 3) RGB picture.
 
         It is resized to the model's square (bilinear, antialiased, 8 bits, as upstream's ``Sam3Processor``) and
-        normalised with mean and deviation 0.5.
+        normalised with mean and deviation 0.5. Raises :class:`TrackerError` for an array that is no such picture.
         """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+            raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
         height, width = image.shape[:2]
         pixels = self._square(image)
         features = self.network.backbone.forward_image(pixels)
