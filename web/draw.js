@@ -4,6 +4,7 @@ import { decode } from "./rle.js";
 
 const FILL = 0x66; // opacity of a mask's inside: the picture stays readable
 const EDGE = 2; // mask pixels of outline
+const LONGEST = 20; // characters of a name on a label
 const SHARPEST = 2; // device pixels per CSS pixel worth drawing
 
 const layer = document.createElement("canvas");
@@ -71,13 +72,14 @@ function fit(canvas) {
 
 function label(pen, sharp, view, object, frame, chosen) {
   const [x0, y0] = object.box;
-  const text = `${object.id}  ${object.label}  ${object.score.toFixed(2)}${object.tentative ? "  ?" : ""}`;
+  const name = object.label.length > LONGEST ? `${object.label.slice(0, LONGEST - 1).trim()}…` : object.label;
+  const text = `${chosen ? "▸ " : ""}${object.id}  ${name}  ${object.score.toFixed(2)}${object.tentative ? "  ?" : ""}`;
   pen.font = `600 ${12 * sharp}px system-ui, sans-serif`;
   const width = pen.measureText(text).width + 12 * sharp;
   const height = 20 * sharp;
   const x = Math.max(view.x, Math.min(view.x + (x0 / frame.width) * view.w, view.x + view.w - width));
   const y = Math.max(view.y, view.y + (y0 / frame.height) * view.h - height - 2 * sharp);
-  pen.fillStyle = chosen ? "#ffffff" : object.color;
+  pen.fillStyle = object.color;
   pen.beginPath();
   pen.roundRect(x, y, width, height, 5 * sharp);
   pen.fill();

@@ -1,6 +1,6 @@
 // The page: what the buttons do, and the way from idle to running and back. Everything shown goes through panel.js.
 
-import { listSessions, ready } from "./api.js";
+import { listSessions, whenLoaded } from "./api.js";
 import { Meter } from "./meter.js";
 import * as panel from "./panel.js";
 import { Player } from "./player.js";
@@ -9,8 +9,6 @@ import * as prompts from "./prompts.js";
 import { Screen } from "./screen.js";
 import { Session } from "./session.js";
 import { openAddress, openWebcam, watch } from "./sources.js";
-
-const LOADING = 1000; // ms between looks at whether the model is loaded
 
 const screen = new Screen(document.getElementById("screen"));
 let concepts = [];
@@ -28,27 +26,13 @@ async function start(name, open) {
   last = () => start(name, open);
   panel.waiting(`Opening ${name}…`);
   try {
-    const source = await whenLoaded(mine, () => open(texts(), (error) => mine === attempt && fail(error)));
+    const opened = () => open(texts(), (error) => mine === attempt && fail(error));
+    const waits = () => mine === attempt && (panel.waiting("The model is loading…"), true);
+    const source = await whenLoaded(opened, waits);
     if (mine !== attempt) return source?.stop();
     run(source.name ?? name, source);
   } catch (error) {
     if (mine === attempt) fail(error);
-  }
-}
-
-/** Try, and as long as the answer is "the model is loading" wait and try again. */
-async function whenLoaded(mine, open) {
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      if (error.status !== 503) throw error;
-      panel.waiting("The model is loading…");
-      do {
-        await new Promise((resolve) => setTimeout(resolve, LOADING));
-        if (mine !== attempt) return null;
-      } while (!(await ready()));
-    }
   }
 }
 
@@ -157,16 +141,17 @@ async function click(point, positive, frame) {
   if (id !== null) message.object_id = id;
   try {
     const ack = await session.ask(message);
-    panel.note(positive && id === null && ack.object_id !== undefined ? `Object ${ack.object_id} is followed.` : "");
+    panel.note(id === null ? `Object ${ack.object_id} is followed.` : "", true);
   } catch (error) {
     panel.note(error);
   }
 }
 
 async function box(box, frame) {
+  if (!running) return;
   try {
-    const ack = await running?.session.ask({ type: "box", frame_index: frame.index, box });
-    panel.note(ack?.object_id === undefined ? "" : `Object ${ack.object_id} is followed.`);
+    const ack = await running.session.ask({ type: "box", frame_index: frame.index, box });
+    panel.note(`Object ${ack.object_id} is followed.`, true);
   } catch (error) {
     panel.note(error);
   }

@@ -128,10 +128,10 @@ export function prompts(list) {
   );
 }
 
-/** A line under the concepts: a sentence, several, an error, or "" for nothing. */
-export function note(said) {
-  const text = said instanceof Error ? explain(said).text : said;
-  $("note").textContent = Array.isArray(text) ? text.join(" ") : text;
+/** A line under the concepts: a sentence or an error, "" for nothing; `good` when all is well. */
+export function note(said, good = false) {
+  $("note").textContent = said instanceof Error ? explain(said).text : said;
+  $("note").classList.toggle("good", good);
 }
 
 function row({ id, color, label, score, stage, tentative }, chosen) {

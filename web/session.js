@@ -1,6 +1,6 @@
 // One subscription to one session: results (with their pictures) in, requests out, and getting back after a break.
 
-import { Refused, readSession } from "./api.js";
+import { Refused, readSession, route } from "./api.js";
 
 const ANSWER = 15000; // ms for an ack: a click waits its turn behind other streams
 const FULL = 4429; // close code: as many watch this session as may
@@ -29,9 +29,8 @@ export class Session {
   }
 
   #open() {
-    const url = new URL(`/sessions/${encodeURIComponent(this.id)}/results`, location.href);
+    const url = route(`/sessions/${encodeURIComponent(this.id)}/results`, this.pictures ? { pictures: 1 } : {});
     url.protocol = url.protocol.replace("http", "ws");
-    if (this.pictures) url.searchParams.set("pictures", "1");
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.on.line(true);

@@ -1,6 +1,6 @@
 // WHIP (RFC 9725): one offer, one answer, one DELETE. Candidates are gathered before the offer is sent, for a bounded time.
 
-import { Refused, checked } from "./api.js";
+import { Refused, checked, route } from "./api.js";
 
 const GATHERING = 1500; // ms: on a LAN host candidates are there at once; a slow STUN server must not hold the start up
 const CONNECTING = 12000; // ms until a connection that does not come is called failed
@@ -44,15 +44,14 @@ export async function publish(track, prompts, prepare = () => {}) {
     prepare(sender);
     await connection.setLocalDescription();
     await gathered(connection);
-    const query = new URLSearchParams(prompts.map((text) => ["prompt", text]));
     const response = await checked(
-      fetch(`/whip?${query}`, {
+      fetch(route("/whip", prompts.map((text) => ["prompt", text])), {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
         body: connection.localDescription.sdp,
       }),
     );
-    const resource = new URL(response.headers.get("Location"), response.url);
+    const resource = route(response.headers.get("Location"));
     const bye = () => fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
     try {
       await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });

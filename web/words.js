@@ -47,6 +47,7 @@ function http({ status, message, retryAfter }) {
     return { title: "The server is full", text: `All of its places are taken. ${when}` };
   }
   if (status === 503) return { title: "The model is still loading", text: "This takes a moment after the server starts." };
+  if (status === 401) return { title: HTTP[401], text: "Open this page with ?api_key=… and the key at the end of its address." };
   return { title: HTTP[status] ?? `The server failed (${status})`, text: message || "It gave no reason." };
 }
 
