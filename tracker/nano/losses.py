@@ -34,7 +34,7 @@ def detector_loss(out: Outputs, batch: Batch, matcher: Any, many_matcher: Any) -
     Losses of ``Sam3Image.forward_grounding`` in training mode, every decoder layer and both query sets.
 
     One query answers one object (Hungarian matching); the second set, used in training only, lets several answer it
-    (DAC-DETR). Scores are pulled towards the IoU their box reaches (IA-BCE, as upstream's training does).
+    (DAC-DETR). Scores are pulled towards what their box reaches, as upstream's training does.
     """
     targets = find_targets(batch)
     layers = [out, *out.get("aux_outputs", [])]
@@ -93,10 +93,10 @@ def _layer_loss(out: Outputs, matched: Matched, batch: Batch, *, with_masks: boo
 
 
 def score_loss(logits: Tensor, prompt: Tensor, query: Tensor, iou: Tensor) -> Tensor:
-    """IA-BCE over (P, Q) logits: matched queries aim at score^0.25 · IoU^0.75, others at 0, by their error."""
+    """Scores over (P, Q) logits: matched queries aim at the root of their box's IoU, others at 0, by their error."""
     chance = logits.sigmoid().detach()
     aim = torch.zeros_like(logits)
-    aim[prompt, query] = (chance[prompt, query] ** 0.25 * iou**0.75).clamp(min=0.01)
+    aim[prompt, query] = iou.clamp(min=0).sqrt()
     weight = chance**2
     weight[prompt, query] = 4.0
     loss = F.binary_cross_entropy_with_logits(logits, aim, weight=weight, reduction="sum")
@@ -139,8 +139,7 @@ class DenseHead(torch.nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(SHAPES) + 1, 1)
-        self.places = torch.nn.ModuleList(torch.nn.Conv2d(dim, dim, 1) for _ in range(2))  # finest, coarsest
-        self.says = torch.nn.ModuleList(torch.nn.Linear(dim, dim + 1) for _ in range(2))
+        self.bias = torch.nn.Parameter(torch.full((1,), -2.0))
 
     def forward(self, levels: list[Tensor], text: Tensor, pad: Tensor, batch: Batch) -> dict[str, Tensor]:
         """
@@ -155,21 +154,17 @@ class DenseHead(torch.nn.Module):
             weight = torch.ones(part.shape[1], device=part.device)
             weight[0] = 0.2  # most of a picture is background
             named = named + F.cross_entropy(part, truth, weight=weight)
-        return {"dense": named, "align": self._align((levels[0], levels[-1]), text, pad, batch)}
+        return {"dense": named, "align": self._align(levels[-1], text, pad, batch)}
 
-    def _align(self, levels: tuple[Tensor, Tensor], text: Tensor, pad: Tensor, batch: Batch) -> Tensor:
+    def _align(self, level: Tensor, text: Tensor, pad: Tensor, batch: Batch) -> Tensor:
+        """No layer of its own in between: texts come to lie among the features that exemplars are made of."""
         worded = batch.exemplar_pad.all(1)  # what an exemplar shows, its text does not say
-        wanted = answers(batch)[worded]
         there = (~pad).float().T[..., None]
-        mean = (text.float() * there).sum(0) / there.sum(0)
-        loss = torch.zeros((), device=text.device)
-        for level, place, say in zip(levels, self.places, self.says, strict=True):
-            vector = say(mean[worded]).float()
-            features = place(level).float()[batch.image_of_prompt[worded]]
-            logits = torch.einsum("pc,pchw->phw", vector[:, :-1], features) / level.shape[1] ** 0.5
-            goal = F.adaptive_avg_pool2d(wanted[:, None], logits.shape[-2:])[:, 0]
-            loss = loss + mask_loss(logits + vector[:, -1, None, None], goal).mean()
-        return loss
+        mean = ((text.float() * there).sum(0) / there.sum(0))[worded]
+        features = level.float()[batch.image_of_prompt[worded]]
+        logits = torch.einsum("pc,pchw->phw", mean, features) / level.shape[1] ** 0.5 + self.bias
+        goal = F.adaptive_avg_pool2d(answers(batch)[worded][:, None], logits.shape[-2:])[:, 0]
+        return mask_loss(logits, goal).mean()
 
 
 def interactive_loss(masks: Tensor, iou: Tensor, exists: Tensor, batch: Batch) -> dict[str, Tensor]:
