@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--out", type=Path, metavar="FILE", help="JSON lines, one result a frame; default: standard output"
     )
-    run.add_argument("--video", type=Path, metavar="FILE", help="an annotated video (.mp4, .mkv, .mov or .avi)")
+    run.add_argument("--video", type=Path, metavar="FILE", help="an annotated video (.mp4, .mkv or .mov)")
     _model_options(run)
 
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")

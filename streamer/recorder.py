@@ -20,7 +20,7 @@ from streamer.result import Result
 
 CLOCK = Fraction(1, 60_000)  # seconds; MPEG-4 allows no finer one, and 24, 25, 29.97, 30 and 60 fps are whole in it
 LONGEST_GAP = 10.0  # seconds; a longer one, or a step back, is a stream that started again
-FORMATS = (".mp4", ".mkv", ".mov", ".avi")
+FORMATS = (".mp4", ".mkv", ".mov")  # those that can keep the time of every picture
 
 
 class Recorder:
