@@ -3,7 +3,8 @@ What the README's figures come from: one stream on this machine, through every d
 
 ``python -m benchmarks.first_light`` starts the real server in a process of its own for each door, plays it a recorded
 world (640x480 at 30 fps, three objects, one prompt), reads the results as any client would, and prints two tables.
-The camera, the RTSP server and this reader share the same cores; ``--cores`` says how many.
+The camera, the RTSP server and this reader share the same cores; ``--cores`` says how many. The server is set by the
+same ``STREAMER_*`` variables as always (``STREAMER_FOLLOWER=memory``, for instance).
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "streamer.cli", "serve", "--port", str(port)]
-        process = await asyncio.create_subprocess_exec(*command)
+        process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
         try:
             server = Server(process, f"127.0.0.1:{port}")
             await server._ready(process)
@@ -220,16 +221,18 @@ async def ended(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def stages_alone(recording: Path, frames: int = 300) -> dict[str, list[float]]:
+def stages_alone(recording: Path, frames: int) -> dict[str, list[float]]:
     """Each stage in this process, with nothing beside it: milliseconds by stage name."""
     from streamer import wire
+    from streamer.config import Config
     from streamer.frame import Frame
     from streamer.result import FrameInfo, Result
     from tracker import Prompt, Tracker, load_model, set_threads
 
-    set_threads(max(1, (os.cpu_count() or 2) - 1))
+    config = Config.from_env()
+    set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
     prompts = (Prompt(PROMPT),)
-    follower = Tracker(load_model("nano"), prompts)
+    follower = Tracker(load_model(config.model, checkpoint=config.checkpoint, device=config.device), prompts)
     spent: dict[str, list[float]] = defaultdict(list)
     with av.open(str(recording)) as container:
         container.streams.video[0].codec_context.thread_count = 1
@@ -298,17 +301,18 @@ async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="watched for each door, after warming up")
+    parser.add_argument("--frames", type=int, default=300, help="looked at to time each stage alone")
     parser.add_argument("--doors", nargs="+", choices=DOORS, default=DOORS)
     parser.add_argument("--cores", type=int, default=2, help="the first so many cores are used, by all that takes part")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, list(itertools.islice(sorted(os.sched_getaffinity(0)), arguments.cores)))
 
-    print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}")
+    print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         # Twice the time: the server may take a file faster than it plays.
         recording = record(Path(folder) / "world.mp4", 2 * (arguments.seconds + WARM_UP), seed=SEED, objects=OBJECTS)
         figures = [await through(door, recording, arguments.seconds) for door in arguments.doors]
-        alone = stages_alone(recording)
+        alone = stages_alone(recording, arguments.frames)
     head = ["source", "results a second", "age p50 ms", "age p95 ms", "frames dropped", "objects", "memory MB", "CPU"]
     print()
     print(table(head, (each.row() for each in figures)))
