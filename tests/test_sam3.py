@@ -73,7 +73,7 @@ def test_an_array_that_is_no_picture_is_refused(model: Sam3, shape: tuple[int, .
     with pytest.raises(TrackerError, match="a picture is"):
         model.embed(np.zeros(shape, np.uint8))
     with pytest.raises(TrackerError, match="float32"):
-        model.embed(np.zeros((96, 128, 3), np.float32))  # type: ignore[arg-type]
+        model.embed(np.zeros((96, 128, 3), np.float32))
 
 
 def test_nothing_asked_of_an_embedding_changes_it(model: Sam3, embedding: Embedding) -> None:
