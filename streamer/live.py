@@ -155,13 +155,13 @@ async def _obey(session: Session, subscription: Subscription, message: wire.Live
         case wire.PromptsMessage():
             return await _set_prompts(session, message)
         case wire.ClickMessage():
-            frame = session.find(message.frame_index, message.rtp_timestamp)
+            frame = session.history.find(message.frame_index, message.rtp_timestamp)
             for index, point in enumerate(message.points):
                 _inside(frame, f"points[{index}]", x=point.x, y=point.y)
             points = [point.point() for point in message.points]
             return _answer(frame, await session.click(frame, points, message.object_id))
         case wire.BoxMessage():
-            frame = session.find(message.frame_index, message.rtp_timestamp)
+            frame = session.history.find(message.frame_index, message.rtp_timestamp)
             box = message.box.box()
             _box_inside(frame, "box", box)
             return _answer(frame, await session.box(frame, box))
@@ -194,7 +194,7 @@ def _exemplar_frame(session: Session, message: wire.PromptsMessage, prompts: lis
         raise BadRequest(f"{field}: boxes need the frame_index they were drawn on.", field=field)
     if len(frames) > 1:
         raise BadRequest("frame_index: all new boxes of one message must be drawn on one frame.", field="frame_index")
-    frame = session.find(frames.pop())
+    frame = session.history.find(frames.pop())
     for index in new:
         for place, box in enumerate(prompts[index].boxes):
             _box_inside(frame, f"prompts[{index}].boxes[{place}]", box)

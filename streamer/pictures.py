@@ -42,10 +42,11 @@ class Pictures:
         self._jpegs: OrderedDict[int, bytes] = OrderedDict()  # bound: max_bytes
         self._pending: dict[int, asyncio.Future[bytes]] = {}  # bound: PENDING, and one more for the newest
         self._newest: Frame | None = None
+        self._latest: int | None = None  # index of the newest, which may be kept as JPEG only
 
     def add(self, frame: Frame, *, keep: bool) -> None:
         """Take in a looked-at frame; ``keep`` it as JPEG too, if the encoder is not too far behind."""
-        self._newest = frame
+        self._newest, self._latest = frame, frame.index
         if not keep:
             return
         if len(self._pending) >= PENDING:
@@ -65,21 +66,22 @@ class Pictures:
 
     async def latest(self) -> tuple[int, bytes] | None:
         """Index and JPEG of the newest looked-at frame, or None before the first."""
-        if self._newest is None:
-            return None
-        index = self._newest.index
-        data = await self.get(index)
-        return None if data is None else (index, data)
+        index = self._latest
+        data = None if index is None else await self.get(index)
+        return None if index is None or data is None else (index, data)
 
     def kept(self) -> tuple[int, int] | None:
         """Oldest and newest index to be had, or None."""
         kept = [*self._jpegs, *self._pending] + ([self._newest.index] if self._newest is not None else [])
         return (min(kept), max(kept)) if kept else None
 
-    def clear(self) -> None:
-        """Drop all but the newest frame."""
-        self._jpegs.clear()
-        self.nbytes = 0
+    def settle(self) -> None:
+        """Keep nothing but the newest frame, and that as JPEG: nothing more will come."""
+        newest, self._newest = self._newest, None
+        for index in [index for index in self._jpegs if index != self._latest]:
+            self.nbytes -= len(self._jpegs.pop(index))
+        if newest is not None and newest.index not in self._jpegs and newest.index not in self._pending:
+            self._encode(newest)
 
     def _encode(self, frame: Frame) -> asyncio.Future[bytes]:
         future = asyncio.get_running_loop().run_in_executor(self._encoder, _encode_frame, frame)
@@ -90,6 +92,8 @@ class Pictures:
     def _encoded(self, index: int, future: asyncio.Future[bytes]) -> None:
         del self._pending[index]
         if future.cancelled() or future.exception() is not None:
+            return
+        if self._newest is None and index != self._latest:  # settled meanwhile
             return
         data = future.result()
         self._jpegs[index] = data

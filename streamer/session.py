@@ -17,6 +17,7 @@ from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
+from streamer.history import History
 from streamer.latest import Closed, Latest
 from streamer.pictures import Encoder, Pictures
 from streamer.result import FrameInfo, Result
@@ -25,9 +26,6 @@ from streamer.subscription import Subscription
 from tracker import Answer, Box, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
 from tracker import FrameGone as EmbeddingGone
 
-HISTORY = 256  # decoded frames remembered (without their pictures): what a click can refer to
-NEAR = 0.1  # seconds from the frame that was clicked to one that was looked at
-RTP_CLOCK = 90_000  # ticks a second of every video payload
 WANTED = 10.0  # seconds that pictures are kept for after somebody asked for one
 
 T = TypeVar("T")
@@ -66,6 +64,7 @@ class Session:
         self.reason = ""
         self.since = datetime.now(UTC)
         self.pictures = Pictures(encoder, config.pictures_bytes)
+        self.history = History()
         self.last: Result | None = None
         self.looked = 0  # frames that were looked at
         self.decoded = 0  # frames that the source gave
@@ -77,8 +76,6 @@ class Session:
         self._follower: Tracker | None = None
         self._started = asyncio.Event()
         self._subscriptions: set[Subscription] = set()  # bound: config.max_subscribers
-        self._decoded: deque[FrameInfo] = deque(maxlen=HISTORY)
-        self._looked: deque[FrameInfo] = deque(maxlen=HISTORY)
         self._times: deque[float] = deque(maxlen=31)  # of results, for fps
         self._failures = 0  # in a row
         self._wanted_until = 0.0
@@ -130,8 +127,7 @@ class Session:
             end = f"It failed inside: {_words(error)}"
         finally:
             self.finish(end)
-            if self._follower is not None:
-                await asyncio.shield(self._engine.run(self._follower.close))
+            await asyncio.shield(self._free())
 
     async def _start(self) -> None:
         model = self._engine.need_model()
@@ -140,6 +136,13 @@ class Session:
         self._follower = await self._engine.run(make)
         self._started.set()
 
+    async def _free(self) -> None:
+        """Let go of the model's state, behind what runs on its thread."""
+        if self._follower is not None:
+            self._prompts = self.prompts
+            await self._engine.run(self._follower.close)
+            self._follower = None
+
     def finish(self, reason: str) -> None:
         """Tell everybody that it has ended, and let go of what it held. Does nothing the second time."""
         if self.state is State.ENDED:
@@ -147,7 +150,7 @@ class Session:
         self._frames.close()
         self._set_state(State.ENDED, reason)
         self._started.set()
-        self.pictures.clear()
+        self.pictures.settle()
         for subscription in self._subscriptions:
             subscription.close()
 
@@ -162,7 +165,7 @@ class Session:
         if not self.source.live:
             await self._frames.room()
         self.decoded = frame.index + 1
-        self._decoded.append(FrameInfo.of(frame))
+        self.history.decoded(FrameInfo.of(frame))
         self._frames.put(frame)
 
     async def _look(self) -> None:
@@ -187,15 +190,16 @@ class Session:
             prompts, step = await self._engine.run(_look_at, follower, frame)
             self._failures = 0
         except Exception as problem:
-            log.exception("session %s: frame %d failed", self.id, frame.index)
             self._failures += 1
+            if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
+                log.exception("session %s: frame %d failed, %d in a row", self.id, frame.index, self._failures)
             error = f"This frame could not be looked at: {_words(problem)}"
             if self._failures >= 2:
                 error += " What was followed has been dropped; the prompts are kept."
                 await self._reset()
         self.looked += 1
         self.dropped = frame.index + 1 - self.looked
-        self._looked.append(info)
+        self.history.looked_at(info)
         now = time.monotonic()
         return Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, self.dropped)
 
@@ -258,38 +262,19 @@ class Session:
 
     # What it can be asked
 
-    def find(self, index: int | None = None, rtp_timestamp: int | None = None) -> FrameInfo:
-        """The decoded frame with that index, or nearest to that RTP timestamp. Raises FrameGone."""
-        if rtp_timestamp is not None:
-            timed = [
-                (_ticks(info.rtp_timestamp, rtp_timestamp), info)
-                for info in self._decoded
-                if info.rtp_timestamp is not None
-            ]
-            ticks, info = min(timed, key=lambda pair: pair[0], default=(RTP_CLOCK, None))
-            if info is not None and ticks <= NEAR * RTP_CLOCK:
-                return info
-            raise FrameGone(
-                f"No frame with RTP timestamp {rtp_timestamp} is known.", self._available(), field="rtp_timestamp"
-            )
-        for info in reversed(self._decoded):
-            if info.index == index:
-                return info
-        raise FrameGone(f"Frame {index} is not known, or not any more.", self._available(), field="frame_index")
-
     async def set_prompts(self, prompts: Sequence[Prompt], frame: FrameInfo | None = None) -> None:
         """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
-        seen = None if frame is None else self._seen(frame)
+        seen = None if frame is None else self.history.seen(frame)
         await self._command(lambda follower: follower.set_prompts(tuple(prompts), index=seen))
 
     async def click(self, frame: FrameInfo, points: Sequence[Point], object_id: int | None = None) -> Answer:
         """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
-        seen = self._seen(frame)
+        seen = self.history.seen(frame)
         return await self._command(lambda follower: follower.click(seen, points, object_id))
 
     async def box(self, frame: FrameInfo, box: Box) -> Answer:
         """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
-        seen = self._seen(frame)
+        seen = self.history.seen(frame)
         return await self._command(lambda follower: follower.box(seen, box))
 
     async def remove(self, object_id: int) -> None:
@@ -315,16 +300,6 @@ class Session:
             raise Conflict("This session has ended.", detail=self.reason)
         return self._follower
 
-    def _seen(self, frame: FrameInfo) -> int:
-        """Index of the looked-at frame nearest in time to a decoded one. Raises FrameGone when none is near."""
-        near = min(self._looked, key=lambda info: abs(info.arrived - frame.arrived), default=None)
-        if near is None or abs(near.arrived - frame.arrived) > NEAR:
-            raise FrameGone(f"No frame near frame {frame.index} was looked at.", self._available(), field="frame_index")
-        return near.index
-
-    def _available(self) -> tuple[int, int] | None:
-        return (self._looked[0].index, self._looked[-1].index) if self._looked else None
-
 
 def _look_at(follower: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]:
     """Runs on the model thread: the step, and the prompts it was made with."""
@@ -334,12 +309,6 @@ def _look_at(follower: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]
     step = follower.step(rgb, frame.index, frame.arrived)
     step.timings["convert"] = converted
     return tuple(follower.prompts), step
-
-
-def _ticks(one: int, other: int) -> int:
-    """Distance of two RTP timestamps, which wrap around at 32 bits."""
-    ahead = (one - other) % 2**32
-    return min(ahead, 2**32 - ahead)
 
 
 def _words(error: BaseException) -> str:

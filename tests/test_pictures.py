@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -104,12 +106,22 @@ async def test_a_reader_that_goes_away_does_not_spoil_it_for_another(encoder: Th
     assert staying.result() is not None
 
 
-async def test_clearing_leaves_the_newest(encoder: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("keep", [True, False])
+async def test_in_the_end_only_the_newest_is_left_and_only_as_jpeg(encoder: ThreadPoolExecutor, keep: bool) -> None:
     pictures = Pictures(encoder, 2**20)
     for index in range(3):
-        pictures.add(frame(index), keep=True)
+        pictures.add(frame(index), keep=keep)
         await pictures.get(index)
-    pictures.clear()
-    assert pictures.nbytes == 0
+    last = frame(3)
+    pictures.add(last, keep=keep)
+    picture = weakref.ref(last.rgb())
+    del last
+    pictures.settle()
+    found = await pictures.latest()
+    assert found is not None
+    assert found[0] == 3
     assert await pictures.get(0) is None
-    assert (await pictures.latest() or (None,))[0] == 2
+    assert pictures.nbytes == len(found[1])
+    encoder.shutdown(wait=True)
+    gc.collect()
+    assert picture() is None

@@ -16,8 +16,9 @@ from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
+from streamer.history import LENGTH
 from streamer.result import Result
-from streamer.session import HISTORY, Session
+from streamer.session import Session
 from streamer.sources.base import State
 from streamer.subscription import Subscription
 from tests.models import untrained
@@ -234,7 +235,7 @@ async def test_prompts_may_be_set_before_the_first_frame(stage: Stage) -> None:
 
 async def test_a_click_makes_an_object_of_the_frame_that_was_seen(stage: Stage) -> None:
     await stage.frame()
-    frame = stage.session.find(index=0)
+    frame = stage.session.history.find(index=0)
     answer = await stage.session.click(frame, [Point(30, 20)])
     assert answer.frame_index == 0
     message = await stage.frame()
@@ -252,23 +253,23 @@ async def test_a_frame_is_found_by_its_rtp_timestamp_over_the_wrap_around(stage:
     await stage.source.taken()
     stamps = [(4_294_960_000 + 3000 * index) % 2**32 for index in range(20)]
     assert stamps[0] > stamps[-1]
-    assert [stage.session.find(rtp_timestamp=stamp).index for stamp in stamps] == list(range(20))
-    assert stage.session.find(rtp_timestamp=stamps[5] + 10).index == 5
+    assert [stage.session.history.find(rtp_timestamp=stamp).index for stamp in stamps] == list(range(20))
+    assert stage.session.history.find(rtp_timestamp=stamps[5] + 10).index == 5
     with pytest.raises(FrameGone) as gone:
-        stage.session.find(rtp_timestamp=stamps[-1] + 90_000)
+        stage.session.history.find(rtp_timestamp=stamps[-1] + 90_000)
     assert gone.value.field == "rtp_timestamp"
 
 
 async def test_a_frame_that_is_not_known_any_more_is_refused_with_what_is(stage: Stage) -> None:
-    last = HISTORY + 40
+    last = LENGTH + 40
     await stage.frame()
     stage.source.give(last)
     await stage.source.taken()
     with pytest.raises(FrameGone) as gone:
-        stage.session.find(index=0)
+        stage.session.history.find(index=0)
     assert gone.value.available is not None
     with pytest.raises(FrameGone):
-        stage.session.find(index=10**6)
+        stage.session.history.find(index=10**6)
 
 
 async def test_after_its_end_a_session_takes_no_orders(engine: Engine) -> None:
@@ -319,4 +320,4 @@ async def test_what_the_tracker_refuses_is_a_bad_request(stage: Stage, monkeypat
 
     monkeypatch.setattr(stage.session._follower, "box", refuse)
     with pytest.raises(BadRequest, match="too many objects"):
-        await stage.session.box(stage.session.find(index=0), Box(1, 2, 3, 4))
+        await stage.session.box(stage.session.history.find(index=0), Box(1, 2, 3, 4))

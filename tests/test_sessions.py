@@ -93,6 +93,26 @@ async def test_one_that_fails_leaves_the_others_alone(sessions: Sessions) -> Non
     assert healthy.state is State.LIVE
 
 
+async def test_the_model_is_shared_fairly(sessions: Sessions) -> None:
+    """However many frames one camera sends, each session gets its turn."""
+    sources = [HandSource(), HandSource(), HandSource()]
+    all_of_them = [sessions.create(source) for source in sources]
+    with all_of_them[0].subscribe() as first, all_of_them[2].subscribe() as last:
+        for round_ in range(10):
+            for source, frames in zip(sources, (20, 5, 1), strict=True):
+                source.give(frames)
+            async for message in last:
+                if '"type":"result"' in str(message):
+                    break
+            if round_ == 9:
+                break
+        assert first.dropped >= 0
+    counts = [session.looked for session in all_of_them]
+    assert counts[2] == 10
+    assert counts[1] >= 9
+    assert 9 <= counts[0] <= 22
+
+
 async def test_before_the_model_is_there_nothing_starts() -> None:
     engine = Engine(untrained)
     async with Sessions(engine, Config()) as sessions:

@@ -22,6 +22,7 @@ from streamer.sources.thread import Outlet, pump
 DECODER_THREADS = 2  # of one stream; FFmpeg's own choice would be every core for each
 MAX_PIXELS = 7680 * 4320  # of one picture
 MAX_DAMAGE = 100  # packets in a row that cannot be decoded
+BLIND = 15.0  # seconds that a live stream may send packets without a picture in them
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0  # seconds between tries: doubled from the one to the other
 REFUSED_WAIT = 30.0  # seconds after wrong credentials: cameras lock out those who knock on
 SETTLED = 10.0  # seconds of pictures after which the next trouble is a new one
@@ -97,7 +98,7 @@ class UrlSource:
             self._epoch += 1
             self._last_pts = None
             first = True
-            for picture in _pictures(container, stream, outlet):
+            for picture in _pictures(container, stream, outlet, live=self.live):
                 if first:
                     outlet.state(State.LIVE)
                     first = False
@@ -166,11 +167,13 @@ def _video(container: InputContainer, *, live: bool) -> VideoStream:
     return stream
 
 
-def _pictures(container: InputContainer, stream: VideoStream, outlet: Outlet) -> Iterator[av.VideoFrame]:
+def _pictures(container: InputContainer, stream: VideoStream, outlet: Outlet, *, live: bool) -> Iterator[av.VideoFrame]:
     """Decode to the end; damaged packets are left out, until there are only those."""
-    damaged = 0
+    damaged, last = 0, time.monotonic()
     for packet in container.demux(stream):
         outlet.check()
+        if live and time.monotonic() - last > BLIND:
+            raise _Trouble(f"For {BLIND:.0f} s nothing it sends could be decoded.")
         try:
             pictures = packet.decode()
         except av.error.InvalidDataError:
@@ -179,7 +182,7 @@ def _pictures(container: InputContainer, stream: VideoStream, outlet: Outlet) ->
                 raise
             continue
         for picture in pictures:
-            damaged = 0
+            damaged, last = 0, time.monotonic()
             if isinstance(picture, av.VideoFrame):
                 yield picture
 
