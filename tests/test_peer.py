@@ -13,7 +13,7 @@ from streamer.errors import TooLarge
 from streamer.peer import Channel, Lost, Peer
 from tests.camera import Camera
 
-WAIT = 20
+WAIT = 60
 
 
 class SlowChannel(AsyncIOEventEmitter):

@@ -18,7 +18,7 @@ from streamer.sources.base import State
 from streamer.sources.webrtc import WebRTCSource
 from tests.camera import Camera, NumberedTrack, number_of, silent_camera
 
-WAIT = 20  # seconds until a test gives up; nothing below takes as long
+WAIT = 60  # seconds until a test gives up; nothing below takes as long
 
 
 class Run:

@@ -23,7 +23,7 @@ from streamer.subscription import OUTBOX
 from tests.camera import Camera, number_of, silent_camera
 from tracker import Sam3
 
-WAIT = 30  # seconds until a test gives up
+WAIT = 60  # seconds until a test gives up
 SDP = {"Content-Type": "application/sdp"}
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
 
