@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, WebSocket
+from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect
 
 from tests import needs
 from tracker import Mask
@@ -34,6 +34,7 @@ QUIET = (
 BITS = 10
 STRIP = 32  # pixels at the top that hold the number: two macroblocks, so that no codec mixes it with the scene
 PATIENCE = 30_000  # ms for anything on a busy machine
+expect.set_options(timeout=PATIENCE)
 
 
 @contextlib.contextmanager
