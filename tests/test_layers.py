@@ -30,6 +30,7 @@ MAY_USE_QUEUES = {"rtp.py"}
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
     "tracker/nano/data.py": "test_nano_training.py",
+    "tracker/nano/evaluate.py": "test_nano_training.py",
     "tracker/nano/losses.py": "test_nano_training.py",
     "tracker/nano/network.py": "test_nano_training.py",
     "tracker/nano/train.py": "test_nano_training.py",
