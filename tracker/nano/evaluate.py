@@ -60,10 +60,7 @@ def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0) -> Tally:
         raise ValueError(f"seeds from {FIRST_TRAINING_SEED} on were trained on")
     tally = Tally()
     for seed in range(first_seed, first_seed + pictures):
-        rng = np.random.default_rng((seed, 0))
-        image, objects = draw_still(rng, seed)
-        embedding = model.embed(image)
-        _ask_words(model, embedding, rng, objects, tally)
+        embedding, objects, rng = ask_words(model, seed, tally)
         seen = [thing for thing in objects if thing.countable]
         if seen:
             _ask_exemplar(model, embedding, seen[rng.integers(len(seen))], objects, tally)
@@ -72,9 +69,11 @@ def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0) -> Tally:
     return tally
 
 
-def _ask_words(
-    model: Sam3, embedding: Embedding, rng: np.random.Generator, objects: list[WorldObject], tally: Tally
-) -> None:
+def ask_words(model: Sam3, seed: int, tally: Tally) -> tuple[Embedding, list[WorldObject], np.random.Generator]:
+    """Ask about the still of one seed by words; returns its embedding, its objects and its random numbers."""
+    rng = np.random.default_rng((seed, 0))
+    image, objects = draw_still(rng, seed)
+    embedding = model.embed(image)
     seen = [thing for thing in objects if thing.countable]
     present = sorted({name for thing in seen for name in (thing.name, thing.shape, f"{thing.color} thing")})
     everything = [f"{color} {shape}" for color in COLORS for shape in SHAPES] + list(SHAPES)
@@ -91,6 +90,7 @@ def _ask_words(
         tally.false_alarms += alarms
         tally.misses += len(truth) - hits
         tally.ious += ious
+    return embedding, objects, rng
 
 
 def _ask_exemplar(
