@@ -32,6 +32,7 @@ class Served:
 
     def results(self, session: str, query: str = "", **options: Any) -> ClientConnection:
         """Read along with a session."""
+        options.setdefault("ping_interval", None)  # a busy machine is no dead peer
         socket: ClientConnection = websocket(f"ws://{self.address}/sessions/{session}/results{query}", **options)
         return socket
 
@@ -48,6 +49,7 @@ def serving(model: Sam3 | None, **settings: Any) -> Iterator[Served]:
     config = dataclasses.replace(Config(), port=0, **settings)
     app = create_app(config, model)
     uvicorn = server(app, config)
+    uvicorn.config.ws_ping_timeout = 10 * SECONDS  # nor is a test's client that is not given the processor
     started = threading.Event()
     startup = uvicorn.startup
 

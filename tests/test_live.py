@@ -15,6 +15,7 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from streamer.subscription import OUTBOX
 from tests.models import untrained
 from tests.recordings import record
 from tests.serving import SECONDS, Served, ask, read, serving
@@ -307,15 +308,16 @@ def test_a_frame_that_is_gone_is_refused_with_what_there_is(socket: ClientConnec
 
 
 def test_answers_come_in_the_order_of_the_questions(socket: ClientConnection) -> None:
-    for number in range(300):
-        kind = ("options", "dance", "prompts")[number % 3]
+    count = OUTBOX + 40
+    for number in range(count):
+        kind = "prompts" if number % 20 == 0 else ("options", "dance")[number % 2]
         socket.send(json.dumps({"type": kind, "prompts": ["star"], "request": number}))
     answers: list[int] = []
-    while len(answers) < 300:
+    while len(answers) < count:
         message = read(socket)
         if message["type"] in ("ack", "error"):
             answers.append(message["request"])
-    assert answers == list(range(300))
+    assert answers == list(range(count))
 
 
 def test_an_unknown_session_closes_the_connection_with_a_reason(served: Served) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streamer.sources import url
 from tests.models import untrained
 from tests.recordings import record
 from tests.rtsp import Camera
@@ -66,6 +67,18 @@ def test_a_camera_that_is_down_at_the_start_is_waited_for(film: Path) -> None:
                 assert read(socket, "result")["frame"]["index"] >= 0
             finally:
                 camera.kill()
+
+
+def test_a_camera_that_sends_what_nobody_can_decode_is_not_called_live(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time it may take is set to nothing here: no packet is decoded before it is over."""
+    monkeypatch.setattr(url, "BLIND", -1.0)
+    with Camera(film) as camera, serving(untrained()) as served:
+        session = served.start(camera.url)
+        with served.results(session) as socket:
+            trouble = read(socket, "state", state="reconnecting")
+        assert "nothing it sends could be decoded" in trouble["reason"]
 
 
 def test_a_wrong_password_is_told_and_none_is_shown(film: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -45,14 +45,12 @@ def test_a_reader_that_reads_nothing_slows_nobody_and_gathers_nothing(served: Se
         read(bad, "state")
         for _ in range(20):  # pictures of forty kilobytes: what the kernel holds for the bad one is full by now
             read(good, "result")
-        ages = [read(good, "result")["age_ms"] for _ in range(10)]
-        missed = max(reader.dropped for reader in live._subscriptions)
-        assert read(good, "result")["dropped"]["subscriber"] == 0
-        for _ in range(30):
-            ages.append(read(good, "result")["age_ms"])
-        assert max(reader.dropped for reader in live._subscriptions) > missed
-        assert _results() < 12  # the slots', the last one, and those on their way, after seventy
-    assert sorted(ages[20:])[10] < 3 * sorted(ages[:20])[10] + 50  # the same age as at the start, not a growing one
+        missed = live.missed
+        for _ in range(20):
+            assert read(good, "result")["dropped"]["subscriber"] == 0
+        assert live.subscribers == 2
+        assert live.missed >= missed + 15  # nearly all of them
+        assert _results() < 12  # in the slots, the last one, and those on their way, after forty
 
 
 def _results() -> int:
