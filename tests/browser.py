@@ -33,7 +33,7 @@ QUIET = (
 )
 BITS = 10
 STRIP = 32  # pixels at the top that hold the number: two macroblocks, so that no codec mixes it with the scene
-PATIENCE = 30_000  # ms for anything on a busy machine
+PATIENCE = 60_000  # ms for anything on a busy machine
 expect.set_options(timeout=PATIENCE)
 
 

@@ -25,8 +25,8 @@ function push(list, entry, most) {
   if (list.length > most) list.shift();
 }
 
-function median(values) {
-  return values.sort((a, b) => a - b)[values.length >> 1];
+function quantile(values, share) {
+  return [...values].sort((a, b) => a - b)[Math.floor(share * values.length)];
 }
 
 export class Clock {
@@ -58,8 +58,9 @@ export class Clock {
     this.#since = 0;
     const now = this.#offset === null ? null : this.#judge(this.#offset);
     const found = this.#search();
-    if (now && (!found || now.cost <= found.cost + BETTER)) this.#offset = modulo(this.#offset + now.bias);
-    else this.#offset = found && modulo(found.offset + found.bias);
+    const keep = now && !(found && found.cost + BETTER < now.cost);
+    const next = keep ? { ...now, offset: this.#offset } : found;
+    this.#offset = next && modulo(next.offset + next.bias);
   }
 
   #search() {
@@ -74,14 +75,17 @@ export class Clock {
 
   /**
    * How an offset explains the encoded frames: `{cost, bias}` in ms, the mean distance to the nearest picture and the
-   * offset's own error; null when it breaks causality, is too slow to be true, or too many frames met no picture.
+   * offset's own error. The cost is infinite where too few frames met a picture to tell, which is how it is on a machine
+   * so busy that pictures are lost; null when the offset cannot be: a frame came too early, or all came too late.
    */
   #judge(offset) {
     const oldest = this.#captured[0].ms;
     const times = this.#captured.map(({ ms }) => ms);
     const delay = Math.min(...this.#captured.map(({ ms, seen }) => seen - ms));
     // The pictures come to us by a way of their own, which may be a little slower than the encoder.
-    const slack = 0.45 * median(times.slice(1).map((ms, i) => ms - times[i]));
+    // Less than half of the camera's own interval, though: the low quantile leaves out the gaps of lost pictures.
+    const intervals = times.slice(1).map((ms, i) => ms - times[i]);
+    const slack = 0.45 * quantile(intervals, 0.2);
     const gaps = [];
     const slow = [];
     for (const { ms, seen } of this.#encoded) {
@@ -93,8 +97,9 @@ export class Clock {
       gaps.push(nearest(times, at));
     }
     const met = gaps.filter((gap) => Math.abs(gap) <= CLOSE);
-    if (gaps.length < ENOUGH || met.length < 0.7 * gaps.length || median(slow) > SLOWEST) return null;
-    const bias = median([...met]);
+    if (slow.length && quantile(slow, 0.5) > SLOWEST) return null;
+    if (gaps.length < ENOUGH || met.length < 0.7 * gaps.length) return { cost: Infinity, bias: 0 };
+    const bias = quantile(met, 0.5);
     const cost = gaps.reduce((sum, gap) => sum + Math.min(Math.abs(gap - bias), CLOSE), 0) / gaps.length;
     return { cost, bias };
   }

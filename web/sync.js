@@ -1,6 +1,7 @@
 // The page's side of picture matching: one worker for each webcam session, or nothing where the browser cannot.
 
 const PATIENCE = 1000; // ms for the worker's answer; a picture later than that is of no use
+const UNREAD = 4; // pictures that wait while a busy machine lets the worker rest; cameras have about ten buffers
 const PENDING = 4; // answers waited for at once; results beyond are drawn without a held-back picture
 
 /** Can this browser tell which captured picture became which RTP timestamp? */
@@ -34,7 +35,7 @@ export class Matcher {
   watch(sender, track) {
     sender.transform = new RTCRtpScriptTransform(this.#worker, {});
     this.#track = track.clone();
-    const { readable } = new MediaStreamTrackProcessor({ track: this.#track });
+    const { readable } = new MediaStreamTrackProcessor({ track: this.#track, maxBufferSize: UNREAD });
     this.#worker.postMessage({ pictures: readable }, [readable]);
   }
 
