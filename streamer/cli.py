@@ -35,9 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except StreamerError as error:
         return _wrong(_words(error))
-    except BrokenPipeError:  # `streamer run … | head`
-        sys.stderr.close()
-        return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,6 +163,16 @@ def _run(given: argparse.Namespace) -> int:
         return asyncio.run(until_stopped())
     except TrackerError as error:
         return _wrong(_words(error))
+    finally:
+        _let_go_of_closed_pipe()
+
+
+def _let_go_of_closed_pipe() -> None:
+    """After `streamer run … | head` the interpreter would complain when it flushes standard output at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _doctor(given: argparse.Namespace) -> int:

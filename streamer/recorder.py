@@ -28,28 +28,31 @@ class Recorder:
     Write results as they come: to ``lines``, one JSON message a line, and to ``video``, the path of an annotated video.
 
     Leaving it completes the files, also when it is left in the middle of a frame: all of the video's work is done on
-    one thread, in order.
+    one thread, in order. ``failure`` is why nothing more can be written: a full disk, a closed pipe, a picture the
+    encoder refuses. What comes after it is passed over.
     """
 
     def __init__(self, lines: TextIO | None, video: Path | None) -> None:
         self.results = 0
-        self.failed = False  # something could not be written: a full disk, a picture the encoder refuses
+        self.failure: Exception | None = None
         self._lines = lines
         self._video = None if video is None else Video(video)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
 
     async def write(self, frame: Frame, result: Result) -> None:
         """Write one result, and wait until it is written."""
+        if self.failure is not None:
+            return
         try:
             if self._lines is not None:
                 self._lines.write(wire.result_json(result) + "\n")
-            self.results += 1
+                self._lines.flush()  # whole lines, also for those who read along
             if self._video is not None:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._thread, self._draw, self._video, frame, result)
-        except Exception:
-            self.failed = True
-            raise
+            self.results += 1
+        except Exception as error:
+            self.failure = error
 
     async def __aenter__(self) -> Recorder:
         return self
@@ -57,8 +60,6 @@ class Recorder:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lines is not None:
-            self._lines.flush()
         if self._video is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._video.close)
         self._thread.shutdown()

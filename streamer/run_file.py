@@ -61,7 +61,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
                 session = sessions.create(source, prompts, write=recorder.write)
                 for hint in session.hints(prompts):
                     _say(hint)
-                await _watch(session, stop, total=None if source.live else count_frames(job.source))
+                await _watch(session, recorder, stop, total=None if source.live else count_frames(job.source))
                 ended = session.state is State.ENDED
                 await sessions.close_all()
         finally:
@@ -100,13 +100,13 @@ async def _try_to_load(engine: Engine) -> None:
         await engine.load()
 
 
-async def _watch(session: Session, stop: asyncio.Event, total: int | None) -> None:
-    """Show the progress until the session has ended or is to stop."""
+async def _watch(session: Session, recorder: Recorder, stop: asyncio.Event, total: int | None) -> None:
+    """Show the progress until the session has ended, is to stop, or cannot be written any more."""
     shown = (State.CONNECTING, "")
     interval = 0.2 if sys.stderr.isatty() else 5.0
     bar = tqdm(total=total, unit=" frames", mininterval=interval, file=sys.stderr, dynamic_ncols=True)
     with bar:
-        while session.state is not State.ENDED and not stop.is_set():
+        while session.state is not State.ENDED and not stop.is_set() and recorder.failure is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK)
             _progress(bar, session)
@@ -129,11 +129,13 @@ def _progress(bar: Any, session: Session) -> None:
 def _summary(session: Session, recorder: Recorder, job: Job, *, ended: bool) -> int:
     """Say how it ended; returns the exit status."""
     reason = session.reason if ended else "Stopped."
+    if recorder.failure is not None:
+        reason = f"The results cannot be written: {getattr(recorder.failure, 'strerror', None) or recorder.failure}."
     _say(f"{recorder.results} results from {session.decoded} frames. {reason}")
     for path in filter(None, (job.out, job.video)):
         if path.exists():
             _say(f"written: {path}")
-    if recorder.failed or not recorder.results:
+    if recorder.failure is not None or not recorder.results:
         return 1
     return 0 if ended or session.source.live else INTERRUPTED
 
@@ -154,8 +156,11 @@ def _lines(job: Job) -> Iterator[TextIO | None]:
         yield sys.stdout if job.video is None else None
         return
     try:
-        file = job.out.open("w", encoding="utf-8", buffering=1)  # whole lines, also for those who read along
+        file = job.out.open("w", encoding="utf-8")
     except OSError as error:
         raise BadRequest(f"{job.out} cannot be written: {error.strerror}.") from None
-    with file:
+    try:
         yield file
+    finally:
+        with contextlib.suppress(OSError):  # a full disk says it again for what is left in the buffer
+            file.close()

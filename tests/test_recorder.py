@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from fractions import Fraction
@@ -89,7 +90,7 @@ async def test_lines_and_pictures_are_written_as_they_come(tmp_path: Path) -> No
             await written.write(frame(index, pts=index * 512), result(index))
     assert [json.loads(line)["frame"]["index"] for line in lines.getvalue().splitlines()] == [0, 1, 2]
     assert len(frames_of(tmp_path / "out.mp4")) == 3
-    assert (written.results, written.failed) == (3, False)
+    assert (written.results, written.failure) == (3, None)
 
 
 async def test_frames_without_pts_are_timed_by_their_arrival(tmp_path: Path) -> None:
@@ -100,12 +101,12 @@ async def test_frames_without_pts_are_timed_by_their_arrival(tmp_path: Path) -> 
     assert times == pytest.approx([0, 0.5, 1.0], abs=0.02)
 
 
-async def test_what_cannot_be_written_is_remembered(tmp_path: Path) -> None:
-    closed = io.StringIO()
-    closed.close()
-    async with Recorder(None, None) as written:
-        written._lines = closed
-        with pytest.raises(ValueError, match="closed"):
-            await written.write(frame(0), result(0))
-        written._lines = None
-    assert written.failed
+async def test_what_cannot_be_written_is_remembered_and_the_rest_passed_over(tmp_path: Path) -> None:
+    """/dev/full is a disk without room."""
+    with contextlib.suppress(OSError), Path("/dev/full").open("w") as full:  # noqa: ASYNC230
+        async with Recorder(full, tmp_path / "out.mp4") as written:
+            for index in range(3):
+                await written.write(frame(index), result(index))
+        assert isinstance(written.failure, OSError)
+        assert written.results == 0
+        assert not (tmp_path / "out.mp4").exists()

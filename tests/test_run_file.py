@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -157,9 +156,8 @@ async def test_a_full_disk_ends_the_run_with_status_1(
     config: Config, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """/dev/full is a disk without room."""
-    with contextlib.suppress(OSError):  # closing says it again
-        assert await run(Job(str(world), out=Path("/dev/full")), config, asyncio.Event()) == 1
-        assert "No space left" in capsys.readouterr().err
+    assert await run(Job(str(world), out=Path("/dev/full")), config, asyncio.Event()) == 1
+    assert "cannot be written: No space left" in capsys.readouterr().err
 
 
 def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: Path, tmp_path: Path) -> None:
@@ -169,7 +167,7 @@ def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: 
     assert count_frames(str(tmp_path / "text.mp4")) is None
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)  # a minute on an idle machine
 async def test_real_street_footage_runs_through(config: Config, tmp_path: Path) -> None:
     """Debian's vtest.avi: people walking. What an untrained model makes of them does not matter here."""
     street = needs.opencv_doc("vtest.avi")
