@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +26,8 @@ from tests.serving import Served, read, serving
 
 FPS = 15
 SIZE = (320, 240)
-SECONDS = 60  # until a test gives up
+SECONDS = 100  # until a test gives up
+ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif("whip" not in av.formats_available, reason="needs PyAV with FFmpeg's whip muxer")
 
@@ -34,9 +39,9 @@ def served() -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """
-    A P-256 key and its certificate, as the muxer's options.
+    A certificate and its P-256 key, for the muxer's options ``cert_file`` and ``key_file``.
 
     Without them it makes a key of its own, which aiortc's OpenSSL refuses (FFmpeg before March 2026).
     """
@@ -50,7 +55,7 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     private = serialization.PrivateFormat.TraditionalOpenSSL
     plain = key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption())
     (folder / "key.pem").write_bytes(plain)
-    return {"cert_file": str(folder / "cert.pem"), "key_file": str(folder / "key.pem")}
+    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.fixture(scope="module")
@@ -70,54 +75,32 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def publish(url: str, recording: Path, options: dict[str, str], stop: threading.Event) -> None:
-    """Send a file over and over in real time, its packets as they are, until told to stop."""
-    with av.open(str(recording)) as source, av.open(url, "w", format="whip", options=options) as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        began, lap = time.monotonic(), 0
-        while not stop.is_set():
-            source.seek(0)
-            for packet in source.demux(video=0):
-                if packet.dts is None or packet.pts is None or stop.is_set():
-                    continue
-                ticks = lap * int(4 / packet.time_base)
-                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
-                stop.wait(max(0.0, began + float(packet.pts * packet.time_base) - time.monotonic()))
-                packet.stream = stream
-                target.mux(packet)
-            lap += 1
-
-
 @contextmanager
-def publishing(served: Served, query: str, recording: Path, options: dict[str, str]) -> Iterator[str]:
-    """Publish in a thread; the session's id."""
-    stop, errors = threading.Event(), []  # bound: one
-
-    def work() -> None:
+def publishing(served: Served, query: str, recording: Path, identity: tuple[Path, Path]) -> Iterator[str]:
+    """Publish in a process of its own; the session's id."""
+    arguments = [f"http://{served.address}/whip{query}", str(recording), *map(str, identity)]
+    command = [sys.executable, "-m", "tests.whip_publisher", *arguments]
+    before = ids(served)
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            publish(f"http://{served.address}/whip{query}", recording, options, stop)
-        except Exception as error:
-            errors.append(error)
+            end = time.monotonic() + SECONDS
+            while not (new := ids(served) - before):
+                assert process.poll() is None, process.communicate()[1]
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            yield new.pop()
+            _, errors = process.communicate(timeout=SECONDS)  # closes its standard input
+            assert process.returncode == 0, errors
+        finally:
+            process.kill()
 
-    before = {each["id"] for each in served.http.get("/sessions").json()["sessions"]}
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        end = time.monotonic() + SECONDS
-        while not (new := {each["id"] for each in served.http.get("/sessions").json()["sessions"]} - before):
-            assert not errors, errors
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        yield new.pop()
-    finally:
-        stop.set()
-        thread.join(SECONDS)
-    assert not errors
-    assert not thread.is_alive()
+
+def ids(served: Served) -> set[str]:
+    return {each["id"] for each in served.http.get("/sessions").json()["sessions"]}
 
 
 def test_a_published_file_gives_results_about_the_pictures_in_it(
-    served: Served, recording: Path, identity: dict[str, str]
+    served: Served, recording: Path, identity: tuple[Path, Path]
 ) -> None:
     """The picture that a result is about carries the number that its media time says."""
     with publishing(served, "?prompt=red+circle", recording, identity) as id:  # noqa: A001
@@ -131,7 +114,7 @@ def test_a_published_file_gives_results_about_the_pictures_in_it(
                 result = read(socket, "result")
                 assert result["frame"]["index"] == int.from_bytes(picture[:4], "little")
                 assert result["prompt_results"][0]["echo"]["text"] == "red circle"
-                number = number_of(_rgb(picture[4:]))
+                number = number_of(_picture(picture[4:]))
                 if first is None:
                     first = number, result["frame"]["pts"]
                 passed = round((result["frame"]["pts"] - first[1]) / 90_000 * FPS)
@@ -145,7 +128,7 @@ def test_a_published_file_gives_results_about_the_pictures_in_it(
 
 
 def test_when_the_file_ends_the_muxer_takes_its_session_with_it(
-    served: Served, recording: Path, identity: dict[str, str]
+    served: Served, recording: Path, identity: tuple[Path, Path]
 ) -> None:
     """FFmpeg sends a DELETE to the Location of the answer."""
     with publishing(served, "", recording, identity) as id, served.results(id) as socket:  # noqa: A001
@@ -153,8 +136,5 @@ def test_when_the_file_ends_the_muxer_takes_its_session_with_it(
     assert served.http.get(f"/sessions/{id}").status_code == 404
 
 
-def _rgb(jpeg: bytes) -> object:
-    import cv2
-    import numpy as np
-
-    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+def _picture(jpeg: bytes) -> npt.NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
