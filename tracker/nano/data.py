@@ -226,15 +226,15 @@ def _interactive(rng: np.random.Generator, objects: list[WorldObject], seen: lis
     thing = seen[rng.integers(len(seen))]
     truth = shrink(thing.mask)
     kind = rng.random()
-    if kind < 0.42:
+    if kind < 0.30:
         points[0], labels[0] = inside(rng, thing.mask), 1
-        if kind < 0.14:
+        if kind < 0.08:
             points[1], labels[1] = _near(rng, thing.mask)
         return points, labels, previous, False, truth
     box = box_of(thing.mask)
     if kind < 0.62:
         points[:2], labels[:2] = _corners(_shaken(rng, box, 0.08)), (2, 3)
-        if kind < 0.47:
+        if kind < 0.35:
             points[2], labels[2] = _near(rng, thing.mask)
         return points, labels, previous, False, truth
     # Following: yesterday's mask and box, as far off as motion between two looks makes them.
