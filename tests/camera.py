@@ -136,7 +136,7 @@ class Camera:
         async def nothing(data: bytes) -> None:
             return
 
-        ice._send = nothing  # type: ignore[method-assign]
+        ice._send = nothing
         for protocol in ice._connection._protocols:
             protocol.transport.close()
 

@@ -102,7 +102,12 @@ def test_without_flags_the_environment_holds_and_then_the_defaults(monkeypatch: 
 
 def test_the_demo_brings_its_camera_and_prompts_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[object, ...]] = []
-    monkeypatch.setattr(cli, "_start_server", lambda *given, **more: started.append((*given[1:], more["status"])) or 0)
+
+    def start(given: argparse.Namespace, *what: object, status: bool) -> int:
+        started.append((*what, status))
+        return 0
+
+    monkeypatch.setattr(cli, "_start_server", start)
     assert cli.main(["demo"]) == 0
     assert cli.main(["demo", "--source", "demo:?seed=1", "--prompt", "star"]) == 0
     assert cli.main(["serve"]) == 0

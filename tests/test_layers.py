@@ -24,9 +24,6 @@ WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
 # doctor says which stand-ins are in use.
 INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds"), ("doctor.py", "tracker.compat")}
 
-# aiortc hands packets to its decoder thread through a queue; the adapter gives it one with a bound.
-MAY_USE_QUEUES = {"rtp.py"}
-
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
     "tracker/nano/data.py": "test_nano_training.py",
@@ -109,8 +106,6 @@ def test_product_code_imports_no_test_code(path: Path) -> None:
 @each(STREAMER)
 def test_no_queue_stands_on_the_live_path(path: Path) -> None:
     """Latest is the only hand-over; what else holds items says beside it how many at most."""
-    if path.relative_to(ROOT / "streamer").as_posix() in MAY_USE_QUEUES:
-        return
     lines = path.read_text(encoding="utf-8").splitlines()
     for module, names in imports(path):
         assert module not in {"queue", "multiprocessing"}, f"imports {module}"

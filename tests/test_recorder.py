@@ -45,7 +45,7 @@ def test_a_video_has_every_picture_at_its_own_time(tmp_path: Path, suffix: str) 
 
 
 def test_without_libx264_it_is_mpeg4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder.av, "codecs_available", av.codecs_available - {"libx264"})
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264"})
     video = Video(tmp_path / "out.mp4")
     assert video.codec == "mpeg4"
     for number in range(5):

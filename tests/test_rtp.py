@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtcrtpreceiver
 from aiortc.codecs.vpx import Vp8Encoder
@@ -45,7 +46,7 @@ class Wire:
         async def send(packet: object) -> None:
             self.keyframe_requests += isinstance(packet, RtcpPsfbPacket) and packet.fmt == 1
 
-        self.receiver._send_rtcp = send  # type: ignore[method-assign,assignment]
+        self.receiver._send_rtcp = send  # type: ignore[method-assign]
 
     def packets(self, number: int, timestamp: int, *, keyframe: bool = False, marker: bool = True) -> list[RtpPacket]:
         """The packets of one numbered picture."""
@@ -75,7 +76,7 @@ class Wire:
         async with asyncio.timeout(10):
             frame = await self.track.recv()
         assert isinstance(frame, av.VideoFrame)
-        return number_of(frame.to_ndarray(format="rgb24")), self.video.rtp_timestamp(frame)
+        return number_of(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)), self.video.rtp_timestamp(frame)
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def model() -> Sam3:
 
 @pytest.fixture
 async def service(model: Sam3) -> AsyncIterator[Service]:
-    async with serving(model, grace=2.0, max_sessions=2) as service:
+    async with serving(model, grace=20.0, max_sessions=2) as service:
         yield service
 
 
@@ -259,16 +259,17 @@ async def test_prompts_given_when_coming_back_replace_the_old_ones(service: Serv
     assert [prompt["text"] for prompt in found["prompts"]] == ["circle"]
 
 
-async def test_a_camera_that_comes_back_too_late_is_told_so(service: Service) -> None:
-    camera = service.camera()
-    answer = await service.publish(camera)
-    await service.until(id_of(answer), State.LIVE)
-    await camera.close()
-    found = await service.until(id_of(answer), State.ENDED)
-    assert "no new connection came" in found["reason"]
-    late = await service.post(await service.camera().offer(), f"?session={id_of(answer)}")
-    assert late.status_code == 409
-    assert "has ended" in late.json()["message"]
+async def test_a_camera_that_comes_back_too_late_is_told_so(model: Sam3) -> None:
+    async with serving(model, grace=1.0) as service:
+        camera = service.camera()
+        answer = await service.publish(camera)
+        await service.until(id_of(answer), State.LIVE)
+        await camera.close()
+        found = await service.until(id_of(answer), State.ENDED)
+        assert "no new connection came" in found["reason"]
+        late = await service.post(await service.camera().offer(), f"?session={id_of(answer)}")
+        assert late.status_code == 409
+        assert "has ended" in late.json()["message"]
 
 
 async def test_a_refused_offer_leaves_the_present_connection_alone(service: Service) -> None:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif("whip" not in av.formats_available, reason="need
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serving(untrained(), grace=2.0) as served:
+    with serving(untrained()) as served:
         yield served
 
 

@@ -35,7 +35,13 @@ def publish(url: str, recording: str, options: dict[str, str], stop: threading.E
             lap += 1
 
 
+def wait(told: threading.Event) -> None:
+    """Until standard input is closed."""
+    sys.stdin.read()
+    told.set()
+
+
 if __name__ == "__main__":
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
+    threading.Thread(target=wait, args=(told,), daemon=True).start()
     publish(sys.argv[1], sys.argv[2], {"cert_file": sys.argv[3], "key_file": sys.argv[4]}, told)
