@@ -60,8 +60,11 @@ class ScreenHandler(logging.Handler):
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record."""
-        self._screen.say(self.format(record))
+        """Print a record. A terminal that is gone must not end what logs."""
+        try:
+            self._screen.say(self.format(record))
+        except Exception:  # logging's own way: told on standard error, if that can be
+            self.handleError(record)
 
 
 def status_line(session: Session) -> str:

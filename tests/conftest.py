@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
 # Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,3 +26,17 @@ hypothesis.settings.load_profile("project")
 def anyio_backend() -> str:
     """Async tests run on asyncio: aiortc and uvicorn know no other loop."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """The command line sets up logging for its process; called inside ours, its handlers must not outlive the test."""
+    root, known = logging.getLogger(), logging.Logger.manager.loggerDict
+    handlers, level = root.handlers[:], root.level
+    ours = {name: logging.getLogger(name) for name in known if name.startswith("streamer")}
+    levels = {name: logger.level for name, logger in ours.items()}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, logger in ours.items():
+        logger.setLevel(levels[name])

@@ -6,6 +6,8 @@ import io
 import logging
 import re
 
+import pytest
+
 from streamer.screen import Screen, ScreenHandler
 
 
@@ -47,6 +49,14 @@ def test_what_is_said_meanwhile_stands_above_the_status() -> None:
     logger.removeHandler(handler)
     screen.say("another line")
     assert terminal.lines() == ["a camera went away", "another line", "status"]
+
+
+def test_a_terminal_that_is_gone_does_not_end_what_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = io.StringIO()
+    handler = ScreenHandler(Screen(gone))
+    gone.close()
+    handler.handle(logging.makeLogRecord({"msg": "a camera went away"}))
+    assert "closed file" in capsys.readouterr().err
 
 
 def test_elsewhere_the_status_is_printed_now_and_then() -> None:
