@@ -32,11 +32,11 @@ from tracker.nano.train import command_line, memory_only, place, share_gradients
 from tracker.nano.worlds import Picture, Video
 from tracker.sam3 import Sam3
 
-FRAMES = 5  # of a clip
+FRAMES = 4  # of a clip
 OBJECTS = 4  # followed in a clip, at most
 RATE = 4e-4
 WARMUP = 60  # steps
-PICTURES, CLICKS = 3, 16  # of the interactive batch beside each clip
+PICTURES, CLICKS = 4, 16  # of the interactive batch beside each clip
 
 
 class MemoryRun:
