@@ -19,7 +19,6 @@ from streamer import peer, sdp
 from streamer.app import create_app, server
 from streamer.config import Config
 from streamer.sources.base import State
-from streamer.subscription import OUTBOX
 from tests.camera import Camera, number_of, silent_camera
 from tracker import Sam3
 
@@ -155,15 +154,17 @@ async def test_the_results_channel_speaks_as_the_websocket_does(service: Service
     assert result["session"] == id_of(answer)
 
 
-async def test_a_flood_of_messages_closes_the_channel_and_nothing_else(service: Service) -> None:
+async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(service: Service) -> None:
+    """While the model's turn is held, the first message waits for it and the others wait to be read."""
     camera = service.camera(channel=True)
     answer = await service.publish(camera)
     assert camera.channel is not None
     async with asyncio.timeout(WAIT):
-        await camera.opened.wait()
-        for _ in range(20 * (peer.INBOX + OUTBOX)):
-            camera.channel.send('{"type":"options"}')
-        await camera.closed.wait()
+        await next_message(camera, "result")
+        async with service.app.state.engine.turn:
+            for _ in range(peer.INBOX + 2):
+                camera.channel.send('{"type":"prompts","prompts":[]}')
+            await camera.closed.wait()
     looked = (await service.until(id_of(answer), State.LIVE, looked_at=1))["frames"]["looked_at"]
     await service.until(id_of(answer), State.LIVE, looked_at=looked + 3)
 
