@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tracker import weights
+from tracker import load_model, weights
 from tracker.nano import train_memory
 from tracker.nano.config import NANO
 from tracker.nano.network import fresh
@@ -43,4 +43,4 @@ def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
     train_memory.train(run, minutes=0.001)
     written = Path(run.out) / "nano-memory.safetensors"
-    assert train_memory.load_model("nano", checkpoint=written).name == "nano"
+    assert load_model("nano", checkpoint=written).name == "nano"
