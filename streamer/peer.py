@@ -20,8 +20,9 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import candidate_from_sdp
+from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from streamer import sdp
 from streamer.errors import BadRequest, TooLarge
@@ -73,6 +74,7 @@ class Peer:
         bare, ice = sdp.split_offer(offer)
         self.ufrag = ice.ufrag
         try:
+            _check_encryption(SessionDescription.parse(bare))
             await self._connection.setRemoteDescription(RTCSessionDescription(bare, "offer"))
             self._keep_one_video()
             self._bound_gathering()
@@ -82,7 +84,7 @@ class Peer:
         except Exception as error:  # aiortc reads offers with asserts, indexes and its own errors; all mean this
             log.info("An offer was refused.", exc_info=True)
             raise BadRequest(
-                f"The offer cannot be answered: {_words(error)}.",
+                f"The offer cannot be answered: {_reason(error)}.",
                 detail="Send one bundled video track (VP8 or H.264, sendonly) and at most one data channel.",
             ) from error
         await self.add(ice)
@@ -199,14 +201,18 @@ class Peer:
 
 async def hang_up(connection: RTCPeerConnection) -> None:
     """
-    Close a peer connection with all that was started for it.
+    Close a peer connection with all that was started for it, whatever state a refused offer left it in.
 
     aioice 0.10 goes on connecting for a moment when it is closed meanwhile, and then starts a task that asks a closed
     connection for consent for ever.
     """
-    paths: set[Any] = {each.receiver.transport.transport for each in connection.getTransceivers()}
-    await connection.close()
+    paths: list[Any] = list(connection._RTCPeerConnection__iceTransports)  # type: ignore[attr-defined]
+    try:
+        await connection.close()
+    except Exception:  # aiortc stumbles over sections that it gave no transport
+        log.info("A connection was closed piece by piece.", exc_info=True)
     for path in paths:
+        await path.stop()
         connecting = path._RTCIceTransport__start
         if connecting is not None:
             with contextlib.suppress(TimeoutError):
@@ -268,6 +274,22 @@ class Channel:
         self._closed = True
         self._news.set()
         self._drained.set()
+
+
+def _check_encryption(offer: SessionDescription) -> None:
+    """Every section says whose certificate to expect; aiortc finds out too late, in a task of its own."""
+    for media in offer.media:
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise BadRequest(f"The offer's {media.kind[:20]} section has no DTLS fingerprint.")
+
+
+def _reason(error: Exception) -> str:
+    """What aiortc found wrong with an offer, where it has words for it."""
+    if isinstance(error, OperationError):
+        return "it has no codec that is decoded here; VP8 and H.264 (constrained baseline or baseline) are"
+    if isinstance(error, ValueError | InvalidStateError) and " " in str(error):
+        return _words(error)
+    return "it is malformed"
 
 
 def _words(error: BaseException) -> str:

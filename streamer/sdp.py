@@ -65,9 +65,22 @@ def split_offer(offer: str) -> tuple[str, Fragment]:
         raise BadRequest("The offer has no video section.", detail="One m=video section must be sendonly or sendrecv.")
     if "a=fingerprint:" not in offer:
         raise BadRequest("The offer has no DTLS fingerprint.", detail="WebRTC media is always encrypted: RFC 8827.")
+    _check_bundle(offer)
     fragment = read_fragment(offer)
     lines = [line for line in offer.splitlines() if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
     return "\r\n".join(lines) + "\r\n", fragment
+
+
+def _check_bundle(offer: str) -> None:
+    """Each section has a name of its own, and the bundle holds no other names: RFC 9143. aiortc trusts in it."""
+    mids = re.findall(r"(?m)^a=mid:(\S*)\s*$", offer)
+    if len(set(mids)) < len(mids):
+        raise BadRequest("Two sections of the offer have the same a=mid.")
+    for group in re.findall(r"(?m)^a=group:BUNDLE(.*)$", offer):
+        unknown = set(group.split()) - set(mids)
+        if unknown or not group.split():
+            named = f"names sections that are not there: {', '.join(sorted(unknown))[:60]}" if unknown else "is empty"
+            raise BadRequest(f"The offer's BUNDLE group {named}.")
 
 
 def dress_answer(answer: str, announce: Sequence[str] = ()) -> str:

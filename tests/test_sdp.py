@@ -85,6 +85,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("hello", "no SDP"),
         ("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "no video"),
         ("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "fingerprint"),
+        ("v=0\r\na=group:BUNDLE 0 7\r\nm=video 9 X 96\r\na=mid:0\r\na=fingerprint:x\r\n", "not there: 7"),
+        ("v=0\r\na=group:BUNDLE\r\nm=video 9 X 96\r\na=mid:0\r\na=fingerprint:x\r\n", "BUNDLE group is empty"),
+        ("v=0\r\nm=video 9 X 96\r\na=mid:0\r\nm=audio 9 X 0\r\na=mid:0\r\na=fingerprint:x\r\n", "same a=mid"),
     ],
 )
 def test_what_is_no_offer_of_video_is_refused_in_words(offer: str, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -213,26 +214,48 @@ async def test_an_offer_that_sends_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "words"),
     [
-        ("a=ice-ufrag:", "a=x-ufrag:"),
-        ("VP8/90000", "H265/90000"),
-        ("a=rtcp-mux", "a=x-mux"),
-        ("a=setup:actpass", "a=setup:sometimes"),
-        ("m=video ", "m=video x"),
+        ("a=ice-ufrag:", "a=x-ufrag:", "ICE username fragment"),
+        ("VP8/90000", "H265/90000", "no codec that is decoded here"),
+        ("a=rtcp-mux", "a=x-mux", "RTCP mux"),
+        ("a=setup:actpass", "a=setup:sometimes", "malformed"),
+        ("m=video ", "m=video x", "malformed|invalid literal"),
+        ("a=group:BUNDLE 0", "a=group:BUNDLE 5", "not there: 5"),
+        ("a=mid:0", "a=mid:", "malformed|not there: 0"),
     ],
 )
-async def test_a_broken_offer_is_refused_and_leaves_nothing_behind(old: str, new: str) -> None:
+async def test_a_broken_offer_is_refused_in_words_and_leaves_nothing_behind(old: str, new: str, words: str) -> None:
     before = asyncio.all_tasks()
     camera = Camera("VP8")
-    offer = await camera.offer()
-    offer = offer.replace(old, new)
     source = WebRTCSource()
-    with pytest.raises(BadRequest):
-        await source.answer(offer)
+    with pytest.raises(BadRequest, match=words):
+        await source.answer((await camera.offer()).replace(old, new))
     await source.close()
     await camera.close()
     await gone(before)
+
+
+async def test_an_offer_that_would_be_sent_unencrypted_is_refused() -> None:
+    """One section has a fingerprint, the other has none."""
+    source, camera = WebRTCSource(), Camera(channel=True)
+    head, video, channel = re.split(r"(?m)^(?=m=)", await camera.offer())
+    bare = "".join(line for line in video.splitlines(keepends=True) if not line.startswith("a=fingerprint"))
+    with pytest.raises(BadRequest, match="video section has no DTLS fingerprint"):
+        await source.answer(head + bare + channel)
+    await source.close()
+    await camera.close()
+
+
+async def test_a_connection_that_never_shows_a_picture_is_given_up_with_what_stood_in_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webrtc, "CONNECT", 1.5)
+    async with running(grace=1.0) as run:
+        track = NumberedTrack()
+        track.running.clear()
+        await run.camera(track=track)
+        assert "no picture within" in await run.until(State.ENDED)
 
 
 async def test_the_data_channel_results_carries_text_both_ways(run: Run) -> None:
