@@ -106,7 +106,8 @@ class Run:
         }
         torch.save(state, self.out / "state.tmp")
         (self.out / "state.tmp").replace(self.out / "state.pt")
-        raw = self.model.state_dict()
+        # A copy: the state dict itself holds the very tensors that are about to be overwritten.
+        raw = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.kept)
         weights.save(self.model, self.out / "nano.safetensors")
         self.model.load_state_dict(raw)
