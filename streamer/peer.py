@@ -201,25 +201,33 @@ class Peer:
 
 async def hang_up(connection: RTCPeerConnection) -> None:
     """
-    Close a peer connection with all that was started for it, whatever state a refused offer left it in.
+    Close a peer connection with all that was started for it, whatever state it is in.
 
-    aioice 0.10 goes on connecting for a moment when it is closed meanwhile, and then starts a task that asks a closed
-    connection for consent for ever.
+    aiortc 1.16 closes what there is at the moment. What is connecting goes on for a few datagrams, and then starts
+    tasks that nobody ends: one that asks a closed connection for consent, others that report on closed media.
     """
-    paths: list[Any] = list(connection._RTCPeerConnection__iceTransports)  # type: ignore[attr-defined]
+    transports: list[Any] = list(connection._RTCPeerConnection__dtlsTransports)  # type: ignore[attr-defined]
+    paths: list[Any] = [each.transport for each in transports]
     try:
         await connection.close()
-    except Exception:  # aiortc stumbles over sections that it gave no transport
+    except Exception:  # it stumbles over sections of a refused offer that it gave no transport
         log.info("A connection was closed piece by piece.", exc_info=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            for path in paths:
+                await path.stop()
+                if path._RTCIceTransport__start is not None:
+                    await path._RTCIceTransport__start.wait()
+            while any(each.state in ("connecting", "connected") for each in transports):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     for path in paths:
-        await path.stop()
-        connecting = path._RTCIceTransport__start
-        if connecting is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(connecting.wait(), CLOSE_SECONDS)
-        consent = path._connection._query_consent_task
-        if consent is not None:
-            consent.cancel()
+        if path._connection._query_consent_task is not None:
+            path._connection._query_consent_task.cancel()
+    for transceiver in connection.getTransceivers():
+        with contextlib.suppress(TimeoutError, AttributeError):  # the latter for a section without transport
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await transceiver.receiver.stop()
+                await transceiver.sender.stop()
 
 
 class Channel:
