@@ -179,8 +179,9 @@ class Visit:
 
     def prompt(self, *texts: str) -> None:
         """Replace the list of concepts, as a person does it."""
-        for chip in self.page.locator("#prompts button").all():
-            chip.click()
+        chips = self.page.locator("#prompts button")
+        while chips.count():
+            chips.first.click()
         for text in texts:
             self.page.fill("#concept", text)
             self.page.press("#concept", "Enter")

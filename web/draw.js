@@ -3,7 +3,9 @@
 import { decode } from "./rle.js";
 
 const FILL = 0x66; // opacity of a mask's inside: the picture stays readable
-const EDGE = 2; // mask pixels of outline
+const RIM = 1; // mask pixels of dark border, so that a yellow outline is seen on a yellow thing
+const EDGE = 3; // mask pixels of border and outline together
+const DARK = 0xb0000000; // RGBA word of the border
 const LONGEST = 20; // characters of a name on a label
 const SHARPEST = 2; // device pixels per CSS pixel worth drawing
 
@@ -16,24 +18,23 @@ function word(color, alpha) {
   return ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/** Fill one decoded mask into `pixels` (row-major words); pixels within EDGE of its border are opaque. */
+/** Fill one decoded mask into `pixels` (row-major words): translucent inside, an outline with a dark border. */
 function paint(pixels, { height, width, bytes, spans }, color) {
   const fill = word(color, FILL);
-  const edge = word(color, 0xff);
-  const step = EDGE * height;
+  const line = word(color, 0xff);
+  // Is everything within `reach` along rows and columns part of the mask? The picture's own border is no edge.
+  const inside = (p, x, y, reach) =>
+    (y < reach || bytes[p - reach]) &&
+    (y >= height - reach || bytes[p + reach]) &&
+    (x < reach || bytes[p - reach * height]) &&
+    (x >= width - reach || bytes[p + reach * height]);
   for (const [start, end] of spans) {
     for (let p = start, x = Math.floor(start / height), y = start - x * height; p < end; p++, y++) {
       if (y === height) {
         y = 0;
         x++;
       }
-      // Runs go down a column and on into the next: the ends of the run are edges unless the picture's own border is there.
-      const inside =
-        (y < EDGE || bytes[p - EDGE]) &&
-        (y >= height - EDGE || bytes[p + EDGE]) &&
-        (x < EDGE || bytes[p - step]) &&
-        (x >= width - EDGE || bytes[p + step]);
-      pixels[y * width + x] = inside ? fill : edge;
+      pixels[y * width + x] = inside(p, x, y, EDGE) ? fill : inside(p, x, y, RIM) ? line : DARK;
     }
   }
 }
