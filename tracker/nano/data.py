@@ -13,6 +13,7 @@ from torch.utils.data import IterableDataset
 
 from tracker.nano.config import ANYTHING, COLORS, NANO, SHAPES
 from tracker.nano.worlds import Binary, Video, WorldObject
+from tracker.types import Box
 
 # Training draws worlds from here on; evaluation and tests use seeds below it.
 FIRST_TRAINING_SEED = 1_000_000
@@ -121,10 +122,15 @@ def shrink(mask: Binary) -> npt.NDArray[np.float32]:
 
 def box_of(mask: Binary) -> tuple[float, float, float, float]:
     """Box around a mask that is not empty: cx, cy, w, h relative to the picture."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    x0, x1 = columns[0] / mask.shape[1], (columns[-1] + 1) / mask.shape[1]
-    y0, y1 = rows[0] / mask.shape[0], (rows[-1] + 1) / mask.shape[0]
+    around, (height, width) = box_around(mask), mask.shape
+    x0, x1, y0, y1 = around.x0 / width, around.x1 / width, around.y0 / height, around.y1 / height
     return (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
+
+
+def box_around(mask: Binary) -> Box:
+    """The smallest box around a mask that is not empty, pixels."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def _stack(masks: list[Binary]) -> torch.Tensor:

@@ -21,10 +21,10 @@ from scipy.optimize import linear_sum_assignment
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
 from tracker.nano.config import COLORS, SHAPES
-from tracker.nano.data import FIRST_TRAINING_SEED, draw_still, inside
+from tracker.nano.data import FIRST_TRAINING_SEED, box_around, draw_still, inside
 from tracker.nano.worlds import WorldObject
 from tracker.sam3 import Sam3
-from tracker.types import Box, Detection, Mask, Point, Prompt
+from tracker.types import Detection, Mask, Point, Prompt
 
 
 @dataclass(slots=True)
@@ -142,12 +142,6 @@ def iou(a: Mask, b: Mask) -> float:
     """Intersection over union of two masks of one size; 0 if both are empty."""
     one, other = a.dense(), b.dense()
     return float((one & other).sum() / max(1, (one | other).sum()))
-
-
-def box_around(mask: np.ndarray) -> Box:
-    """The smallest box around a mask that is not empty, pixels."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def main() -> None:
