@@ -36,11 +36,11 @@ import numpy as np
 import psutil
 import websockets
 
-from benchmarks.recording import FPS, record
+from benchmarks.recording import record
 from tests.rtsp import Camera
 
 PROMPT = "thing"  # every object of a world answers it
-OBJECTS = 3
+FPS, SIZE, OBJECTS = 30, (640, 480), 3
 SEED = 20_001  # not a seed of training
 WARM_UP = 4.0  # seconds left out at the start: first keyframes, caches
 STAGES = ("decode", "convert", "embed", "detect", "refine", "encode", "publish")
@@ -310,7 +310,8 @@ async def main() -> None:
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         # Twice the time: the server may take a file faster than it plays.
-        recording = record(Path(folder) / "world.mp4", 2 * (arguments.seconds + WARM_UP), seed=SEED, objects=OBJECTS)
+        frames = round(2 * (arguments.seconds + WARM_UP) * FPS)
+        recording = record(Path(folder) / "world.mp4", frames, seed=SEED, objects=OBJECTS, fps=FPS, size=SIZE)
         figures = [await through(door, recording, arguments.seconds) for door in arguments.doors]
         alone = stages_alone(recording, arguments.frames)
     head = ["source", "results a second", "age p50 ms", "age p95 ms", "frames dropped", "objects", "memory MB", "CPU"]

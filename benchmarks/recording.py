@@ -1,29 +1,43 @@
-"""A recorded world to play to the server: the same pictures for every door."""
+"""Recorded worlds to play to the server, in benchmarks and in tests."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import av
+from av.video.stream import VideoStream
 
 from tracker.nano import worlds
 
-FPS = 30
+# As cameras send H.264: without B-frames, each picture complete when its packet is.
+_CAMERA = {"libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}}
 
 
-def record(path: Path, seconds: float, *, seed: int, objects: int, width: int = 640, height: int = 480) -> Path:
-    """Write a world with so many objects as H.264 without B-frames, a keyframe each second, as cameras send it."""
-    world = worlds.Video(seed, width, height, fps=FPS, objects=(objects, objects))
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"preset": "veryfast", "tune": "zerolatency", "bf": "0", "g": str(FPS), "crf": "20"}
+def record(
+    path: Path,
+    frames: int,
+    *,
+    seed: int = 1,
+    objects: int = 2,
+    fps: int = 15,
+    size: tuple[int, int] = (320, 240),
+    codec: str = "libx264",
+) -> Path:
+    """Draw a world with so many objects into a file; its name's ending is the container. A keyframe each second."""
+    world = worlds.Video(seed, *size, fps=fps, objects=(objects, objects))
+    with av.open(path, "w", options={"movflags": "+faststart"}) as container:  # web servers may not seek
+        stream = cast(VideoStream, container.add_stream(codec, rate=fps, options=_CAMERA.get(codec, {})))
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.gop_size = fps
+        stream.codec_context.max_b_frames = 0
         stream.codec_context.thread_count = 1
-        for drawn in islice(world, round(seconds * FPS)):
+        for drawn in islice(world, frames):
             frame = av.VideoFrame.from_ndarray(drawn.image, format="rgb24")
-            frame.pts, frame.time_base = drawn.index, Fraction(1, FPS)
+            frame.pts, frame.time_base = drawn.index, Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

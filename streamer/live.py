@@ -49,8 +49,7 @@ async def start(body: wire.SessionIn, request: Request, response: Response, sess
     source = open_source(body.source, open_timeout=config.open_timeout, read_timeout=config.read_timeout)
     session = sessions.create(source, prompts)
     response.headers["Location"] = f"/sessions/{session.id}"
-    hints = session.hints(prompts)
-    return {**describe(session), "hint": " ".join(hints)} if hints else describe(session)
+    return describe(session)
 
 
 @guarded.get("/sessions")
@@ -88,8 +87,8 @@ def _picture(index: int, data: bytes) -> Response:
 
 
 def describe(session: Session) -> dict[str, Any]:
-    """A session as listings show it."""
-    last = session.last
+    """A session as listings show it; ``hint`` is there when the model has something to say about the prompts."""
+    last, hints = session.last, session.hints(session.prompts)
     return {
         "id": session.id,
         "source": session.source.name,
@@ -106,6 +105,7 @@ def describe(session: Session) -> dict[str, Any]:
         "timings_ms": {} if last is None or last.step is None else _milliseconds(last.step.timings),
         "subscribers": session.subscribers,
         "prompts": [wire.prompt_json(prompt) for prompt in session.prompts],
+        **({"hint": " ".join(hints)} if hints else {}),
     }
 
 
@@ -252,15 +252,7 @@ async def results(socket: WebSocket, id: str, pictures: Annotated[bool, Query()]
 
 async def _converse(socket: WebSocket, session: Session, subscription: Subscription) -> tuple[int, str]:
     """Send and listen until one side has had enough; returns how to close."""
-    async with asyncio.TaskGroup() as tasks:
-        sides = [
-            tasks.create_task(_send(socket, subscription)),
-            tasks.create_task(_listen(socket, session, subscription)),
-            tasks.create_task(subscription.wait_given_up()),
-        ]
-        await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
-        for side in sides:
-            side.cancel()
+    await subscription.converse(_send(socket, subscription), _listen(socket, session, subscription))
     if subscription.given_up is not None:
         return NOT_READING, subscription.given_up
     return 1000, session.reason

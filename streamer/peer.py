@@ -72,6 +72,7 @@ class Peer:
         Raises BadRequest for what is no offer, has no video to send, or has no codec that we decode; TooLarge.
         """
         bare, ice = sdp.split_offer(offer)
+        bare, profiles = sdp.allow_profiles(bare)
         self.ufrag = ice.ufrag
         try:
             _check_encryption(SessionDescription.parse(bare))
@@ -88,7 +89,7 @@ class Peer:
                 detail="Send one bundled video track (VP8 or H.264, sendonly) and at most one data channel.",
             ) from error
         await self.add(ice)
-        return sdp.dress_answer(self._connection.localDescription.sdp, self._announce)
+        return sdp.dress_answer(self._connection.localDescription.sdp, self._announce, profiles)
 
     async def add(self, ice: sdp.Fragment) -> None:
         """Add candidates of the far side. Raises TooLarge past MAX_CANDIDATES."""
@@ -294,7 +295,7 @@ def _check_encryption(offer: SessionDescription) -> None:
 def _reason(error: Exception) -> str:
     """What aiortc found wrong with an offer, where it has words for it."""
     if isinstance(error, OperationError):
-        return "it has no codec that is decoded here; VP8 and H.264 (constrained baseline or baseline) are"
+        return "it has no codec that is decoded here; VP8 and H.264 are"
     if isinstance(error, ValueError | InvalidStateError) and " " in str(error):
         return _words(error)
     return "it is malformed"

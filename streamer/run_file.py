@@ -26,7 +26,7 @@ from streamer.errors import BadRequest
 from streamer.recorder import Recorder
 from streamer.session import Session
 from streamer.sessions import Sessions
-from streamer.sources import State, open_source
+from streamer.sources import FINISHED, State, open_source
 
 TICK = 0.2  # seconds between looks at how it goes
 GOING_ON = (State.CONNECTING, State.LIVE, State.RECONNECTING)
@@ -137,7 +137,9 @@ def _summary(session: Session, recorder: Recorder, job: Job, *, ended: bool) -> 
             _say(f"written: {path}")
     if recorder.failure is not None or not recorder.results:
         return 1
-    return 0 if ended or session.source.live else INTERRUPTED
+    if ended:
+        return 0 if reason == FINISHED else 1
+    return 0 if session.source.live else INTERRUPTED
 
 
 def _say(words: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from streamer.errors import BadRequest
 
@@ -13,6 +14,10 @@ MAX_BYTES = 64 * 1024  # of an offer or fragment; a browser's offer with every c
 START_KBPS = 1000  # where a browser's encoder starts; left alone it starts at 300 and blurs the first seconds
 MAX_KBPS = 4000  # what a browser may send us; more makes pictures no better for the model
 
+NO_PROFILES: Mapping[str, str] = MappingProxyType({})
+
+_BASELINE = "42e01f"  # H.264 constrained baseline, level 3.1
+_PROFILE = re.compile(r"(?i)(profile-level-id=)[0-9a-f]{6}")
 _CANDIDATE = re.compile(
     r"(?P<foundation>\S{1,32}) (?P<component>\d{1,3}) (?P<transport>\S+) (?P<priority>\d{1,10}) "
     r"(?P<host>\S{1,255}) (?P<port>\d{1,5}) typ (?P<type>\S+)"
@@ -83,12 +88,26 @@ def _check_bundle(offer: str) -> None:
             raise BadRequest(f"The offer's BUNDLE group {named}.")
 
 
-def dress_answer(answer: str, announce: Sequence[str] = ()) -> str:
+def allow_profiles(offer: str) -> tuple[str, dict[str, str]]:
+    """
+    Write baseline over the profiles of an offer whose video is nothing but H.264 of other ones.
+
+    aiortc agrees to baseline only, though the decoder behind it (FFmpeg's) decodes every profile. Returns the offer to
+    give to it, and the true profile-level-id of each payload type, which the answer must repeat (RFC 6184, 8.2.2).
+    """
+    if re.search(r"(?im)^a=rtpmap:\d+ VP8/|profile-level-id=42", offer):
+        return offer, {}
+    profiles = dict(re.findall(r"(?im)^a=fmtp:(\d+) .*?profile-level-id=([0-9a-f]{6})", offer))
+    return _PROFILE.sub(rf"\g<1>{_BASELINE}", offer), profiles
+
+
+def dress_answer(answer: str, announce: Sequence[str] = (), profiles: Mapping[str, str] = NO_PROFILES) -> str:
     """
     Add to an answer what the far side should know: further addresses of ours, and bitrates for its encoder.
 
     ``announce`` holds IP addresses under which our UDP ports can be reached from outside (a container's host, a NAT
-    that keeps ports); each host candidate is repeated for each of them.
+    that keeps ports); each host candidate is repeated for each of them. ``profiles`` is what :func:`allow_profiles`
+    took out of the offer.
     """
     lines: list[str] = []
     video = False
@@ -102,6 +121,8 @@ def dress_answer(answer: str, announce: Sequence[str] = ()) -> str:
             lines.append(f"b=AS:{MAX_KBPS}")
         elif video and (coded := re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/", line)):
             lines.append(f"a=fmtp:{coded[1]} x-google-start-bitrate={START_KBPS}")
+        elif video and (told := re.match(r"a=fmtp:(\d+) ", line)) and told[1] in profiles:
+            lines[-1] = _PROFILE.sub(rf"\g<1>{profiles[told[1]]}", line)
     return "\r\n".join(_one_fmtp(lines)) + "\r\n"
 
 

@@ -164,6 +164,7 @@ class Session:
         """Take a frame from the source: at once from a live one, when the slot is empty from a recording."""
         if not self.source.live:
             await self._frames.room()
+            frame.arrived = time.monotonic()  # decoded ahead, it waited for its turn and not in ours
         self.decoded = frame.index + 1
         self.history.decoded(FrameInfo.of(frame))
         self._frames.put(frame)
@@ -306,7 +307,7 @@ def _look_at(follower: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]
     began = time.monotonic()
     rgb = frame.rgb()
     converted = time.monotonic() - began
-    step = follower.step(rgb, frame.index, frame.arrived)
+    step = follower.step(rgb, frame.index, frame.seconds)
     step.timings["convert"] = converted
     return tuple(follower.prompts), step
 

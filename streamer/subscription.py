@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Literal
 
 from streamer import wire
@@ -85,9 +85,13 @@ class Subscription:
         self._news.set()
         self._room.set()
 
-    async def wait_given_up(self) -> None:
-        """Wait until the reader is given up, which may never be."""
-        await self._hopeless.wait()
+    async def converse(self, *sides: Coroutine[Any, Any, object]) -> None:
+        """Run what sends and what listens side by side, until one has had enough or the reader is given up."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(side) for side in (*sides, self._hopeless.wait())]
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for each in running:
+                each.cancel()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         while True:

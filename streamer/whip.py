@@ -8,7 +8,6 @@ ICE restarts are refused (aiortc cannot do them): a camera whose network changed
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -166,15 +165,7 @@ async def session_refuses(request: Request, id: str) -> None:  # noqa: A002
 async def converse(session: Session, channel: Channel) -> None:
     """Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough."""
     with session.subscribe() as subscription:
-        async with asyncio.TaskGroup() as tasks:
-            sides = [
-                tasks.create_task(_send(channel, subscription)),
-                tasks.create_task(_listen(channel, session, subscription)),
-                tasks.create_task(subscription.wait_given_up()),
-            ]
-            await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
-            for side in sides:
-                side.cancel()
+        await subscription.converse(_send(channel, subscription), _listen(channel, session, subscription))
 
 
 async def _send(channel: Channel, subscription: Subscription) -> None:

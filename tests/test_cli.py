@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.recording import record
 from streamer import cli
 from streamer.config import Config
-from tests.recordings import record
 from tests.weights import random_weights
 
 WAIT = 120  # seconds until a test gives up; a process that loads torch takes some of them
@@ -242,7 +242,7 @@ def test_run_writes_a_line_for_every_frame(weights: Path, tmp_path: Path) -> Non
 
 def test_run_into_a_pipe_that_is_closed_ends_without_a_traceback(weights: Path, tmp_path: Path) -> None:
     """``streamer run … | head -1``."""
-    world = record(tmp_path / "world.mp4", 60, size=(160, 120))
+    world = record(tmp_path / "world.mp4", 400, size=(160, 120))  # more lines than a pipe holds
     with process("run", str(world), "--threads", "1", "--checkpoint", str(weights)) as started:
         assert started.stdout is not None
         assert started.stdout.readline().startswith("{")

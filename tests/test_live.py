@@ -15,9 +15,9 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from benchmarks.recording import record
 from streamer.subscription import OUTBOX
 from tests.models import untrained
-from tests.recordings import record
 from tests.serving import SECONDS, Served, ask, read, serving
 from tracker.nano import worlds
 
@@ -117,6 +117,7 @@ def test_more_sessions_than_the_limit_are_refused_with_a_time_to_come_back(serve
 def test_a_word_the_model_was_never_taught_comes_back_with_a_hint(served: Served) -> None:
     answer = served.http.post("/sessions", json={"source": DEMO, "prompts": ["zebra"]}).json()
     assert "zebra" in answer["hint"]
+    assert served.http.get(f"/sessions/{answer['id']}").json()["hint"] == answer["hint"]
     served.http.delete(f"/sessions/{answer['id']}")
 
 

@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Playwright, Route, expect, sync_playwright
 from pycocotools import mask as coco
 
+from benchmarks.recording import record
 from tests import needs
 from tests.browser import Camera, Truth, Visit, chromium, decoded, film, iou, number_of, visit
-from tests.recordings import record
 from tests.serving import Served, serving
 from tracker import Mask, Sam3, load_model
 from tracker.nano import worlds

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.recording import record
 from streamer.sources import url
 from tests.models import untrained
-from tests.recordings import record
 from tests.rtsp import Camera
 from tests.serving import ask, read, serving
 

@@ -11,11 +11,11 @@ from typing import Any
 import av
 import pytest
 
+from benchmarks.recording import record
 from streamer.config import Config
 from streamer.errors import BadRequest
 from streamer.run_file import INTERRUPTED, Job, count_frames, run
 from tests import needs
-from tests.recordings import record
 from tests.weights import random_weights
 from tracker import WeightsError
 
@@ -122,6 +122,21 @@ async def test_what_is_no_video_ends_with_the_reason_and_status_1(
     assert await run(Job(str(tmp_path / "text.mp4"), out=tmp_path / "out.jsonl"), config, asyncio.Event()) == 1
     assert "no video that can be read" in capsys.readouterr().err
     assert messages(tmp_path / "out.jsonl") == []
+
+
+async def test_a_recording_damaged_midway_gives_what_it_has_and_status_1(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = record(tmp_path / "film.mp4", 200, size=(160, 120))
+    data = bytearray(film.read_bytes())
+    start = data.index(b"mdat") + 4
+    middle = start + (len(data) - start) // 4
+    data[middle:] = bytes(len(data) - middle)
+    film.write_bytes(data)
+    out = tmp_path / "out.jsonl"
+    assert await run(Job(str(film), out=out), config, asyncio.Event()) == 1
+    assert 0 < len(messages(out)) < 200
+    assert "no video that can be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,31 @@ def test_an_offer_comes_apart_into_description_and_candidates() -> None:
     assert len(ice.candidates) == 2
 
 
+HIGH = """m=video 9 UDP/TLS/RTP/SAVPF 96 97
+a=rtpmap:96 H264/90000
+a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001F
+a=rtpmap:97 H264/90000
+a=fmtp:97 packetization-mode=1;profile-level-id=4d001f
+"""
+
+
+def test_h264_of_another_profile_is_taken_for_baseline_and_answered_as_what_it_is() -> None:
+    """aiortc itself agrees to baseline alone, and its decoder decodes them all."""
+    offer, profiles = sdp.allow_profiles(HIGH)
+    assert profiles == {"96": "64001F", "97": "4d001f"}
+    assert offer == HIGH.replace("64001F", "42e01f").replace("4d001f", "42e01f")
+    answer = sdp.dress_answer(offer, profiles=profiles).splitlines()
+    found = [line.split("profile-level-id=")[1][:6] for line in answer if line.startswith("a=fmtp:")]
+    assert found == ["64001F", "4d001f"]
+
+
+@pytest.mark.parametrize(
+    "other", ["a=rtpmap:98 VP8/90000\n", "a=fmtp:98 packetization-mode=1;profile-level-id=42001f\n"]
+)
+def test_an_offer_with_a_codec_that_is_agreed_to_stays_as_it_is(other: str) -> None:
+    assert sdp.allow_profiles(HIGH + other) == (HIGH + other, {})
+
+
 def test_an_answer_names_the_announced_addresses_beside_our_own() -> None:
     lines = sdp.dress_answer(ANSWER, ["198.51.100.7", "10.0.0.5"]).splitlines()
     announced = [line for line in lines if "198.51.100.7" in line]

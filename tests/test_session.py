@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -104,10 +105,12 @@ async def test_the_newest_frame_is_taken_when_the_turn_comes(stage: Stage, engin
 
 async def test_every_frame_of_a_recording_is_looked_at_and_written(engine: Engine) -> None:
     written: list[Result] = []
+    times: list[float] = []
 
     async def write(frame: Frame, result: Result) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         written.append(result)
+        times.append(time.monotonic())
 
     source = HandSource(live=False)
     source.give(12)
@@ -117,6 +120,8 @@ async def test_every_frame_of_a_recording_is_looked_at_and_written(engine: Engin
         await session.run()
     assert [result.frame.index for result in written] == list(range(12))
     assert session.dropped == 0
+    # Its age begins when it stands next in line, however far ahead the source decoded.
+    assert all(result.frame.arrived >= done for result, done in zip(written[2:], times, strict=False))
     assert (session.state, session.reason) == (State.ENDED, "The hand was taken away.")
 
 

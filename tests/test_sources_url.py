@@ -18,11 +18,11 @@ import av
 import numpy as np
 import pytest
 
+from benchmarks.recording import record
 from streamer.frame import Frame
 from streamer.sources import url as module
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource, backoff
-from tests.recordings import record
 
 FRAMES = 40
 

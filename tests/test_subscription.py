@@ -65,7 +65,7 @@ async def test_a_reader_that_leaves_its_line_full_is_given_up_with_a_reason() ->
     for number in range(10 * OUTBOX):
         reader.tell({"type": "state", "request": number})
     async with asyncio.timeout(10):
-        await reader.wait_given_up()
+        await reader.converse(asyncio.Event().wait())
         assert await gather(reader) == []
     assert f"{OUTBOX} messages lie unread" in str(reader.given_up)
 

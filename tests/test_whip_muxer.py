@@ -58,14 +58,14 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "cert.pem", folder / "key.pem"
 
 
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of numbered pictures, as WebRTC wants it: H.264 baseline, no B-frames, parameters before each keyframe."""
+@pytest.fixture(scope="module", params=["baseline", "high"])
+def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of numbered pictures, as WebRTC wants it: H.264 without B-frames, parameters before each keyframe."""
     path = tmp_path_factory.mktemp("recording") / "numbers.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.options = {"profile": "baseline", "tune": "zerolatency", "preset": "veryfast", "g": str(FPS)}
+        stream.options = {"profile": request.param, "tune": "zerolatency", "preset": "veryfast", "g": str(FPS)}
         stream.codec_context.thread_count = 1
         for number in range(4 * FPS):
             frame = av.VideoFrame.from_ndarray(numbered(number, *SIZE), format="rgb24")

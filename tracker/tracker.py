@@ -127,7 +127,7 @@ class Tracker:
     @torch.inference_mode()
     def step(self, image: Picture, index: int, seconds: float) -> Step:
         """
-        Look at one frame: (height, width, 3) RGB, its number, and its time on the monotonic clock.
+        Look at one frame: (height, width, 3) RGB, its number, and its time in seconds by the stream's clock.
 
         Steps may skip frames. The picture's size may change from one to the next: objects keep their ids.
         """

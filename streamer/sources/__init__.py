@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streamer.sources.base import Out, Source, State, Tell
+from streamer.sources.base import FINISHED, Out, Source, State, Tell
 from streamer.sources.demo import DemoSource
 from streamer.sources.url import UrlSource
 
-__all__ = ["Out", "Source", "State", "Tell", "open_source"]
+__all__ = ["FINISHED", "Out", "Source", "State", "Tell", "open_source"]
 
 
 def open_source(address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0) -> Source:

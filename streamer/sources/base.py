@@ -11,6 +11,9 @@ from streamer.frame import Frame
 Out = Callable[[Frame], Awaitable[None]]
 
 
+FINISHED = "The recording has ended."  # the reason of a recording that was read to its end
+
+
 class State(StrEnum):
     """How a source, and so its session, is doing."""
 

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from streamer.frame import Frame
 from streamer.sources.address import Address, read_address
-from streamer.sources.base import Out, State, Tell
+from streamer.sources.base import FINISHED, Out, State, Tell
 from streamer.sources.thread import Outlet, pump
 
 DECODER_THREADS = 2  # of one stream; FFmpeg's own choice would be every core for each
@@ -82,7 +82,7 @@ class UrlSource:
                 if not self.live:
                     return outlet.state(State.ENDED, reason)
             if not self.live:
-                return outlet.state(State.ENDED, "The recording has ended.")
+                return outlet.state(State.ENDED, FINISHED)
             tries = 0 if time.monotonic() - began > self._timeout[0] + SETTLED else tries + 1
             wait = max(wait, backoff(tries))
             outlet.state(State.RECONNECTING, f"{reason} Trying again in {wait:.1f} s.")
