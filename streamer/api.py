@@ -1,72 +1,82 @@
-"""The hosted SAM3 API on our own server: POST /sam3/concept_segment."""
+"""The hosted SAM3 API on our own server: concept_segment, visual_segment and embed_image."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
-from streamer import auth, images, wire
+from streamer import auth, visual, wire
+from streamer.cache import Account
+from streamer.documented import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
+from streamer.embeddings import Asked, Embeddings
 from streamer.engine import Engine
-from streamer.errors import BadRequest, NotFound
-from streamer.wire import MAX_PROMPTS, MaskFormat
-from tracker import Box, Detection, Prompt, Sam3
-
-BASE_MODEL = "sam3/sam3_final"  # what hosted clients ask for; here it means the model that is loaded
-
+from streamer.errors import NotFound
+from streamer.wire import MaskFormat
+from tracker import Detected, Detection, Prompt, Sam3
 
 router = APIRouter(prefix="/sam3", tags=["images"])
 
 
-class ImageIn(wire._Input):
-    """A picture: ``type`` is base64, ``value`` the data."""
-
-    type: Annotated[str, Field(max_length=64)]
-    value: str | None = None
-
-
-class ConceptRequest(wire._Input):
-    """The documented request. Fields that are not listed are ignored."""
-
-    image: ImageIn
-    prompts: Annotated[list[wire.PromptIn], Field(min_length=1, max_length=MAX_PROMPTS)]
-    format: Literal["polygon", "rle", "json"] = "polygon"
-    image_id: str | None = None
-    output_prob_thresh: wire._Share | None = None
-    model_id: Annotated[str | None, Field(max_length=256)] = BASE_MODEL
-    nms_iou_threshold: wire._Share | None = None
-    api_key: str | None = None
-
-
-@router.post("/concept_segment")
+# openapi.py documents these routes: the published documents are the contract.
+@router.post("/concept_segment", include_in_schema=False)
 async def concept_segment(body: ConceptRequest, request: Request, response: Response) -> dict[str, Any]:
     """Find every object of each concept in a picture: promptable concept segmentation."""
-    began = time.perf_counter()
-    auth.check_key(request.app.state.config, auth.key_of(request) or body.api_key)
-    engine: Engine = request.app.state.engine
-    async with engine.lane() as model:
-        _check_model(model, body.model_id)
-        response.headers["X-Model"] = model.name
-        picture = await asyncio.to_thread(images.read_image, body.image.type, body.image.value)
-        prompts = _prompts(body, height=picture.shape[0], width=picture.shape[1])
-        embedding = await engine.take_turn(model.embed, picture)
-        found = await _find(engine, model, embedding, prompts, body.nms_iou_threshold)
+    began, account = time.perf_counter(), _admit(request, body)
+    embeddings: Embeddings = request.app.state.embeddings
+    async with embeddings.of(account, body.image, body.image_id) as asked:
+        _label(response, asked)
+        prompts = _prompts(body, *asked.size)
+        found = await _find(request.app.state.engine, asked, prompts)
         form: MaskFormat = "rle" if body.format == "rle" else "polygon"
-        results = await asyncio.to_thread(_results, prompts, found, form)
-    return {"prompt_results": results, "time": round(time.perf_counter() - began, 4)}
+        results = await asyncio.to_thread(_answer, asked, prompts, found, body.nms_iou_threshold, form)
+    return {"prompt_results": results, "time": _since(began)}
 
 
-async def _find(
-    engine: Engine, model: Sam3, embedding: Any, prompts: Sequence[Prompt], nms_iou: float | None
-) -> list[list[Detection]]:
-    """One turn a prompt, so that live streams come in between; suppression over all prompts needs them together."""
-    if nms_iou is not None:
-        return await engine.take_turn(model.concept_segment, embedding, prompts, nms_iou=nms_iou)
-    return [(await engine.take_turn(model.concept_segment, embedding, [prompt]))[0] for prompt in prompts]
+@router.post("/visual_segment", response_model=None, include_in_schema=False)
+async def visual_segment(body: VisualRequest, request: Request, response: Response) -> dict[str, Any] | Response:
+    """Segment what points and boxes point at in a picture: promptable visual segmentation."""
+    began, account = time.perf_counter(), _admit(request, body)
+    embeddings: Embeddings = request.app.state.embeddings
+    async with embeddings.of(account, body.image, body.image_id) as asked:
+        _label(response, asked)
+        prompts = visual.prompts(body, *asked.size)
+        caches = embeddings.caches
+        if body.load_logits_from_cache:
+            prompts = visual.primed(prompts, [caches.load(account, asked.name, prompt) for prompt in prompts])
+        found = await visual.segment(request.app.state.engine, asked, prompts, multimask=body.multimask_output)
+        if body.save_logits_to_cache:
+            for prompt, logits in zip(prompts, found.logits, strict=True):
+                caches.save(account, asked.name, prompt, logits[0].clone())
+        if body.format == "binary":
+            archive = await asyncio.to_thread(visual.archive, asked, found)
+            return Response(archive, media_type="application/octet-stream", headers=dict(response.headers))
+        answer = await asyncio.to_thread(visual.answer, asked, found, body)
+    return {**answer, "time": _since(began)}
+
+
+@router.post("/embed_image", include_in_schema=False)
+async def embed_image(body: EmbedRequest, request: Request, response: Response) -> dict[str, Any]:
+    """Embed a picture now, so that later requests with its ``image_id`` are answered sooner."""
+    began, account = time.perf_counter(), _admit(request, body)
+    embeddings: Embeddings = request.app.state.embeddings
+    async with embeddings.of(account, body.image, body.image_id) as asked:
+        _label(response, asked)
+        image_id = body.image_id or asked.name
+        embeddings.caches.name(account, image_id, asked.name)
+    return {"image_id": image_id, "time": _since(began)}
+
+
+def _admit(request: Request, body: OnPicture) -> Account:
+    """Whose request this is. Raises Unauthorized; NotFound for a model that is not here; NotReady."""
+    key = auth.key_of(request) or body.api_key
+    auth.check_key(request.app.state.config, key)
+    engine: Engine = request.app.state.engine
+    _check_model(engine.need_model(), body.model_id)
+    return key or ""
 
 
 def _check_model(model: Sam3, asked: str | None) -> None:
@@ -76,24 +86,41 @@ def _check_model(model: Sam3, asked: str | None) -> None:
         )
 
 
-def _prompts(body: ConceptRequest, *, height: int, width: int) -> list[Prompt]:
+def _label(response: Response, asked: Asked) -> None:
+    """Say which model answers, and whether the picture had to be embedded."""
+    response.headers["X-Model"] = asked.model.name
+    response.headers["X-Cache"] = "hit" if asked.cached else "miss"
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 4)
+
+
+def _prompts(body: ConceptRequest, height: int, width: int) -> list[Prompt]:
     """The tracker's prompts, their boxes cut to the picture. Raises BadRequest for a box outside of it."""
     default = wire.DEFAULT_THRESHOLD if body.output_prob_thresh is None else body.output_prob_thresh
     prompts = []
     for index, each in enumerate(body.prompts):
         prompt = each.prompt(default)
-        boxes = []
-        for place, box in enumerate(prompt.boxes):
-            cut = Box(max(box.x0, 0.0), max(box.y0, 0.0), min(box.x1, float(width)), min(box.y1, float(height)))
-            if cut.x0 >= cut.x1 or cut.y0 >= cut.y1:
-                field = f"prompts[{index}].boxes[{place}]"
-                raise BadRequest(f"{field}: the box lies outside the picture of {width}×{height} pixels.", field=field)
-            boxes.append(cut)
+        boxes = [
+            visual.cut(box, height, width, f"prompts[{index}].boxes[{place}]") for place, box in enumerate(prompt.boxes)
+        ]
         prompts.append(Prompt(prompt.text, tuple(boxes), prompt.labels, prompt.threshold))
     return prompts
 
 
-def _results(prompts: Sequence[Prompt], found: Sequence[Sequence[Detection]], form: MaskFormat) -> list[dict[str, Any]]:
+async def _find(engine: Engine, asked: Asked, prompts: Sequence[Prompt]) -> list[Detected]:
+    """One turn for each prompt, so that live streams come in between."""
+
+    def detect(prompt: Prompt) -> Detected:
+        return asked.model.detect(asked.embedding, [prompt], nms_iou=None)[0]
+
+    return [await engine.take_turn(detect, prompt) for prompt in prompts]
+
+
+def _answer(
+    asked: Asked, prompts: Sequence[Prompt], found: Sequence[Detected], nms_iou: float | None, form: MaskFormat
+) -> list[dict[str, Any]]:
     """The documented ``prompt_results``: one entry for each prompt, in order, even when empty."""
     return [
         {
@@ -101,7 +128,9 @@ def _results(prompts: Sequence[Prompt], found: Sequence[Sequence[Detection]], fo
             "echo": wire.echo_json(index, prompt),
             "predictions": [each for detection in detections if (each := _prediction(detection, form)) is not None],
         }
-        for index, (prompt, detections) in enumerate(zip(prompts, found, strict=True))
+        for index, (prompt, detections) in enumerate(
+            zip(prompts, asked.model.finish(asked.embedding, found, nms_iou=nms_iou), strict=True)
+        )
     ]
 
 

@@ -24,10 +24,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, whip, wire
+from streamer import api, live, openapi, whip, wire
+from streamer.cache import Caches
 from streamer.config import Config
+from streamer.embeddings import Embeddings
 from streamer.engine import Engine
 from streamer.errors import StreamerError
+from streamer.fetch import Rules
 from streamer.sessions import Sessions
 from tracker import Sam3, load_model, set_threads
 
@@ -52,12 +55,18 @@ def create_app(
     app.state.config = config
     app.state.engine = engine
     app.state.sessions = Sessions(engine, config)
+    app.state.embeddings = Embeddings(
+        engine,
+        app.state.sessions,
+        Caches(config.embeddings_bytes, config.logits_bytes),
+        Rules(http=config.fetch_http, networks=config.fetch_networks),
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model"],
+        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model", "X-Cache"],
     )
     app.add_middleware(BodyLimit, limit=config.max_body)
     _answer_errors(app)
@@ -65,6 +74,7 @@ def create_app(
     app.include_router(live.router)
     app.include_router(whip.router)
     app.include_router(api.router)
+    openapi.install(app)
     app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
     return app
 

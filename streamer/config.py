@@ -25,6 +25,10 @@ class Config:
     max_subscribers: int = 16  # for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
     max_body: int = 64 * 2**20  # of one HTTP request
+    embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 300 of nano's, 2 or 3 at full size
+    logits_bytes: int = 32 * 2**20  # answers kept for load_logits_from_cache: 2,000 of nano's, 100 at full size
+    fetch_http: bool = False  # pictures by http:// too, not only https://
+    fetch_networks: tuple[str, ...] = ()  # private networks from which pictures may be fetched, as 10.0.0.0/8
     pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
     open_timeout: float = 10.0  # until a source must have answered
     read_timeout: float = 10.0  # until a source must have sent something
@@ -59,6 +63,20 @@ def _read(name: str, text: str, hint: Any) -> Any:
         if text not in choices:
             raise ValueError(f"{name} is {text!r}; it must be one of {', '.join(choices)}")
         return text
+    if hint is bool:
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        if text.strip().lower() not in words:
+            raise ValueError(f"{name} is {text!r}; it must be true or false")
+        return words[text.strip().lower()]
     for kind in (int, float, Path, str):
         if hint is kind or kind in get_args(hint):
             try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import ParamSpec, TypeVar
 
 from streamer.errors import NotReady, TooMany
@@ -26,7 +26,8 @@ class Engine:
     the other in the order they were given.
 
     HTTP requests come through :meth:`lane`: one of them at a time stands in line for turns, at most ``max_waiting``
-    wait behind it, and the next is refused, so that no number of requests can crowd out the sessions.
+    wait behind it, and the next is refused, so that no number of requests can crowd out the sessions. What a request
+    needs from elsewhere it gets before, in :meth:`outside`, where as many may be: a slow web server holds up nobody.
     """
 
     def __init__(self, load: Callable[[], Sam3], *, max_waiting: int = 8) -> None:
@@ -36,6 +37,7 @@ class Engine:
         self._load = load
         self._lane = asyncio.Lock()
         self._waiting = 0
+        self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
@@ -84,6 +86,17 @@ class Engine:
                 yield model
         finally:
             self._waiting -= 1
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Hold one of the places of requests that wait for other servers. Raises TooMany."""
+        if self._outside > self._max_waiting:
+            raise TooMany(f"{self._outside} requests already wait for pictures from other servers.", retry_after=1)
+        self._outside += 1
+        try:
+            yield
+        finally:
+            self._outside -= 1
 
     async def close(self) -> None:
         """Wait for what runs on the model thread, drop what waits, end the thread."""

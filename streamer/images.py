@@ -22,28 +22,23 @@ MAX_BYTES = 20 * 2**20  # of an encoded picture; a phone's photograph has 3 to 1
 MAX_PIXELS = 50_000_000  # of a decoded one: 150 MB as RGB
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
+_TYPES = "It must be base64, url, or session."
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w=.+-]+)*,", re.ASCII)
 _SPACE = re.compile(r"\s+", re.ASCII)
 
 
-def read_image(kind: str, value: str | None) -> Picture:
+def read_data(kind: str, value: str | None) -> bytes:
     """
-    Decode the picture of a request: ``type`` and ``value`` of its ``image``.
+    The encoded picture of a request: ``type`` and ``value`` of its ``image``, where the request itself holds it.
 
-    Returns uint8 (height, width, 3) in RGB, turned upright by its EXIF orientation, transparency ignored. Raises
-    BadRequest saying what is wrong with it, TooLarge past MAX_BYTES or MAX_PIXELS. It takes milliseconds to a second:
-    call it on a thread.
+    Raises BadRequest saying what is wrong with it, TooLarge past MAX_BYTES.
     """
     match kind.strip().lower():
         case "base64":
-            return decode_picture(decode_base64(value or ""))
-        case "url":
-            raise BadRequest(
-                "Pictures by URL are not fetched by this server yet.", detail="Send the picture as base64."
-            )
+            return decode_base64(value or "")
         case "numpy" | "file":
-            raise BadRequest(f"Pictures of type {kind} are not accepted.", detail="Send type base64.")
-    raise BadRequest(f"{kind[:40]!r} is no type of picture.", detail="It must be base64.")
+            raise BadRequest(f"Pictures of type {kind} are not accepted.", detail=_TYPES)
+    raise BadRequest(f"{kind[:40]!r} is no type of picture.", detail=_TYPES)
 
 
 def decode_base64(text: str) -> bytes:
@@ -69,7 +64,12 @@ def decode_base64(text: str) -> bytes:
 
 
 def decode_picture(data: bytes) -> Picture:
-    """Decode an encoded picture's bytes; see :func:`read_image`."""
+    """
+    Decode an encoded picture to uint8 (height, width, 3) in RGB, upright by its EXIF orientation, without transparency.
+
+    Raises BadRequest for what is no picture, TooLarge past MAX_PIXELS. It takes milliseconds to a second: call it on a
+    thread.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:  # known from the header, before anything is decoded

@@ -23,7 +23,7 @@ from streamer.pictures import Encoder, Pictures
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.subscription import Subscription
-from tracker import Answer, Box, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
+from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
 from tracker import FrameGone as EmbeddingGone
 
 WANTED = 10.0  # seconds that pictures are kept for after somebody asked for one
@@ -277,6 +277,13 @@ class Session:
         """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
         seen = self.history.seen(frame)
         return await self._command(lambda follower: follower.box(seen, box))
+
+    async def present(self) -> tuple[int, Embedding]:
+        """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
+        found = await self._command(lambda follower: follower.present)
+        if found is None:
+            raise NotFound("No frame of this session has been looked at yet.", field="image")
+        return found
 
     async def remove(self, object_id: int) -> None:
         """Stop following an object. Raises NotFound, Conflict."""

@@ -1,6 +1,6 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
-from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.dense import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.loading import load_model, set_threads
 from tracker.rle import Polygon
 from tracker.sam3 import Sam3
@@ -28,6 +28,7 @@ __all__ = [
     "Detection",
     "Embedding",
     "FrameGone",
+    "Logits",
     "Mask",
     "Point",
     "Polygon",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from tracker.types import Box, Point
+
+Logits = Tensor  # (S, S) mask logits over the whole picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class SegmentPrompt:
 
     points: tuple[Point, ...] = ()
     box: Box | None = None
-    logits: Tensor | None = None
+    logits: Logits | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,3 +68,9 @@ class Segmentation:
     logits: Tensor  # (B, M, S, S), within ±32
     ious: Tensor  # (B, M) 0 to 1
     present: Tensor  # (B,) 0 to 1
+
+    @classmethod
+    def joined(cls, parts: Sequence[Segmentation]) -> Segmentation:
+        """The answers of several calls, one after the other."""
+        fields = ("logits", "ious", "present")
+        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in fields))

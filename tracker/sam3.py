@@ -218,7 +218,17 @@ class Sam3:
 
         ``nms_iou``: greedy suppression over all prompts together, by mask IoU; None: no suppression at all.
         """
-        found = self.detect(embedding, prompts, nms_iou=None)
+        return self.finish(embedding, self.detect(embedding, prompts, nms_iou=None), nms_iou=nms_iou)
+
+    @on_model
+    def finish(
+        self, embedding: Embedding, found: Sequence[Detected], *, nms_iou: float | None = None
+    ) -> list[list[Detection]]:
+        """
+        The second half of :meth:`concept_segment`: suppression over all prompts, and masks at picture size.
+
+        The network has no part in it, so it may run on another thread, and ``found`` come from several calls.
+        """
         scores = torch.cat([each.scores for each in found]) if found else torch.empty(0)
         keep = torch.ones(len(scores), dtype=torch.bool)
         if nms_iou is not None and len(scores):

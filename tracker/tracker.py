@@ -124,6 +124,12 @@ class Tracker:
             ask.asked[key] = example(prompt, boxes, labels, self._present.height, self._present.width)
         return ask
 
+    @property
+    def present(self) -> tuple[int, Embedding] | None:
+        """The newest frame's index and embedding, with the detector's features; None before the first step."""
+        newest = self._ring.newest
+        return None if newest is None or self._present is None else (newest.index, self._present)
+
     @torch.inference_mode()
     def step(self, image: Picture, index: int, seconds: float) -> Step:
         """

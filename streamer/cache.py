@@ -1,0 +1,133 @@
+"""What HTTP requests leave behind for later ones: embeddings of pictures, and logits of earlier answers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+from tracker import Box, Embedding, Logits, Point, SegmentPrompt
+
+OVERHEAD = 1024  # bytes that an entry is counted with beside its tensors: small ones are not free
+
+
+class Sized(Protocol):
+    """Anything that knows what memory it holds."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        ...
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Sized)
+
+
+class Cache(Generic[K, V]):
+    """
+    A dictionary bounded by bytes: the least recently used goes first. Used on the event loop only.
+
+    ``hits`` and ``misses`` count what :meth:`get` was asked, ``evicted`` the entries that had to go. An item larger
+    than the bound is not kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.nbytes = 0
+        self.hits = self.misses = self.evicted = 0
+        self._items: OrderedDict[K, V] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._items
+
+    def get(self, key: K) -> V | None:
+        """The item under a key, which makes it the most recently used one; None when it is not there."""
+        item = self._items.get(key)
+        if item is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._items.move_to_end(key)
+        return item
+
+    def put(self, key: K, item: V) -> None:
+        """Keep an item, in place of one that had the key."""
+        self._drop(key)
+        if item.nbytes + OVERHEAD > self.limit:
+            return
+        self._items[key] = item
+        self.nbytes += item.nbytes + OVERHEAD
+        while self.nbytes > self.limit:
+            self._drop(next(iter(self._items)))
+            self.evicted += 1
+
+    def figures(self) -> dict[str, int]:
+        """The counters, and what it holds."""
+        return {
+            "entries": len(self),
+            "bytes": self.nbytes,
+            "limit_bytes": self.limit,
+            "hits": self.hits,
+            "misses": self.misses,
+            "evicted": self.evicted,
+        }
+
+    def _drop(self, key: K) -> None:
+        item = self._items.pop(key, None)
+        if item is not None:
+            self.nbytes -= item.nbytes + OVERHEAD
+
+
+Account = str  # an API key, or "" where the server has none: nobody is given what another one left
+MAX_IDS = 10_000  # names that clients gave to pictures; about 5 MB
+
+
+class Caches:
+    """
+    The two caches of one server, sizes in bytes.
+
+    ``picture`` is the hash of a picture's pixels. An ``image_id`` is a second name of one, for one account.
+    """
+
+    def __init__(self, embeddings: int, logits: int) -> None:
+        self.embeddings: Cache[tuple[Account, str], Embedding] = Cache(embeddings)
+        self.logits: Cache[tuple[Account, str, Box | None, tuple[Point, ...]], Logits] = Cache(logits)
+        self._ids: OrderedDict[tuple[Account, str], str] = OrderedDict()  # at most MAX_IDS
+
+    def named(self, account: Account, image_id: str | None) -> str | None:
+        """The picture that has this id and whose embedding is kept, else None."""
+        picture = None if image_id is None else self._ids.get((account, image_id))
+        return picture if picture is not None and (account, picture) in self.embeddings else None
+
+    def keep(self, account: Account, picture: str, embedding: Embedding) -> None:
+        """Keep a picture's embedding."""
+        self.embeddings.put((account, picture), embedding)
+
+    def name(self, account: Account, image_id: str, picture: str) -> None:
+        """Let an id mean a picture from now on."""
+        self._ids[account, image_id] = picture
+        self._ids.move_to_end((account, image_id))
+        if len(self._ids) > MAX_IDS:
+            self._ids.popitem(last=False)
+
+    def save(self, account: Account, picture: str, prompt: SegmentPrompt, logits: Logits) -> None:
+        """Keep the best low-resolution logits (S, S) of a prompt on a picture."""
+        self.logits.put((account, picture, prompt.box, prompt.points), logits)
+
+    def load(self, account: Account, picture: str, prompt: SegmentPrompt) -> Logits | None:
+        """The logits of the longest saved prompt that this one begins with: the same box, and its first points."""
+        least = 1 if prompt.points and prompt.box is None else 0  # what nobody pointed at is no beginning of a click
+        for length in range(len(prompt.points), least - 1, -1):
+            key = (account, picture, prompt.box, prompt.points[:length])
+            if key in self.logits:
+                return self.logits.get(key)
+        self.logits.misses += 1
+        return None
+
+    def figures(self) -> dict[str, dict[str, int]]:
+        """The counters of both."""
+        return {"embeddings": self.embeddings.figures(), "logits": self.logits.figures()}

@@ -1,0 +1,104 @@
+"""Where an HTTP request's picture comes from: the cache, a live session, or its own data."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from streamer import images
+from streamer.cache import Account, Caches
+from streamer.documented import ImageIn
+from streamer.engine import Engine
+from streamer.errors import NotFound
+from streamer.fetch import Rules, fetch
+from streamer.sessions import Sessions
+from tracker import Embedding, Sam3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """
+    A picture that can be asked about: the model to ask, and the picture's embedding.
+
+    ``name`` tells it from other pictures: the hash of its pixels, or its session and frame. ``cached``: nothing had to
+    be embedded for it.
+    """
+
+    model: Sam3
+    name: str
+    embedding: Embedding
+    cached: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.embedding.height, self.embedding.width
+
+
+class Embeddings:
+    """Makes embeddings for requests, and keeps them for the account (the API key) that asked."""
+
+    def __init__(self, engine: Engine, sessions: Sessions, caches: Caches, rules: Rules) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._rules = rules
+        self.caches = caches
+
+    @asynccontextmanager
+    async def of(self, account: Account, image: ImageIn | None, image_id: str | None) -> AsyncIterator[Asked]:
+        """
+        Stand in line for the model, and hold the lane of HTTP requests while the picture is asked about.
+
+        A cached ``image_id`` wins over picture data sent with it, which is then not even decoded. Raises NotFound for
+        an id or session that is not there, BadRequest and TooLarge for pictures that cannot be read, TooMany, NotReady.
+        """
+        live = image is not None and image.type.strip().lower() == "session"
+        data = None
+        if not live and self.caches.named(account, image_id) is None:
+            data = await self._data(image, image_id)
+        async with self._engine.lane() as model:
+            asked = self._known(model, account, image_id)
+            if asked is None and live and image is not None:
+                session = self._sessions.get(image.value or "")
+                index, embedding = await session.present()
+                asked = Asked(model, f"session {session.id} {index}", embedding, cached=True)
+            elif asked is None:
+                asked = await self._made(model, account, await self._data(image, image_id) if data is None else data)
+            if image_id is not None and not live:
+                self.caches.name(account, image_id, asked.name)
+            yield asked
+
+    def _known(self, model: Sam3, account: Account, image_id: str | None) -> Asked | None:
+        """What is kept under an id."""
+        picture = self.caches.named(account, image_id)
+        embedding = None if picture is None else self.caches.embeddings.get((account, picture))
+        return None if picture is None or embedding is None else Asked(model, picture, embedding, cached=True)
+
+    async def _data(self, image: ImageIn | None, image_id: str | None) -> bytes:
+        """The picture, still encoded."""
+        if image is None:
+            raise NotFound(f"No picture is kept under image_id {image_id!r:.80}.", detail="Send it with its image.")
+        if image.type.strip().lower() == "url":
+            with self._engine.outside():
+                return await fetch(image.value or "", self._rules)
+        return await asyncio.to_thread(images.read_data, image.type, image.value)
+
+    async def _made(self, model: Sam3, account: Account, data: bytes) -> Asked:
+        """Decode the picture, and embed it unless the same pixels were embedded before."""
+        picture = await asyncio.to_thread(images.decode_picture, data)
+        name = await asyncio.to_thread(_hash, picture)
+        embedding = self.caches.embeddings.get((account, name))
+        cached = embedding is not None
+        if embedding is None:
+            embedding = await self._engine.take_turn(model.embed, picture)
+            self.caches.keep(account, name, embedding)
+        return Asked(model, name, embedding, cached)
+
+
+def _hash(picture: images.Picture) -> str:
+    digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
+    digest.update(picture.data)
+    return digest.hexdigest()
