@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +67,7 @@ async def embed_image(body: EmbedRequest, request: Request, response: Response) 
     async with embeddings.of(account, body.image, body.image_id) as asked:
         _label(response, asked)
         image_id = body.image_id or asked.name
-        embeddings.caches.name(account, image_id, asked.name)
+        embeddings.keep(account, image_id, asked)
     return {"image_id": image_id, "time": _since(began)}
 
 
@@ -76,7 +77,8 @@ def _admit(request: Request, body: OnPicture) -> Account:
     auth.check_key(request.app.state.config, key)
     engine: Engine = request.app.state.engine
     _check_model(engine.need_model(), body.model_id)
-    return key or ""
+    # What is kept for it is found by a digest: strangers' keys may be of any length, and ours stay out of the caches.
+    return hashlib.blake2b((key or "").encode(), digest_size=16).hexdigest()
 
 
 def _check_model(model: Sam3, asked: str | None) -> None:
@@ -87,8 +89,7 @@ def _check_model(model: Sam3, asked: str | None) -> None:
 
 
 def _label(response: Response, asked: Asked) -> None:
-    """Say which model answers, and whether the picture had to be embedded."""
-    response.headers["X-Model"] = asked.model.name
+    """Say whether the picture had to be embedded; which model answers, the application says on every answer."""
     response.headers["X-Cache"] = "hit" if asked.cached else "miss"
 
 

@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -69,6 +70,7 @@ def create_app(
         expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model", "X-Cache"],
     )
     app.add_middleware(BodyLimit, limit=config.max_body)
+    app.add_middleware(ModelName, engine=engine)
     _answer_errors(app)
     _watch(app)
     app.include_router(live.router)
@@ -122,6 +124,29 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted if scope["type"] == "http" else receive, send)
+
+
+class ModelName:
+    """Middleware that names the loaded model on every answer of the hosted API, refusals too: ``X-Model``."""
+
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self.app = app
+        self.engine = engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Put the header on."""
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self.header(self.engine, scope["path"]))
+            await send(message)
+
+        await self.app(scope, receive, named if scope["type"] == "http" else send)
+
+    @staticmethod
+    def header(engine: Engine, path: str) -> dict[str, str]:
+        """The header, where it belongs and the model is there."""
+        return {"X-Model": engine.model.name} if path.startswith("/sam3/") and engine.model is not None else {}
 
 
 class LiveWebSocket(WebSocketsSansIOProtocol):
@@ -214,4 +239,5 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         body = {"message": "Something failed inside the server.", "detail": "Its log says more."}
-        return JSONResponse(body, 500)
+        # Made outside of all middleware.
+        return JSONResponse(body, 500, ModelName.header(app.state.engine, request.url.path))

@@ -82,7 +82,7 @@ class Cache(Generic[K, V]):
             self.nbytes -= item.nbytes + OVERHEAD
 
 
-Account = str  # an API key, or "" where the server has none: nobody is given what another one left
+Account = str  # a digest of the API key, whether or not the server has any: nobody is given what another one left
 MAX_IDS = 10_000  # names that clients gave to pictures; about 5 MB
 
 

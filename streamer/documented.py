@@ -19,6 +19,7 @@ from tracker import Box, SegmentPrompt
 
 BASE_MODEL = "sam3/sam3_final"  # what hosted clients ask for; here it means the model that is loaded
 MAX_ID = 256  # characters of an image_id
+MAX_KEY = 256  # characters of an API key
 MAX_OBJECTS = 64  # of one visual_segment request
 
 
@@ -26,7 +27,8 @@ class ImageIn(wire._Input):
     """A picture: ``type`` is base64, url or session (our extension: a live session's newest frame)."""
 
     type: Annotated[str, Field(max_length=64)]
-    value: str | None = None
+    # Not empty for its own sake: without any bound pydantic lets lone surrogates through, which no answer can hold.
+    value: Annotated[str | None, Field(min_length=0)] = None
 
 
 class OnPicture(wire._Input):
@@ -35,7 +37,7 @@ class OnPicture(wire._Input):
     image_id: Annotated[str | None, Field(min_length=1, max_length=MAX_ID)] = None
     image: Annotated[ImageIn | None, Field(validate_default=True)] = None
     model_id: Annotated[str | None, Field(max_length=256)] = BASE_MODEL
-    api_key: str | None = None
+    api_key: Annotated[str | None, Field(max_length=MAX_KEY)] = None
 
     @field_validator("image")
     @classmethod
@@ -104,7 +106,7 @@ class VisualRequest(OnPicture):
             value = value["prompts"]
         if isinstance(value, dict):
             value = [value]
-        return value or [{}]
+        return [{}] if value is None or value == [] else value
 
 
 class EmbedRequest(OnPicture):

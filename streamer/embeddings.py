@@ -56,20 +56,33 @@ class Embeddings:
         an id or session that is not there, BadRequest and TooLarge for pictures that cannot be read, TooMany, NotReady.
         """
         live = image is not None and image.type.strip().lower() == "session"
-        data = None
-        if not live and self.caches.named(account, image_id) is None:
-            data = await self._data(image, image_id)
-        async with self._engine.lane() as model:
-            asked = self._known(model, account, image_id)
-            if asked is None and live and image is not None:
-                session = self._sessions.get(image.value or "")
-                index, embedding = await session.present()
-                asked = Asked(model, f"session {session.id} {index}", embedding, cached=True)
-            elif asked is None:
-                asked = await self._made(model, account, await self._data(image, image_id) if data is None else data)
-            if image_id is not None and not live:
-                self.caches.name(account, image_id, asked.name)
-            yield asked
+        data: bytes | None = None
+        while True:
+            if data is None and not live and self.caches.named(account, image_id) is None:
+                data = await self._data(image, image_id)
+            async with self._engine.lane() as model:
+                asked = self._known(model, account, image_id)
+                if asked is None and live and image is not None:
+                    asked = await self._present(model, image.value or "")
+                elif asked is None and data is not None:
+                    asked = await self._made(model, account, data)
+                if asked is not None:
+                    if image_id is not None:
+                        self.keep(account, image_id, asked)
+                    yield asked
+                    return
+            # What the id meant was evicted while we stood in line. Other servers are not waited for in the lane.
+
+    def keep(self, account: Account, image_id: str, asked: Asked) -> None:
+        """Keep a picture under an id, a session's frame too."""
+        self.caches.keep(account, asked.name, asked.embedding)
+        self.caches.name(account, image_id, asked.name)
+
+    async def _present(self, model: Sam3, id: str) -> Asked:  # noqa: A002
+        """A session's newest frame."""
+        session = self._sessions.get(id)
+        index, embedding = await session.present()
+        return Asked(model, f"session {session.id} {index}", embedding, cached=True)
 
     def _known(self, model: Sam3, account: Account, image_id: str | None) -> Asked | None:
         """What is kept under an id."""

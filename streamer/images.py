@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from streamer.errors import BadRequest, TooLarge
 
@@ -20,11 +20,22 @@ Picture = npt.NDArray[np.uint8]
 
 MAX_BYTES = 20 * 2**20  # of an encoded picture; a phone's photograph has 3 to 12 MB
 MAX_PIXELS = 50_000_000  # of a decoded one: 150 MB as RGB
+MAX_SIDE = 32_767  # of a decoded one: scaling a mask takes memory by the longer side, 38 MB here at full size
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 _TYPES = "It must be base64, url, or session."
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w=.+-]+)*,", re.ASCII)
 _SPACE = re.compile(r"\s+", re.ASCII)
+_ORIENTATION = 0x0112  # EXIF's tag; what turns a picture upright, by its value
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_data(kind: str, value: str | None) -> bytes:
@@ -67,14 +78,17 @@ def decode_picture(data: bytes) -> Picture:
     """
     Decode an encoded picture to uint8 (height, width, 3) in RGB, upright by its EXIF orientation, without transparency.
 
-    Raises BadRequest for what is no picture, TooLarge past MAX_PIXELS. It takes milliseconds to a second: call it on a
-    thread.
+    Raises BadRequest for what is no picture, TooLarge past MAX_PIXELS or MAX_SIDE. It takes milliseconds to a second:
+    call it on a thread.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:  # known from the header, before anything is decoded
                 raise _too_many_pixels(f"{image.width}×{image.height}")
-            return _rgb(ImageOps.exif_transpose(image))
+            if max(image.size) > MAX_SIDE:
+                words = f"The picture is too long: {image.width}×{image.height} pixels."
+                raise TooLarge(words, detail=f"Neither side may have more than {MAX_SIDE}.")
+            return _rgb(_upright(image))
     except (BadRequest, TooLarge):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -88,10 +102,19 @@ def decode_picture(data: bytes) -> Picture:
         ) from None
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    # ImageOps.exif_transpose also writes the EXIF block anew, and fails where a camera put something odd into it.
+    image.load()  # which already turns a TIFF
+    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(turn)
+
+
 def _rgb(image: Image.Image) -> Picture:
     if image.mode.startswith("I;16"):  # 16 bits grey: PIL would cut off everything above 255
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    if image.mode == "P" and "transparency" in image.info:  # PIL warns when that is dropped with the palette
+        image = image.convert("RGBA")
     return np.array(image.convert("RGB"), dtype=np.uint8)
 
 

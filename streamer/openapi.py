@@ -35,9 +35,12 @@ def merged(app: FastAPI) -> Document:
     """FastAPI's document of an application, with the contract in it."""
     version = importlib.metadata.version("sam3-streamer") if _installed() else "0"
     found: Document = get_openapi(title=app.title, version=version, routes=app.routes)
-    ours = contract()
-    found["paths"] |= ours["paths"]
-    found.setdefault("components", {}).setdefault("schemas", {}).update(ours["schemas"])
+    schemas: Document = found.setdefault("components", {}).setdefault("schemas", {})
+    for ours in (*(operation for path in found["paths"].values() for operation in path.values()), *schemas.values()):
+        ours["x-extension"] = True  # sessions, and what else the hosted API has not
+    published = contract()
+    found["paths"] |= published["paths"]
+    schemas |= published["schemas"]
     return found
 
 

@@ -96,7 +96,8 @@ class Sessions:
         try:
             return self._sessions[id]
         except KeyError:
-            raise NotFound(f"There is no session {id}.", detail="GET /sessions lists them.", field="session") from None
+            words = f"There is no session {id:.64}."
+            raise NotFound(words, detail="GET /sessions lists them.", field="session") from None
 
     def list(self) -> list[Session]:
         """All sessions, the oldest first."""

@@ -35,11 +35,28 @@ def test_variables_are_read_by_the_kind_of_the_setting() -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["1", "true", "yes", "on", "TRUE", " On "])
+def test_a_switch_is_turned_on_by_any_of_the_usual_words(word: str) -> None:
+    assert Config.from_env({"STREAMER_FETCH_HTTP": word}).fetch_http is True
+
+
+@pytest.mark.parametrize("word", ["0", "false", "no", "off", "False", ""])
+def test_a_switch_is_left_off_by_any_of_the_usual_words(word: str) -> None:
+    assert Config.from_env({"STREAMER_FETCH_HTTP": word}).fetch_http is False
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_switch_that_is_given_as_a_flag_wins_both_ways(flag: bool) -> None:
+    assert Config.from_env({"STREAMER_FETCH_HTTP": str(not flag)}, fetch_http=flag).fetch_http is flag
+
+
 def test_a_flag_wins_over_its_variable() -> None:
     assert Config.from_env({"STREAMER_PORT": "9000"}, port=9001, model=None) == Config(port=9001)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "eight"), ("GRACE", "long"), ("FOLLOWER", "dog")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "eight"), ("GRACE", "long"), ("FOLLOWER", "dog"), ("FETCH_HTTP", "2")]
+)
 def test_a_value_that_cannot_be_read_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"STREAMER_{name} is '{value}'"):
         Config.from_env({f"STREAMER_{name}": value})

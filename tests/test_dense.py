@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from tracker import Detected, Embedding
+from tracker import Detected, Embedding, Segmentation
 
 FEATURES = tuple(torch.zeros(1, 4, side, side) for side in (8, 4, 2))
 PICTURE = Embedding(96, 128, FEATURES, (FEATURES[0], FEATURES[1], FEATURES[2]))
@@ -32,3 +32,15 @@ def test_an_embedding_cannot_be_changed() -> None:
 
 def test_detections_tell_their_number() -> None:
     assert len(Detected(torch.rand(3), torch.zeros(3, 8, 8))) == 3
+
+
+def test_the_answers_of_several_calls_are_joined_in_their_order() -> None:
+    whole = Segmentation(torch.rand(5, 3, 8, 8), torch.rand(5, 3), torch.rand(5))
+    parts = [
+        Segmentation(whole.logits[part], whole.ious[part], whole.present[part])
+        for part in (slice(0, 2), slice(2, 2), slice(2, 5))
+    ]
+    for joined in (Segmentation.joined(parts), Segmentation.joined([whole])):
+        assert torch.equal(joined.logits, whole.logits)
+        assert torch.equal(joined.ious, whole.ious)
+        assert torch.equal(joined.present, whole.present)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +120,30 @@ async def test_one_request_holds_the_lane_and_only_some_wait_behind_it(engine: E
     assert all(task.done() for task in waiting)
     async with engine.lane():  # and the line is empty again
         pass
+
+
+async def test_requests_that_wait_for_other_servers_have_places_of_their_own(engine: Engine) -> None:
+    """As many as the lane's, and neither takes the other's."""
+    with contextlib.ExitStack() as places:
+        for _ in range(3):
+            places.enter_context(engine.outside())
+        with pytest.raises(TooMany, match="pictures from other servers") as refusal, engine.outside():
+            raise AssertionError("was let in")
+        assert refusal.value.headers == {"Retry-After": "1"}
+        async with asyncio.timeout(10), engine.lane():
+            assert await engine.take_turn(lambda: "free") == "free"
+    with engine.outside():
+        pass
+
+
+async def test_a_place_outside_is_given_back_when_the_other_server_fails(engine: Engine) -> None:
+    for _ in range(10):
+        with pytest.raises(ValueError, match="unreachable"), engine.outside():
+            raise ValueError("unreachable")
+    async with asyncio.timeout(10), engine.lane():
+        for _ in range(10):
+            with engine.outside():
+                pass
 
 
 async def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:

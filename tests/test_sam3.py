@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,48 @@ def test_suppression_over_all_prompts_leaves_no_overlap_between_them(model: Sam3
         for other in kept[:place]:
             # Decided on the masks' own resolution, counted here at the picture's.
             assert (mask & other).sum() / (mask | other).sum() <= 0.25
+
+
+def found_apart(model: Sam3, embedding: Embedding, *prompts: Prompt) -> list[Detected]:
+    """Each prompt in a call of its own, as HTTP requests ask so that live streams come in between."""
+    return [model.detect(embedding, [prompt], nms_iou=None)[0] for prompt in prompts]
+
+
+@pytest.mark.parametrize("nms_iou", [None, 0.0, 0.2])
+def test_what_several_calls_found_is_finished_as_if_it_were_one(
+    model: Sam3, embedding: Embedding, nms_iou: float | None
+) -> None:
+    asked = [Prompt("red", threshold=0.0), EXEMPLAR, Prompt("star", threshold=1.0), Prompt("star", threshold=0.0)]
+    whole = model.concept_segment(embedding, asked, nms_iou=nms_iou)
+    parts = model.finish(embedding, found_apart(model, embedding, *asked), nms_iou=nms_iou)
+    assert parts[2] == []
+    for place, (some, wanted) in enumerate(zip(parts, whole, strict=True)):
+        assert [each.prompt for each in some] == [place] * len(wanted)
+        assert np.allclose([each.score for each in some], [each.score for each in wanted], atol=1e-4)
+        assert [each.mask.area for each in some] == pytest.approx([each.mask.area for each in wanted], abs=8)
+
+
+def test_of_two_alike_the_better_stays_whichever_prompt_found_it(model: Sam3, embedding: Embedding) -> None:
+    square = torch.full((1, model.side, model.side), -5.0)
+    square[0, 5:20, 5:20] = 5
+    worse, better = Detected(torch.tensor([0.6]), square), Detected(torch.tensor([0.9]), square)
+    for found, left in [([worse, better], [0, 1]), ([better, worse], [1, 0]), ([worse, worse], [1, 0])]:
+        assert [len(some) for some in model.finish(embedding, found, nms_iou=0.5)] == left
+        assert [len(some) for some in model.finish(embedding, found)] == [1, 1]
+    nothing = Detected(torch.empty(0), torch.empty(0, model.side, model.side))
+    assert model.finish(embedding, [nothing, nothing], nms_iou=0.5) == [[], []]
+    assert model.finish(embedding, [], nms_iou=0.5) == []
+
+
+def test_another_thread_may_finish_what_the_models_thread_found(model: Sam3, embedding: Embedding) -> None:
+    """The last third of a request holds up no live stream."""
+    asked = Prompt("red", threshold=0.0)
+    (here,) = model.finish(embedding, found_apart(model, embedding, asked), nms_iou=0.5)
+    with ThreadPoolExecutor(1) as thread:
+        finishing = thread.submit(model.finish, embedding, found_apart(model, embedding, asked), nms_iou=0.5)
+        assert finishing.result() == [here]
+        masks = thread.submit(model.masks, found_apart(model, embedding, asked)[0].logits, HEIGHT, WIDTH)
+        assert len(masks.result()) == model.config.queries
 
 
 @pytest.mark.parametrize("multimask", [True, False])

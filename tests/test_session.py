@@ -317,6 +317,42 @@ async def test_the_pictures_are_those_of_the_results(stage: Stage) -> None:
     assert gone.value.available == (0, 2)
 
 
+async def test_the_newest_frames_embedding_can_be_had(stage: Stage) -> None:
+    with pytest.raises(NotFound, match="looked at yet") as nothing:
+        await stage.session.present()
+    assert nothing.value.field == "image"
+    for index in range(3):
+        await stage.frame()
+        found, embedding = await stage.session.present()
+        assert found == index
+        assert (embedding.width, embedding.height) == (64, 48)
+        assert embedding.detector is not None
+
+
+async def test_what_is_newest_is_what_was_looked_at_and_not_what_came_in(stage: Stage, engine: Engine) -> None:
+    await stage.frame()
+    async with engine.turn:
+        stage.source.give(5)
+        await stage.source.taken()
+        asking = asyncio.gather(stage.session.present())  # in line behind the session's own next step
+        await asyncio.sleep(0)
+    ((index, _),) = await asking
+    assert index in (0, 5)
+    await stage.read("result")
+    assert (await stage.session.present())[0] == 5
+
+
+async def test_an_ended_session_has_no_newest_frame(engine: Engine) -> None:
+    source = HandSource(live=False)
+    source.give(2)
+    source.end()
+    session = make(engine, source)
+    async with asyncio.timeout(100):
+        await session.run()
+    with pytest.raises(Conflict, match="has ended"):
+        await session.present()
+
+
 async def test_what_the_tracker_refuses_is_a_bad_request(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     await stage.frame()
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fake_model import FakeModel, Picture, picture
 from tracker import (
     Box,
+    Embedding,
     FrameGone,
     Point,
     Prompt,
@@ -442,10 +443,46 @@ def test_reset_drops_objects_and_keeps_prompts_and_the_highest_id() -> None:
     assert ids(step) == [2]
 
 
+def present(stream: Stream) -> tuple[int, Embedding]:
+    found = stream.tracker.present
+    assert found is not None
+    return found
+
+
+def test_the_present_is_the_newest_frame_with_all_its_features() -> None:
+    """Concepts can be asked for on it, which those kept for clicks do not allow."""
+    stream = Stream(RED)
+    for index in (0, 1, 2, 40, 41):  # many more than are kept for clicks, and some that were never looked at
+        stream.index = index - 1
+        stream.see(("red", 20, 20, 30), width=128 + index)
+        newest, embedding = present(stream)
+        assert (newest, embedding.width) == (index, 128 + index)
+        assert embedding.detector is not None
+
+
+def test_without_a_frame_there_is_no_present() -> None:
+    stream = Stream(RED)
+    assert [stream.tracker.present, stream.see(("red", 20, 20, 30)).reason] == [None, "start"]
+    stream.tracker.reset()
+    assert stream.tracker.present is None
+
+
+def test_what_was_the_present_stays_what_it_was() -> None:
+    """Who asks it keeps it for a while; the stream goes on."""
+    stream = Stream(RED)
+    stream.see(("red", 20, 20, 30))
+    _, embedding = present(stream)
+    stream.watch(20, ("green", 60, 60, 20))
+    stream.tracker.close()
+    (found,) = stream.model.detect(embedding, [RED])
+    assert len(found) == 1
+
+
 def test_a_closed_tracker_holds_nothing() -> None:
     stream = Stream(RED)
     stream.watch(3, ("red", 20, 20, 30))
     stream.tracker.close()
+    assert stream.tracker.present is None
     assert sizes(stream.tracker) == [0, 0, 0, 0, 0]
 
 
