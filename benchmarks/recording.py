@@ -28,7 +28,8 @@ def record(
 ) -> Path:
     """Draw a world with so many objects into a file; its name's ending is the container. A keyframe each second."""
     world = worlds.Video(seed, *size, fps=fps, objects=(objects, objects))
-    with av.open(path, "w", options={"movflags": "+faststart"}) as container:  # web servers may not seek
+    options = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}  # not every web server lets clients seek
+    with av.open(path, "w", options=options) as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=fps, options=_CAMERA.get(codec, {})))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

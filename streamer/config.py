@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+_POSITIVE = ("threads", "interval", "max_sessions", "max_subscribers", "open_timeout", "read_timeout", "grace")
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -36,6 +38,15 @@ class Config:
     ice_servers: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()  # further addresses of this host, put into ICE candidates
     api_keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that no server can be run with."""
+        if not 0 <= self.port < 2**16:
+            raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} is {value}; it must be greater than 0")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:

@@ -22,6 +22,8 @@ from tracker import Answer, Box, Prompt
 NOT_READING = 4408  # WebSocket close codes are HTTP's status and 4000: 4404 means no such session
 CLOSING = 1.0  # seconds that a peer has to take the close frame
 
+MAX_REQUEST = 1024  # bytes of what an answer echoes
+
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["live"])
 guarded = APIRouter(dependencies=[Depends(auth.check)])
@@ -121,7 +123,7 @@ async def handle(session: Session, subscription: Subscription, message: str | by
     request = None
     try:
         data = _read(message)
-        request = data.get("request")
+        request = _request(data)
         return {"type": "ack", "request": request, **await _obey(session, subscription, wire.parse_live(data))}
     except StreamerError as error:
         return _error_message(error, request)
@@ -138,6 +140,18 @@ def _read(message: str | bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise BadRequest("The message must be a JSON object with a type.")
     return data
+
+
+def _request(data: dict[str, Any]) -> Any:
+    """What the answer echoes. Raises BadRequest for what cannot be sent back: NaN, half a surrogate pair, a novel."""
+    request = data.get("request")
+    try:
+        length = len(wire.dumps({"request": request}).encode())
+    except (ValueError, RecursionError):
+        raise BadRequest("request: it cannot be sent back as JSON; use a number.", field="request") from None
+    if length > MAX_REQUEST:
+        raise BadRequest(f"request: it is longer than {MAX_REQUEST} bytes; use a number.", field="request")
+    return request
 
 
 def _error_message(error: StreamerError, request: Any) -> dict[str, Any]:
@@ -229,6 +243,8 @@ def _inside(frame: FrameInfo, field: str, **coordinates: float) -> None:
 
 
 def _box_inside(frame: FrameInfo, field: str, box: Box) -> None:
+    if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
+        raise BadRequest(f"{field}: it is less than a pixel wide or high.", field=field)
     _inside(frame, field, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)
 
 

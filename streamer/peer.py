@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import re
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ CLOSE_SECONDS = 1.0  # for aioice to see that it was closed; it looks every 20 m
 MAX_CANDIDATES = 64  # of one far side; each is paired with each of ours and checked
 CHANNEL = "results"  # the label of the data channel that speaks our messages
 INBOX = 64  # messages of a data channel that wait to be read; one more and it is closed
+_FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]{2}")  # RFC 8122, section 5
 HIGH_WATER = 256 * 1024  # bytes not yet sent on a data channel; above it sending waits, and results are dropped before
 
 
@@ -290,6 +292,8 @@ def _check_encryption(offer: SessionDescription) -> None:
     for media in offer.media:
         if media.dtls is None or not media.dtls.fingerprints:
             raise BadRequest(f"The offer's {media.kind[:20]} section has no DTLS fingerprint.")
+        if not all(_FINGERPRINT.fullmatch(each.value) for each in media.dtls.fingerprints):
+            raise BadRequest(f"The offer's {media.kind[:20]} section has a malformed DTLS fingerprint.")
 
 
 def _reason(error: Exception) -> str:

@@ -150,10 +150,13 @@ def _say(words: str) -> None:
 def _lines(job: Job) -> Iterator[TextIO | None]:
     """Where the JSON lines go: the file, standard output, or nowhere when only a video was asked for."""
     for path in filter(None, (job.out, job.video)):
-        if path.is_dir():
-            raise BadRequest(f"{path} cannot be written: it is a folder.")
-        if not path.parent.is_dir():
-            raise BadRequest(f"{path} cannot be written: there is no folder {path.parent}.")
+        try:
+            if path.is_dir():
+                raise BadRequest(f"{path} cannot be written: it is a folder.")
+            if not path.parent.is_dir():
+                raise BadRequest(f"{path} cannot be written: there is no folder {path.parent}.")
+        except OSError as error:
+            raise BadRequest(f"{path!s:.80} cannot be written: {error.strerror}.") from None
     if job.out is None:
         yield sys.stdout if job.video is None else None
         return

@@ -271,12 +271,12 @@ class Session:
     async def click(self, frame: FrameInfo, points: Sequence[Point], object_id: int | None = None) -> Answer:
         """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
         seen = self.history.seen(frame)
-        return await self._command(lambda follower: follower.click(seen, points, object_id))
+        return await self._command(lambda follower: follower.click(seen, points, object_id), "points")
 
     async def box(self, frame: FrameInfo, box: Box) -> Answer:
         """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
         seen = self.history.seen(frame)
-        return await self._command(lambda follower: follower.box(seen, box))
+        return await self._command(lambda follower: follower.box(seen, box), "box")
 
     async def present(self) -> tuple[int, Embedding]:
         """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
@@ -289,8 +289,8 @@ class Session:
         """Stop following an object. Raises NotFound, Conflict."""
         await self._command(lambda follower: follower.remove(object_id))
 
-    async def _command(self, ask: Callable[[Tracker], T]) -> T:
-        """Ask the tracker something on the model thread, in turn."""
+    async def _command(self, ask: Callable[[Tracker], T], field: str | None = None) -> T:
+        """Ask the tracker something on the model thread, in turn; ``field`` is the part of the order it may refuse."""
         await self._started.wait()
         async with self._engine.turn:
             follower = self._need_tracker()
@@ -299,9 +299,9 @@ class Session:
             except EmbeddingGone as error:
                 raise FrameGone(str(error), error.available, field="frame_index") from error
             except UnknownObject as error:
-                raise NotFound(str(error), field="object_id") from error
+                raise NotFound(f"object_id: {error}", field="object_id") from error
             except TrackerError as error:
-                raise BadRequest(str(error)) from error
+                raise BadRequest(f"{field}: {error}" if field else str(error), field=field) from error
 
     def _need_tracker(self) -> Tracker:
         if self._follower is None or self.state is State.ENDED:

@@ -50,6 +50,12 @@ def test_a_switch_that_is_given_as_a_flag_wins_both_ways(flag: bool) -> None:
     assert Config.from_env({"STREAMER_FETCH_HTTP": str(not flag)}, fetch_http=flag).fetch_http is flag
 
 
+@pytest.mark.parametrize(("name", "value"), [("port", -1), ("port", 70_000), ("threads", 0), ("max_sessions", -3)])
+def test_a_number_that_no_server_can_be_run_with_is_refused_by_name(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Config.from_env({f"STREAMER_{name.upper()}": str(value)})
+
+
 def test_a_flag_wins_over_its_variable() -> None:
     assert Config.from_env({"STREAMER_PORT": "9000"}, port=9001, model=None) == Config(port=9001)
 

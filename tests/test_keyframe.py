@@ -77,3 +77,20 @@ def test_a_new_object_is_confirmed_by_two_of_three_and_hopeless_without() -> Non
         for tick, hit in enumerate(answers, 1):
             meet([each], found(square(10, 10, 20)) if hit else found(), tick)
         assert (each.confirmed, hopeless(each)) == (confirmed, not confirmed)
+
+
+def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_hopeless() -> None:
+    for answers, end in (((False, False), True), ((False, True, False), False)):
+        each = made(square(10, 10, 20), confirmed=True)
+        for tick, hit in enumerate(answers, 1):
+            meet([each], found(square(10, 10, 20)) if hit else found(), tick)
+        assert hopeless(each) is end
+
+
+def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() -> None:
+    gone, told = lost(made(square(10, 10, 20))), made(square(40, 40, 10))
+    told.by_user = True
+    for tick in range(1, 4):
+        meet([gone, told], found(), tick)
+    assert not hopeless(gone)
+    assert not hopeless(told)

@@ -65,7 +65,9 @@ def test_a_session_is_started_listed_and_stopped(served: Served) -> None:
         assert set(gone.json()) == {"message", "detail"}
 
 
-@pytest.mark.parametrize("source", ["/no/such/film.mp4", "gopher://host/1", "rtsp://", "demo:?fps=900", "/tmp"])
+@pytest.mark.parametrize(
+    "source", ["/no/such/film.mp4", "a" * 300, "gopher://host/1", "rtsp://", "demo:?fps=900", "/tmp"]
+)
 def test_a_source_that_can_be_seen_to_be_wrong_is_a_bad_request(served: Served, source: str) -> None:
     answer = served.http.post("/sessions", json={"source": source})
     assert answer.status_code == 400
@@ -270,12 +272,19 @@ BAD = [
     ("[" * 100_000, None, "not JSON"),
     ("[1]", None, "JSON object"),
     (b"\x00\xff", None, "not JSON"),
+    ('{"type":"options","request":NaN}', "request", "cannot be sent back"),
+    ('{"type":"options","request":1e999}', "request", "cannot be sent back"),
+    ('{"type":"nope","request":"\\ud800"}', "request", "cannot be sent back"),
+    ('{"type":"options","request":{"a":["\\udfff"]}}', "request", "cannot be sent back"),
+    (json.dumps({"type": "options", "request": "x" * 2000}), "request", "longer than"),
+    ('{"type":"prompts","prompts":["\\ud800"]}', "prompts[0].text", "valid string"),
     ({}, "type", "must be one of"),
     ({"type": "dance"}, "type", "must be one of"),
-    ({"type": "remove", "object_id": 12345}, "object_id", "12345"),
+    ({"type": "remove", "object_id": 12345}, "object_id", "object_id: there is no object 12345"),
     ({"type": "click", "frame_index": 0, "points": [{"x": 160.5, "y": 1}]}, "points[0].x", "outside the picture"),
     ({"type": "click", "frame_index": 0, "points": [{"x": 1, "y": -1}]}, "points[0].y", "160×120"),
     ({"type": "box", "frame_index": 0, "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 121}}, "box.y1", "outside"),
+    ({"type": "box", "frame_index": 0, "box": {"x0": 1, "y0": 1, "x1": 1.5, "y1": 9}}, "box", "less than a pixel"),
     ({"type": "box", "frame_index": 0, "box": {"x0": 5, "y0": 0, "x1": 4, "y1": 9}}, "box.x1", "greater"),
     ({"type": "click", "frame_index": 10**9, "points": [{"x": 1, "y": 1}]}, "frame_index", "not known"),
     ({"type": "click", "rtp_timestamp": 5, "points": [{"x": 1, "y": 1}]}, "rtp_timestamp", "RTP"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tracker.loading import load_model
 from tracker.nano import network
 from tracker.nano.config import NANO, WordTokenizer, unknown_words
 from tracker.nano.data import FIRST_TRAINING_SEED, MASK_SIDE, Batch, make_batch
@@ -154,6 +155,20 @@ def test_evaluation_counts_hits_alarms_and_crumbs() -> None:
     assert (hits, alarms) == (1, 1) and ious == [pytest.approx(9 / 11)]
     assert compare([detection(25)], [], [square(25)])[:2] == (0, 0)
     assert compare([], [square(1)], []) == (0, 0, [])
+
+
+@pytest.mark.timeout(300)
+def test_the_weights_in_the_package_keep_the_bars_of_their_card() -> None:
+    """On worlds that neither training nor the card's figures have seen."""
+    figures = evaluate(load_model("nano"), 100, first_seed=700).figures()
+    bars = {
+        "F1 @ IoU 0.5": 0.60,
+        "mean IoU of matches": 0.80,
+        "absent prompts empty": 0.85,
+        "IoU from one click": 0.75,
+        "IoU from a box": 0.80,
+    }
+    assert {name: figures[name] for name in bars if figures[name] < bars[name]} == {}
 
 
 def test_an_untrained_model_evaluates_badly_but_fairly() -> None:

@@ -67,6 +67,7 @@ def test_secrets_are_not_shown(text: str, shown: str | None) -> None:
         ("file://elsewhere/film.mp4", "no host"),
         ("/tmp", "folder"),
         ("gopher://host/1", "gopher: is no scheme"),
+        ("a" * 300, "File name too long"),
         ("concat:a|b", "concat: is no scheme"),
         ("rtsp://", "no host"),
         ("rtsp:///1", "no host"),

@@ -20,6 +20,7 @@ import pytest
 
 from benchmarks.recording import record
 from streamer.frame import Frame
+from streamer.sources import address
 from streamer.sources import url as module
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource, backoff
@@ -155,7 +156,7 @@ async def test_a_file_cut_in_the_middle_gives_what_it_has(tmp_path: Path) -> Non
     assert viewer.states[-1][0] is State.ENDED
 
 
-async def test_damaged_packets_are_left_out(tmp_path: Path) -> None:
+async def test_damaged_pictures_are_concealed(tmp_path: Path) -> None:
     film = record(tmp_path / "film.ts", FRAMES)
     data = bytearray(film.read_bytes())
     rng = np.random.default_rng(0)
@@ -165,6 +166,26 @@ async def test_damaged_packets_are_left_out(tmp_path: Path) -> None:
     viewer = await whole(film)
     assert len(viewer.frames) > FRAMES // 4
     assert viewer.states[-1] == (State.ENDED, "The recording has ended.")
+
+
+async def test_packets_that_cannot_be_decoded_are_left_out_and_counted(tmp_path: Path) -> None:
+    film = record(tmp_path / "film.mp4", FRAMES)
+    data = bytearray(film.read_bytes())
+    first, last = (data.index(b"mdat") + 4 + (len(data) - data.index(b"mdat")) * part // 10 for part in (4, 6))
+    data[first:last] = bytes(last - first)
+    film.write_bytes(data)
+    viewer = await whole(film)
+    assert FRAMES // 4 < len(viewer.frames) < FRAMES
+    state, reason = viewer.states[-1]
+    assert state is State.ENDED
+    assert re.fullmatch(r"The recording has ended; damaged packets in it were left out: \d+\.", reason)
+
+
+async def test_a_scheme_that_this_ffmpeg_does_not_speak_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which ones it speaks depends on the build; none speaks this."""
+    monkeypatch.setattr(address, "SCHEMES", address.SCHEMES | {"warp"})
+    viewer = await whole("warp://127.0.0.1:1")
+    assert viewer.states[-1] == (State.ENDED, "The FFmpeg of this server does not speak warp.")
 
 
 async def test_a_picture_too_large_is_refused(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,6 +219,7 @@ async def test_an_offer_that_sends_nothing_is_refused() -> None:
         ("a=ice-ufrag:", "a=x-ufrag:", "ICE username fragment"),
         ("VP8/90000", "H265/90000", "no codec that is decoded here"),
         ("a=rtcp-mux", "a=x-mux", "RTCP mux"),
+        ("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 zz", "malformed DTLS fingerprint"),
         ("a=setup:actpass", "a=setup:sometimes", "malformed"),
         ("m=video ", "m=video x", "malformed|invalid literal"),
         ("a=group:BUNDLE 0", "a=group:BUNDLE 5", "not there: 5"),

@@ -15,6 +15,7 @@ from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, Followed
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
 AGREE_IOU = 0.8  # the detector's mask replaces the followed one when they agree (upstream: recondition)
 TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
+DENIALS = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
 DISPUTES = 2  # keyframes in a row on which the two masks differ, after which the detector is believed
 
 
@@ -34,6 +35,7 @@ def meet(objects: Sequence[Followed], found: Detected, tick: int) -> list[tuple[
             free.remove(place)
     for each in objects:
         each.hits.append(each.detected == tick)
+        each.denials = each.denials + 1 if each.visible and each.detected != tick else 0
         each.confirmed = each.confirmed or sum(each.hits) >= CONFIRM_HITS
     seen = [each.logits for each in objects if each.visible]
     new = [place for place in free if not seen or not _lies_on(found.logits[place], torch.stack(seen))]
@@ -41,8 +43,9 @@ def meet(objects: Sequence[Followed], found: Detected, tick: int) -> list[tuple[
 
 
 def hopeless(each: Followed) -> bool:
-    """Whether a new object missed too many of its first keyframes to be real."""
-    return not each.confirmed and len(each.hits) == CONFIRM_WINDOW and sum(each.hits) < CONFIRM_HITS
+    """Whether keyframes say that it is no such object: a new one that too few found, or a followed one they deny."""
+    unfounded = not each.confirmed and len(each.hits) == CONFIRM_WINDOW and sum(each.hits) < CONFIRM_HITS
+    return unfounded or (each.denials >= DENIALS and not each.by_user)
 
 
 def _pairs(objects: Sequence[Followed], found: Detected, free: Sequence[int]) -> list[tuple[Followed, int, float]]:

@@ -53,6 +53,7 @@ class Followed:
     unseen: int = 0  # looked-at frames since it was last seen
     bad: int = 0  # steps in a row that followed it badly or not at all
     disputes: int = 0  # keyframes in a row whose mask differed from the followed one
+    denials: int = 0  # keyframes in a row that did not find it where it is followed
     dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
     by_user: bool = False  # a user said what its mask is: the detector does not overrule
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame

@@ -17,6 +17,6 @@ def open_source(address: str, *, open_timeout: float = 10.0, read_timeout: float
     ``file://…`` or a path, ``/dev/video0``. Raises BadSource when the address can be seen to be wrong.
     """
     address = address.strip()
-    if address.startswith("demo:"):
+    if address[:5].lower() == "demo:":
         return DemoSource(address)
     return UrlSource(address, open_timeout=open_timeout, read_timeout=read_timeout)

@@ -102,12 +102,15 @@ def _file_url(text: str) -> Address:
 
 def _file(text: str) -> Address:
     path = Path(text)
-    if re.fullmatch(r"/dev/video\d+", text) and path.exists():
-        return Address(text, text, "v4l2", True, None, "v4l2")
-    if path.is_dir():
-        raise BadSource(f"{text} is a folder, not a video.")
-    if not path.is_file():
-        raise BadSource(f"There is no file {text}.", detail="A path is looked up on the server's machine.")
-    if not os.access(path, os.R_OK):
-        raise BadSource(f"The file {text} may not be read.")
+    try:
+        if re.fullmatch(r"/dev/video\d+", text) and path.exists():
+            return Address(text, text, "v4l2", True, None, "v4l2")
+        if path.is_dir():
+            raise BadSource(f"{text} is a folder, not a video.")
+        if not path.is_file():
+            raise BadSource(f"There is no file {text}.", detail="A path is looked up on the server's machine.")
+        if not os.access(path, os.R_OK):
+            raise BadSource(f"The file {text} may not be read.")
+    except OSError as error:  # a name too long, a folder above it that may not be entered
+        raise BadSource(f"The file {text:.80} cannot be opened: {error.strerror}.") from None
     return Address(f"file:{path}", text, "file", False)

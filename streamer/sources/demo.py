@@ -28,7 +28,7 @@ class DemoSource:
         self.seed, self.width, self.height, self.fps = 0, 640, 480, 30
         self.objects: tuple[int, int] = (2, 5)
         scheme, _, rest = address.partition(":")
-        if scheme != "demo" or rest.strip("/").partition("?")[0]:
+        if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
             raise BadSource(f"{address:.80} is no synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
         for key, value in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
             self._set(key, value)

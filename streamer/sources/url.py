@@ -59,6 +59,7 @@ class UrlSource:
         self._index = 0
         self._epoch = -1
         self._last_pts: float | None = None  # in seconds, of this epoch
+        self._damaged = 0  # packets that could not be decoded, all told
 
     async def run(self, out: Out, state: Tell) -> None:
         """Read until the recording ends, or for ever."""
@@ -74,6 +75,8 @@ class UrlSource:
                 reason, wait = "The other side closed the stream.", 0.0
             except _Hopeless as error:
                 return outlet.state(State.ENDED, str(error))
+            except av.error.ProtocolNotFoundError:
+                return outlet.state(State.ENDED, f"The FFmpeg of this server does not speak {self._address.scheme}.")
             except (av.FFmpegError, OSError, ValueError, _Trouble) as error:
                 reason, wait = (
                     self._words(error, time.monotonic() - began),
@@ -82,7 +85,7 @@ class UrlSource:
                 if not self.live:
                     return outlet.state(State.ENDED, reason)
             if not self.live:
-                return outlet.state(State.ENDED, FINISHED)
+                return outlet.state(State.ENDED, self._finished())
             tries = 0 if time.monotonic() - began > self._timeout[0] + SETTLED else tries + 1
             wait = max(wait, backoff(tries))
             outlet.state(State.RECONNECTING, f"{reason} Trying again in {wait:.1f} s.")
@@ -98,7 +101,7 @@ class UrlSource:
             self._epoch += 1
             self._last_pts = None
             first = True
-            for picture in _pictures(container, stream, outlet, live=self.live):
+            for picture in self._pictures(container, stream, outlet):
                 if first:
                     outlet.state(State.LIVE)
                     first = False
@@ -116,6 +119,33 @@ class UrlSource:
             self._last_pts = seconds
         index, self._index = self._index, self._index + 1
         return Frame(index, self._epoch, picture.pts, time_base, None, arrived, picture)
+
+    def _pictures(self, container: InputContainer, stream: VideoStream, outlet: Outlet) -> Iterator[av.VideoFrame]:
+        """Decode to the end; damaged packets are left out, until there are only those."""
+        damaged, last = 0, time.monotonic()
+        for packet in container.demux(stream):
+            outlet.check()
+            if self.live and time.monotonic() - last > BLIND:
+                raise _Trouble(f"For {BLIND:.0f} s nothing it sends could be decoded.")
+            try:
+                pictures = packet.decode()
+            except av.error.InvalidDataError:
+                damaged += 1
+                self._damaged += 1
+                if self._damaged.bit_count() == 1:  # 1, 2, 4, 8, …
+                    log.warning("%s: %d damaged packets were left out so far", self.name, self._damaged)
+                if damaged > MAX_DAMAGE:
+                    raise
+                continue
+            for picture in pictures:
+                damaged, last = 0, time.monotonic()
+                if isinstance(picture, av.VideoFrame):
+                    yield picture
+
+    def _finished(self) -> str:
+        if not self._damaged:
+            return FINISHED
+        return f"{FINISHED[:-1]}; damaged packets in it were left out: {self._damaged}."
 
     def _words(self, error: Exception, after: float) -> str:
         """What went wrong, for people. FFmpeg's whole text is not used: it repeats the address, password and all."""
@@ -165,26 +195,6 @@ def _video(container: InputContainer, *, live: bool) -> VideoStream:
     context.thread_count = DECODER_THREADS
     context.thread_type = "SLICE" if live else "AUTO"  # frame threads hold pictures back, one for each thread
     return stream
-
-
-def _pictures(container: InputContainer, stream: VideoStream, outlet: Outlet, *, live: bool) -> Iterator[av.VideoFrame]:
-    """Decode to the end; damaged packets are left out, until there are only those."""
-    damaged, last = 0, time.monotonic()
-    for packet in container.demux(stream):
-        outlet.check()
-        if live and time.monotonic() - last > BLIND:
-            raise _Trouble(f"For {BLIND:.0f} s nothing it sends could be decoded.")
-        try:
-            pictures = packet.decode()
-        except av.error.InvalidDataError:
-            damaged += 1
-            if damaged > MAX_DAMAGE:
-                raise
-            continue
-        for picture in pictures:
-            damaged, last = 0, time.monotonic()
-            if isinstance(picture, av.VideoFrame):
-                yield picture
 
 
 def _resolves(host: str) -> bool:
