@@ -111,6 +111,16 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
+    group.add_argument(
+        "--fetch-http", action="store_true", default=None, help="fetch pictures by http:// too, not only https://"
+    )
+    group.add_argument(
+        "--fetch-network",
+        dest="fetch_networks",
+        action="append",
+        metavar="CIDR",
+        help="a private network that pictures may be fetched from, such as 10.0.0.0/8; may be repeated",
+    )
     group.add_argument("--verbose", action="store_true", help="log more")
 
 
@@ -193,6 +203,8 @@ def _config(given: argparse.Namespace) -> Config:
             split_ice_server(server)
         for address in config.announce:
             ipaddress.ip_address(address)
+        for network in config.fetch_networks:
+            ipaddress.ip_network(network)
     except ValueError as error:
         raise BadRequest(f"{error}.") from None
     return config

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
+
 from streamer import images
 from streamer.cache import Account, Caches
 from streamer.documented import ImageIn
@@ -45,6 +47,7 @@ class Embeddings:
         self._engine = engine
         self._sessions = sessions
         self._rules = rules
+        self._context = httpx.create_ssl_context()  # reads the certificates: tens of milliseconds
         self.caches = caches
 
     @asynccontextmanager
@@ -96,7 +99,7 @@ class Embeddings:
             raise NotFound(f"No picture is kept under image_id {image_id!r:.80}.", detail="Send it with its image.")
         if image.type.strip().lower() == "url":
             with self._engine.outside():
-                return await fetch(image.value or "", self._rules)
+                return await fetch(image.value or "", self._rules, context=self._context)
         return await asyncio.to_thread(images.read_data, image.type, image.value)
 
     async def _made(self, model: Sam3, account: Account, data: bytes) -> Asked:
