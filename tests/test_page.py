@@ -249,7 +249,7 @@ def _open_address(page: Visit, address: str) -> None:
 
 
 def test_a_recording_is_shown_to_its_end_and_the_page_says_so(page: Visit, tmp_path: Path) -> None:
-    _open_address(page, str(record(tmp_path / "world.mp4", 20)))
+    _open_address(page, str(record(tmp_path / "world.mp4", 150)))  # it starts before the page reads along
     page.showing()
     expect(page.page.locator("#figures")).to_contain_text("fps")
     expect(page.page.locator("#trouble h2")).to_have_text("The picture has ended")
