@@ -141,7 +141,7 @@ def _filled(masks: dict[str, Any]) -> npt.NDArray[np.uint8]:
     height, width = masks["size"]
     dense = Mask(height, width, masks["counts"].encode()).dense().astype(np.uint8)
     contours, _ = cv2.findContours(dense, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(np.zeros_like(dense), contours, -1, 1, cv2.FILLED), np.uint8)
+    return np.asarray(cv2.drawContours(np.zeros((height, width), np.uint8), contours, -1, 1, cv2.FILLED), np.uint8)
 
 
 def test_the_documents_own_sample_runs(python: Path, served: Served, picture: Path) -> None:
