@@ -337,7 +337,7 @@ async def test_other_servers_are_not_waited_for_in_the_lane_even_when_an_id_is_e
     url = {"type": "url", "value": "https://example.net/dog.png"}
     free: list[bool] = []
 
-    async def fetch(address: str, rules: Rules) -> bytes:
+    async def fetch(address: str, rules: Rules, **_: object) -> bytes:
         free.append(not room.engine._lane.locked())
         return saved(PICTURE)
 
