@@ -21,7 +21,7 @@ from streamer.sdp import split_ice_server
 # What takes seconds to import (torch) is imported by the command that needs it: help and mistakes answer at once.
 
 DEMO_PROMPTS = ("red circle", "blue thing")
-DEMO_SOURCE = "demo:?seed=7&size=640x480&fps=30&objects=4"
+DEMO_SOURCE = "demo:?size=640x480&fps=30"
 WRONG = 2  # exit status for what the user can put right: argparse's own
 
 

@@ -204,7 +204,7 @@ def test_the_demo_says_where_to_look_and_ends_on_ctrl_c(weights: Path) -> None:
     with process("demo", "--port", "0", "--threads", "1", "--checkpoint", str(weights)) as started:
         address = re.search(r"http://\S+", line_with(started, "open http"))
         assert address is not None
-        shown = line_with(started, "demo:?seed=7")
+        shown = line_with(started, "demo:?size=640x480")
         assert re.search(r"connecting|live", shown)
         assert httpx.get(f"{address[0]}/healthz", timeout=WAIT).status_code == 200
         started.send_signal(signal.SIGINT)

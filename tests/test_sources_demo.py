@@ -10,6 +10,7 @@ import pytest
 
 from streamer.errors import BadSource
 from streamer.frame import Frame
+from streamer.sources import demo as module
 from streamer.sources.base import State
 from streamer.sources.demo import DemoSource
 from tracker.nano import worlds
@@ -54,7 +55,7 @@ async def test_it_is_paced() -> None:
 def test_every_part_is_optional() -> None:
     for address in ("demo:", "demo://", "demo:?"):
         source = DemoSource(address)
-        assert (source.seed, source.width, source.height, source.fps) == (0, 640, 480, 30)
+        assert (source.seed, source.width, source.height, source.fps) == (module.SEED, 640, 480, 30)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from streamer.sources.thread import Outlet, pump
 from tracker.nano import worlds
 
 CLOCK = 90_000  # ticks a second, as video over RTP has
+SEED = 11  # a world in which a red circle, a star and blue things are to be seen most of the time
 LATE = 0.5  # seconds behind which the camera stops trying to catch up
 _LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16)}
 
@@ -25,7 +26,7 @@ class DemoSource:
 
     def __init__(self, address: str) -> None:
         self.name = address
-        self.seed, self.width, self.height, self.fps = 0, 640, 480, 30
+        self.seed, self.width, self.height, self.fps = SEED, 640, 480, 30
         self.objects: tuple[int, int] = (2, 5)
         scheme, _, rest = address.partition(":")
         if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
