@@ -128,3 +128,11 @@ def test_the_address_shown_can_be_opened_on_this_machine(host: str, shown: str) 
     with listen(host, 0) as bound:
         assert isinstance(bound, socket.socket)
         assert re.match(shown, address_of(bound))
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """Nagle's algorithm would hold the second part of each answer back for 40 ms."""
+    with listen("127.0.0.1", 0) as bound, socket.create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
