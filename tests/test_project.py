@@ -206,13 +206,6 @@ def code_blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_readmes_python_compiles() -> None:
-    blocks = code_blocks("python")
-    assert blocks
-    for block in blocks:
-        compile(block, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
 def test_the_readmes_shell_lines_parse() -> None:
     for block in code_blocks("bash"):
         subprocess.run(["bash", "-n"], input=block, text=True, check=True, timeout=30)

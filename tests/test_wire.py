@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from streamer import wire
 from streamer.errors import BadRequest
 from tests.results import HEIGHT, WIDTH, result, track
 from tracker import Box, Mask, Prompt
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def prompt(**fields: Any) -> Prompt:
@@ -207,6 +211,17 @@ def test_a_result_is_exactly_what_is_documented() -> None:
         ],
         "time": 0.021,
     }
+
+
+def test_the_readme_shows_a_result_of_the_same_shape() -> None:
+    def shape(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shape(each) for name, each in value.items()}
+        return [shape(each) for each in value] if isinstance(value, list) else None
+
+    (example,) = re.findall(r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    sent = json.loads(wire.result_json(result(3, (track(7, 0),), (prompt(text="circle"),))))
+    assert shape(json.loads(example)) == shape(sent)
 
 
 def test_objects_made_by_clicks_stand_in_one_more_entry() -> None:

@@ -1,0 +1,133 @@
+"""A live session's messages in both directions, without the socket: what sync.py and aio.py have in common."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamer.client import errors, messages
+from streamer.client.errors import ClientError
+from streamer.client.messages import Result, SessionInfo
+from streamer.client.pictures import Picture
+
+_ENDED = "ended"
+_PING_TIMEOUT = 60.0  # seconds: a machine that is busy with a model is no dead peer
+_CLOSING = 2.0  # seconds that a server has to take the close frame
+
+
+def socket_options(headers: dict[str, str], timeout: float) -> dict[str, Any]:
+    """How both clients connect; ``timeout`` in seconds."""
+    return {
+        "additional_headers": headers,
+        "compression": None,  # run lengths and JPEGs hardly shrink
+        "open_timeout": timeout,
+        "ping_timeout": _PING_TIMEOUT,
+        "close_timeout": _CLOSING,
+        "max_size": None,  # pictures, and masks of large frames
+    }
+
+
+class Conversation:
+    """
+    What was said on one WebSocket, and what is still unread of it.
+
+    A socket's owner gives every message to :meth:`receive` as it comes, and tells :meth:`end` when the last has. Of
+    results only the newest is kept: :attr:`missed` counts those that a newer one replaced before anybody took them,
+    and :attr:`taken` is the number of the last one that somebody took. Answers are kept by the number of their question
+    for as long as somebody waits for them. Nothing else is kept, so nothing here can grow. It does not lock: that is
+    the owner's part.
+    """
+
+    def __init__(self, info: SessionInfo) -> None:
+        self.state = info.state
+        self.reason = info.reason
+        self.missed = 0
+        self.taken = 0
+        self.over = False
+        self._error: ClientError | None = None
+        self._result: Result | None = None
+        self._results = 0
+        self._picture: Picture | None = None
+        self._asked = 0
+        self._answers: dict[int, dict[str, Any] | None] = {}  # None: still to come
+
+    # What comes in
+
+    def receive(self, message: str | bytes) -> None:
+        """Take in one message. Raises ClientError for one that cannot be read."""
+        try:
+            if isinstance(message, bytes):
+                self._picture = Picture(int.from_bytes(message[:4], "little"), message[4:])
+            else:
+                self._hear(json.loads(message))
+        except messages.MISREAD as error:
+            raise errors.unreadable(error) from error
+
+    def end(self, error: ClientError | None = None) -> None:
+        """No more messages will come; ``error`` says what went wrong. Only the first call counts."""
+        if not self.over:
+            self.over, self._error = True, error
+
+    def _hear(self, data: dict[str, Any]) -> None:
+        kind = data["type"]
+        if kind == "state":
+            self.state, self.reason = str(data["state"]), str(data["reason"])
+        elif kind == "result" or (kind == "error" and "frame" in data):
+            self.missed += self._results > self.taken
+            self._result, self._picture = messages.result(data, self._picture), None
+            self._results += 1
+        elif kind in ("ack", "error") and (number := data.get("request")) in self._answers:
+            self._answers[number] = data
+
+    # Results
+
+    def ready(self, after: int) -> bool:
+        """Whether :meth:`take` has something to say to somebody who has had result number ``after``."""
+        return self._results > after or self.over
+
+    def take(self, after: int) -> tuple[int, Result] | None:
+        """
+        The newest result with its number, for somebody who has had number ``after``: several may read along.
+
+        None when there will be none any more. Raises ClientError if that was no plan.
+        """
+        if self._result is not None and self._results > after:
+            self.taken = self._results
+            return self._results, self._result
+        if self._error is not None:
+            raise self._error
+        return None
+
+    # Questions and their answers
+
+    def ask(self, message: dict[str, Any]) -> tuple[int, str]:
+        """Number a question: its number, and the text to send. Raises ClientError when nobody listens any more."""
+        if self.over:
+            raise self._nobody()
+        self._asked += 1
+        self._answers[self._asked] = None
+        return self._asked, json.dumps({**message, "request": self._asked}, allow_nan=False)
+
+    def answered(self, number: int) -> bool:
+        """Whether :meth:`answer` has something to say."""
+        return self._answers[number] is not None or self.over
+
+    def answer(self, number: int) -> dict[str, Any]:
+        """What was answered. Raises ClientError with the server's words if it was a refusal, or why none came."""
+        data = self._answers[number]
+        if data is None:
+            raise self._nobody()
+        if data["type"] == "error":
+            raise errors.of_message(data)
+        return data
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._answers.pop(number, None)
+
+    def _nobody(self) -> ClientError:
+        if self._error is not None:
+            return self._error
+        if self.state == _ENDED:
+            return ClientError(f"The session has ended: {self.reason}")
+        return ClientError("The session's connection has been closed.")

@@ -1,0 +1,77 @@
+"""Masks and boxes as answers bring them. Pixels everywhere, x to the right, y down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import rlemasklib
+
+Polygon = Sequence[tuple[float, float]]  # (x, y), at least three
+
+
+class Box(NamedTuple):
+    """A box by its left, top, right and bottom edge in pixels; right and bottom exclusive."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """
+    A binary mask of ``height`` × ``width`` pixels, kept as it came and decoded when asked.
+
+    ``data`` holds COCO's compressed run lengths (``counts``; column-major, zeros first), or outer contours. It is not
+    the tracker's class of the same name, as importing that imports torch.
+    """
+
+    height: int
+    width: int
+    data: bytes | tuple[Polygon, ...]
+
+    @classmethod
+    def read(cls, masks: Any, size: tuple[int, int] | None = None) -> Mask:
+        """
+        Read ``masks`` of an answer: an object with ``size`` and ``counts``, or a list of polygons.
+
+        Polygons do not say how large the picture is: they need ``size``, its (height, width). Raises ValueError,
+        KeyError or TypeError for anything else.
+        """
+        if isinstance(masks, dict):
+            height, width = masks["size"]
+            return cls(int(height), int(width), masks["counts"].encode("ascii"))
+        if size is None:
+            raise ValueError("polygons in an answer that does not say the picture's size")
+        return cls(*size, tuple([(float(x), float(y)) for x, y in polygon] for polygon in masks))
+
+    def dense(self) -> npt.NDArray[np.bool_]:
+        """The mask as bool (height, width), made anew at each call."""
+        if isinstance(self.data, bytes):
+            return cast(npt.NDArray[np.bool_], rlemasklib.decode(self._coco()).view(np.bool_))
+        canvas = np.zeros((self.height, self.width), np.uint8)
+        for polygon in self.data:  # one by one: where two overlap, fillPoly of both would leave a hole
+            cv2.fillPoly(canvas, [np.rint(polygon).astype(np.int32)], 1)
+        return canvas.view(np.bool_)
+
+    def polygons(self) -> list[Polygon]:
+        """The outer contours, largest first, each a list of at least three (x, y) pixels."""
+        if not isinstance(self.data, bytes):
+            return list(self.data)
+        contours, _ = cv2.findContours(self.dense().view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        large = sorted((contour for contour in contours if len(contour) >= 3), key=cv2.contourArea, reverse=True)
+        return [[(float(x), float(y)) for x, y in contour[:, 0]] for contour in large]
+
+    @property
+    def area(self) -> int:
+        """The number of pixels of the object."""
+        return int(rlemasklib.area(self._coco()) if isinstance(self.data, bytes) else self.dense().sum())
+
+    def _coco(self) -> dict[str, Any]:
+        return {"size": [self.height, self.width], "counts": self.data}

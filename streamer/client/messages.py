@@ -1,0 +1,242 @@
+"""What the server sends, as typed objects. All coordinates are pixels of the frame or picture they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from streamer.client.masks import Box, Mask
+from streamer.client.pictures import Picture
+
+# What reading an answer of another shape raises; errors.unreadable makes one sentence of it.
+MISREAD = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+
+# Answers about one picture
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One object in a picture; ``confidence`` is 0 to 1."""
+
+    confidence: float
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class PromptResult:
+    """
+    What one prompt found, most confident first.
+
+    ``text`` is the prompt's, None for boxes and points. ``candidates`` are all masks of visual_segment, best first,
+    when they were asked for.
+    """
+
+    index: int
+    text: str | None
+    predictions: tuple[Prediction, ...]
+    candidates: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    The answer for one picture: one entry a prompt, in their order, to iterate over or to index.
+
+    ``seconds`` is what the server took, ``model`` the one that answered (``nano``, ``sam3``), and ``cached`` says that
+    the picture's embedding was there already.
+    """
+
+    prompts: tuple[PromptResult, ...]
+    seconds: float
+    model: str | None = None
+    cached: bool = False
+
+    def __iter__(self) -> Iterator[PromptResult]:
+        return iter(self.prompts)
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __getitem__(self, index: int) -> PromptResult:
+        return self.prompts[index]
+
+    @property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """All of them, prompt by prompt; of visual_segment exactly one a prompt."""
+        return tuple(each for prompt in self.prompts for each in prompt.predictions)
+
+
+def found(data: Any, headers: Mapping[str, str]) -> Found:
+    """Read the answer of concept_segment or visual_segment. Raises one of MISREAD."""
+    prompts = tuple(
+        PromptResult(
+            index=int(entry["prompt_index"]),
+            text=entry["echo"]["text"] if "echo" in entry else None,
+            predictions=_predictions(entry["predictions"]),
+            candidates=_predictions(entry.get("candidates", ())),
+        )
+        for entry in data["prompt_results"]
+    )
+    return Found(prompts, float(data["time"]), headers.get("x-model"), headers.get("x-cache") == "hit")
+
+
+def _predictions(entries: Any) -> tuple[Prediction, ...]:
+    return tuple(Prediction(float(each["confidence"]), Mask.read(each["masks"])) for each in entries)
+
+
+# Live sessions
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """
+    A session as the server lists it.
+
+    ``state`` is connecting, live, reconnecting or ended, ``reason`` says why, ``since`` when that began. ``fps`` is
+    results a second, ``age_ms`` how old the last one was when it was published, ``dropped`` how many frames were never
+    looked at. ``prompts`` are the texts (None for a prompt of boxes), ``hint`` what the model has to say about them.
+    """
+
+    id: str
+    source: str
+    state: str
+    reason: str
+    since: datetime
+    fps: float
+    age_ms: float | None
+    dropped: int
+    prompts: tuple[str | None, ...] = ()
+    hint: str | None = None
+
+
+def session_info(data: Any) -> SessionInfo:
+    """Read one entry of ``GET /sessions``. Raises one of MISREAD."""
+    return SessionInfo(
+        id=str(data["id"]),
+        source=str(data["source"]),
+        state=str(data["state"]),
+        reason=str(data["reason"]),
+        since=datetime.fromisoformat(data["since"]),
+        fps=float(data["fps"]),
+        age_ms=None if data["age_ms"] is None else float(data["age_ms"]),
+        dropped=int(data["dropped"]["source"]),
+        prompts=tuple(prompt["text"] for prompt in data.get("prompts", ())),
+        hint=data.get("hint"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    A frame of a live session.
+
+    ``index`` counts decoded frames from 0, the dropped ones included. ``pts`` is in units of ``time_base`` seconds and
+    starts again when ``epoch`` rises. ``rtp_timestamp`` is the packet's own, over WebRTC only. ``width`` and
+    ``height`` are in pixels.
+    """
+
+    index: int
+    epoch: int
+    pts: int | None
+    time_base: Fraction
+    rtp_timestamp: int | None
+    width: int
+    height: int
+
+    @property
+    def seconds(self) -> float | None:
+        """The media's own time, since its epoch began."""
+        return None if self.pts is None else float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """
+    One followed object on one frame.
+
+    ``id`` stays the object's own as long as it is followed, and is not given again. ``text`` and ``prompt_index`` are
+    those of the prompt it was found for; of an object made by a click or a box ``text`` is None. ``stage`` says how
+    the mask was made: keyframe, refine or flow. ``tentative``: seen once, not confirmed yet.
+    """
+
+    id: int
+    prompt_index: int
+    text: str | None
+    confidence: float
+    box: Box
+    mask: Mask
+    stage: str
+    tentative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    What became of one frame.
+
+    ``stage`` and ``reason`` say what was done with it and why. ``age_ms`` is from the frame's arrival to the
+    publishing of the result. ``seconds`` is what the model took. ``dropped_by_source`` counts frames that were never
+    looked at since the session began, ``dropped_by_reader`` results that this connection was not sent. ``notes`` has a
+    sentence for each prompt that rests, by its place in the list. ``picture`` is there when pictures were asked for.
+    ``error``, when not None, says why this frame could not be looked at; the next one will be tried.
+    """
+
+    session: str
+    frame: Frame
+    objects: tuple[Tracked, ...]
+    stage: str | None
+    reason: str | None
+    age_ms: float
+    seconds: float | None
+    dropped_by_source: int
+    dropped_by_reader: int
+    notes: Mapping[int, str]
+    picture: Picture | None = None
+    error: str | None = None
+
+
+def result(data: Any, picture: Picture | None = None) -> Result:
+    """Read a ``result`` message, or the ``error`` message of a frame. Raises one of MISREAD."""
+    frame, entries = _frame(data["frame"]), data.get("prompt_results", ())
+    return Result(
+        session=str(data["session"]),
+        frame=frame,
+        objects=tuple(_tracked(entry, each, frame) for entry in entries for each in entry["predictions"]),
+        stage=data.get("stage"),
+        reason=data.get("reason"),
+        age_ms=float(data["age_ms"]),
+        seconds=data.get("time"),
+        dropped_by_source=int(data["dropped"]["source"]),
+        dropped_by_reader=int(data["dropped"]["subscriber"]),
+        notes={int(entry["prompt_index"]): entry["note"] for entry in entries if "note" in entry},
+        picture=picture if picture is not None and picture.frame == frame.index else None,
+        error=data["message"] if data["type"] == "error" else None,
+    )
+
+
+def _frame(data: Any) -> Frame:
+    return Frame(
+        index=int(data["index"]),
+        epoch=int(data["epoch"]),
+        pts=data["pts"],
+        time_base=Fraction(*data["time_base"]),
+        rtp_timestamp=data["rtp_timestamp"],
+        width=int(data["width"]),
+        height=int(data["height"]),
+    )
+
+
+def _tracked(entry: Any, data: Any, frame: Frame) -> Tracked:
+    return Tracked(
+        id=int(data["object_id"]),
+        prompt_index=int(entry["prompt_index"]),
+        text=entry["echo"]["text"],
+        confidence=float(data["confidence"]),
+        box=Box(*(float(edge) for edge in data["box"])),
+        mask=Mask.read(data["masks"], (frame.height, frame.width)),
+        stage=str(data["stage"]),
+        tentative=bool(data["tentative"]),
+    )

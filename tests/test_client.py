@@ -1,0 +1,77 @@
+"""The client as a person meets it: what it imports, what it exports, and the example of its own docstring."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import streamer.client
+from streamer.client import AsyncClient, Client
+from tests.models import untrained
+from tests.pictures import patches
+from tests.serving import serving
+from tracker import load_model
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(untrained()) as served:
+        yield f"http://{served.address}"
+
+
+def test_importing_the_client_imports_no_model_and_no_server() -> None:
+    heavy = {"torch", "torchvision", "sam3", "tracker", "fastapi", "uvicorn", "pydantic", "av", "aiortc"}
+    words = f"import streamer.client, sys; print(*sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
+def test_every_exported_name_is_there_and_says_what_it_is() -> None:
+    for name in streamer.client.__all__:
+        if name != "Polygon":  # an alias of a type
+            assert getattr(streamer.client, name).__doc__
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def calls(kind: type) -> set[str]:
+        return {name for name in vars(kind) if not name.startswith("_")}
+
+    assert calls(Client) == calls(AsyncClient)
+    assert calls(streamer.client.Session) == calls(streamer.client.AsyncSession)
+
+
+def test_the_readmes_examples_run(tmp_path: Path) -> None:
+    patches(640, 480).save(tmp_path / "picture.jpg")
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    said = []
+    with serving(load_model("nano")) as served:
+        for example in examples:
+            here = example.replace("http://localhost:8000", f"http://{served.address}")
+            command, here_too = [sys.executable, "-c", here], {**os.environ, "PYTHONPATH": str(ROOT)}
+            run = subprocess.run(command, cwd=tmp_path, env=here_too, capture_output=True, text=True, check=False)
+            assert run.returncode == 0, run.stderr
+            said.append(run.stdout)
+        assert served.http.get("/sessions").json() == {"sessions": []}
+    live, picture = said
+    assert re.search(r"^frame \d+: circle \d+, \d+ pixels, \d+ ms old$", live, re.MULTILINE)
+    assert "[" in picture
+
+
+async def test_the_example_runs_with_asyncio(address: str) -> None:
+    async with AsyncClient(address) as client:
+        found = await client.concept_segment(patches(64, 48), ["red circle", "star"])
+        assert [prompt.text for prompt in found] == ["red circle", "star"]
+        async with client.start("demo:?size=160x120", prompts=["circle"]) as session:
+            async for result in session.results():
+                await session.prompt("circle", "red thing")
+                await session.click(result.frame, x=100, y=60)
+                break
+        assert await client.sessions() == []
