@@ -15,7 +15,7 @@ from streamer.cache import Account
 from streamer.documented import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
 from streamer.embeddings import Asked, Embeddings
 from streamer.engine import Engine
-from streamer.errors import NotFound
+from streamer.errors import NotAllowed, NotFound
 from streamer.wire import MaskFormat
 from tracker import Detected, Detection, Prompt, Sam3
 
@@ -69,6 +69,14 @@ async def embed_image(body: EmbedRequest, request: Request, response: Response) 
         image_id = body.image_id or asked.name
         embeddings.keep(account, image_id, asked)
     return {"image_id": image_id, "time": _since(began)}
+
+
+@router.get("/{call}", include_in_schema=False)
+async def refuses(call: str) -> None:
+    """Without this the page's files would be looked through."""
+    if call in ("concept_segment", "visual_segment", "embed_image"):
+        raise NotAllowed("GET", "POST")
+    raise NotFound(f"There is no /sam3/{call:.80} here.", detail="/docs lists what there is.")
 
 
 def _admit(request: Request, body: OnPicture) -> Account:

@@ -30,7 +30,7 @@ from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
 from streamer.engine import Engine
-from streamer.errors import StreamerError
+from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
 from streamer.sessions import Sessions
 from tracker import Sam3, load_model, set_threads
@@ -216,7 +216,7 @@ def _watch(app: FastAPI) -> None:
         """The process answers."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["operations"])
+    @app.get("/readyz", tags=["operations"], responses=openapi.refusals(NotReady))
     async def readyz() -> dict[str, str]:
         """The model is there; 503 with the reason until then."""
         return {"status": "ready", "model": app.state.engine.need_model().name}
@@ -229,6 +229,10 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, UnicodeDecodeError | RecursionError):  # FastAPI's 400 for a body that is no JSON
+            words = "The body is not UTF-8" if isinstance(error.__cause__, UnicodeError) else "It is nested too deeply"
+            problem = {"loc": ["body"], "msg": f"JSON decode error: {words}", "type": "json_invalid"}
+            return JSONResponse({"detail": [problem]}, 422)
         body = {"message": str(error.detail), "detail": str(error.detail)}
         return JSONResponse(body, error.status_code, error.headers)
 

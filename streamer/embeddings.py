@@ -96,6 +96,7 @@ class Embeddings:
     async def _data(self, image: ImageIn | None, image_id: str | None) -> bytes:
         """The picture, still encoded."""
         if image is None:
+            self.caches.embeddings.misses += 1
             raise NotFound(f"No picture is kept under image_id {image_id!r:.80}.", detail="Send it with its image.")
         if image.type.strip().lower() == "url":
             with self._engine.outside():

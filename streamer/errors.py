@@ -61,6 +61,22 @@ class FrameGone(NotFound):
         self.available = available
 
 
+class NotAllowed(StreamerError):
+    """The address does not take this method; ``allow`` lists those that it takes."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"{method} is not what this address takes: {allow}.")
+        self.allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Says which methods are taken."""
+        return {"Allow": self.allow}
+
+
 class Conflict(StreamerError):
     """It exists, but not in a state that allows this."""
 

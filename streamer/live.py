@@ -11,7 +11,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, Web
 
 from streamer import auth, wire
 from streamer.config import Config
-from streamer.errors import BadRequest, FrameGone, StreamerError
+from streamer.errors import (
+    BadRequest,
+    FrameGone,
+    NotFound,
+    NotReady,
+    StreamerError,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+)
+from streamer.openapi import refusals
 from streamer.result import FrameInfo
 from streamer.session import Session
 from streamer.sessions import Sessions
@@ -24,9 +34,11 @@ CLOSING = 1.0  # seconds that a peer has to take the close frame
 
 MAX_REQUEST = 1024  # bytes of what an answer echoes
 
+JPEG: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": {"image/jpeg": {}}}}
+
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["live"])
-guarded = APIRouter(dependencies=[Depends(auth.check)])
+guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
 
 
 def _sessions(request: Request) -> Sessions:
@@ -37,7 +49,7 @@ def _sessions(request: Request) -> Sessions:
 All = Annotated[Sessions, Depends(_sessions)]
 
 
-@guarded.post("/sessions", status_code=201)
+@guarded.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
 async def start(body: wire.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
     """Pull a stream or a file: ``rtsp://…``, ``http://…``, a path, ``demo:``."""
     config: Config = request.app.state.config
@@ -60,25 +72,25 @@ async def listing(sessions: All) -> dict[str, Any]:
     return {"sessions": [describe(session) for session in sessions.list()]}
 
 
-@guarded.get("/sessions/{id}")
+@guarded.get("/sessions/{id}", responses=refusals(NotFound))
 async def look_up(id: str, sessions: All) -> dict[str, Any]:  # noqa: A002
     """One session."""
     return describe(sessions.get(id))
 
 
-@guarded.delete("/sessions/{id}", status_code=204)
+@guarded.delete("/sessions/{id}", status_code=204, responses=refusals(NotFound))
 async def stop(id: str, sessions: All) -> None:  # noqa: A002
     """Stop a session and forget it."""
     await sessions.delete(id)
 
 
-@guarded.get("/sessions/{id}/frames/latest.jpg", response_class=Response)
+@guarded.get("/sessions/{id}/frames/latest.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
 async def latest_picture(id: str, sessions: All) -> Response:  # noqa: A002
     """The newest picture that was looked at; ``X-Frame-Index`` says which frame it is."""
     return _picture(*await sessions.get(id).picture())
 
 
-@guarded.get("/sessions/{id}/frames/{index}.jpg", response_class=Response)
+@guarded.get("/sessions/{id}/frames/{index}.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
 async def picture(id: str, index: int, sessions: All) -> Response:  # noqa: A002
     """The picture of the frame with that index, if it was looked at and is still kept."""
     return _picture(*await sessions.get(id).picture(index))

@@ -15,6 +15,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from streamer.errors import StreamerError
+
 Document = dict[str, Any]
 
 _PUBLISHED = ("concept_segment", "visual_segment")
@@ -86,6 +88,12 @@ def contract() -> Document:
     # `type` may be `session` too: a live session's newest frame.
     schemas["InferenceRequestImage"]["x-extension-session"] = "type `session`, value its id: the newest frame of it"
     return {"paths": paths, "schemas": schemas}
+
+
+def refusals(*kinds: type[StreamerError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's ``responses`` of a route that raises these; the schema Refusal is in documents/extensions.json."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    return {kind.status: {"description": (kind.__doc__ or "").split("\n\n")[0], "content": content} for kind in kinds}
 
 
 def read(name: str) -> Document:

@@ -14,7 +14,19 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from streamer import auth, live, sdp, wire
 from streamer.config import Config
-from streamer.errors import BadRequest, Conflict, NotFound, StreamerError, TooLarge, UnsupportedMedia
+from streamer.errors import (
+    BadRequest,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotReady,
+    StreamerError,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+    UnsupportedMedia,
+)
+from streamer.openapi import refusals
 from streamer.peer import Channel
 from streamer.session import Session
 from streamer.sessions import Sessions
@@ -28,23 +40,7 @@ ENDPOINT_METHODS = "OPTIONS, POST"
 SESSION_METHODS = "OPTIONS, PATCH, DELETE"
 
 router = APIRouter(tags=["webrtc"])
-guarded = APIRouter(dependencies=[Depends(auth.check)])
-
-
-class NotAllowed(StreamerError):
-    """A method kept free for later versions of WHIP (RFC 9725, section 4.2); ``allow`` lists those that are taken."""
-
-    status = 405
-    code = "method_not_allowed"
-
-    def __init__(self, method: str, allow: str) -> None:
-        super().__init__(f"{method} is not what this address takes: {allow}.")
-        self.allow = allow
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Says which methods are taken."""
-        return {"Allow": self.allow}
+guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
 
 
 class PreconditionFailed(StreamerError):
@@ -73,6 +69,10 @@ class PreconditionRequired(StreamerError):
     status_code=201,
     response_class=Response,
     openapi_extra={"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}},
+    responses={
+        201: {"description": "The SDP answer", "content": {SDP: {"schema": {"type": "string"}}}},
+        **refusals(BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, TooMany, NotReady),
+    },
 )
 async def publish(
     request: Request,
@@ -108,7 +108,15 @@ async def publish(
     return _created(request, made, source, answer)
 
 
-@guarded.patch("/whip/{id}", status_code=204, response_class=Response)
+@guarded.patch(
+    "/whip/{id}",
+    status_code=204,
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}}},
+    responses=refusals(
+        *(BadRequest, NotFound, PreconditionFailed, TooLarge, UnsupportedMedia, Unprocessable, PreconditionRequired)
+    ),
+)
 async def trickle(request: Request, id: str) -> Response:  # noqa: A002
     """Add ICE candidates (RFC 9725, section 4.3.2). ``If-Match`` must name the ETag of the 201 answer."""
     _, source = _find(request.app.state.sessions, id)
@@ -128,7 +136,7 @@ async def trickle(request: Request, id: str) -> Response:  # noqa: A002
     return Response(status_code=204)
 
 
-@guarded.delete("/whip/{id}", response_class=Response)
+@guarded.delete("/whip/{id}", response_class=Response, responses=refusals(NotFound))
 async def stop(request: Request, id: str) -> Response:  # noqa: A002
     """Stop sending; the session ends and is forgotten."""
     sessions: Sessions = request.app.state.sessions

@@ -81,5 +81,12 @@ def test_filled_outlines_are_the_mask_without_its_holes_and_specks(seed: int) ->
     assert all(len(polygon) >= 3 for polygon in polygons)
 
 
+@given(masks)
+def test_outlines_are_where_the_object_is_in_the_whole_picture(mask: Binary) -> None:
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    whole = [[tuple(point) for point in contour[:, 0].tolist()] for contour in contours if len(contour) >= 3]
+    assert sorted(rle.polygons(rle.encode(mask), *mask.shape)) == sorted(whole)
+
+
 def test_an_empty_mask_has_no_outlines() -> None:
     assert rle.polygons(rle.encode(np.zeros((8, 5), np.bool_)), 8, 5) == []

@@ -45,8 +45,10 @@ def polygons(counts: bytes, height: int, width: int) -> list[Polygon]:
 
     Filling them (``cv2.fillPoly``) gives the mask again, its holes and specks of one or two pixels apart.
     """
-    dense = decode(counts, height, width).view(np.uint8)
-    contours, _ = cv2.findContours(dense, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    left, top, right, bottom = bounds(counts, height, width)
+    part = rlemasklib.crop(_coco(counts, height, width), np.array([left, top, right - left, bottom - top]))
+    dense = rlemasklib.decode(part)  # of a large picture's small object not the whole picture
+    contours, _ = cv2.findContours(dense, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))
     large = sorted((contour for contour in contours if len(contour) >= 3), key=cv2.contourArea, reverse=True)
     return [[(float(x), float(y)) for x, y in contour[:, 0]] for contour in large]
 

@@ -1,0 +1,10 @@
+"""What schemathesis does not know of itself: how SDP is sent. It is text."""
+
+from typing import Any
+
+import schemathesis
+
+
+@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag")
+def text(context: Any, value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else str(value).encode()
