@@ -130,6 +130,19 @@ def test_the_answer_has_the_documented_shape(served: Served) -> None:
     }
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_no_json_is_refused_and_so_is_another_method(served: Served, path: str) -> None:
+    for body, words in ((b"{", "JSON decode error"), (b'"\xff"', "UTF-8"), (b"[" * 100_000, "nested")):
+        refused = served.http.post(path, content=body, headers=JSON)
+        assert refused.status_code == 422
+        (problem,) = refused.json()["detail"]
+        assert (problem["loc"][0], problem["type"]) == ("body", "json_invalid")
+        assert words in problem["msg"]
+    asked = served.http.get(path)
+    assert (asked.status_code, asked.headers["Allow"]) == (405, "POST")
+    assert served.http.get("/sam3/nothing").status_code == 404
+
+
 @pytest.mark.parametrize("form", ["polygon", "json", None])
 def test_polygons_are_outer_contours_in_pixels(served: Served, form: str | None) -> None:
     more = {} if form is None else {"format": form}
