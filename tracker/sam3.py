@@ -23,7 +23,8 @@ from tracker import memory, postprocess
 from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
-from tracker.nano.config import COLORS, NANO, SHAPES, VOCABULARY, WordTokenizer, unknown_words
+from tracker.nano.config import NANO
+from tracker.nano.vocabulary import COLORS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
 CONFIGS = (NANO, FULL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,8 +11,10 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import IterableDataset
 
-from tracker.nano.config import ANYTHING, COLORS, NANO, SHAPES
-from tracker.nano.worlds import Binary, Video, WorldObject
+from tracker.nano.config import NANO
+from tracker.nano.looks import Picture
+from tracker.nano.vocabulary import ANYTHING, COLORS, PATTERNS, PLACES, SHAPES, SIZES
+from tracker.nano.worlds import Binary, Thing, Video, WorldObject
 from tracker.types import Box
 
 # Training draws worlds from here on; evaluation and tests use seeds below it.
@@ -23,6 +25,9 @@ _SIZES = ((224, 224), (298, 224), (320, 240), (398, 224), (448, 336), (240, 320)
 
 MASK_SIDE = NANO.grid * 4  # side of the logits the network gives, pixels
 POINTS = 4  # room for points in one interactive prompt; a box takes two
+
+NAMES = SHAPES  # what the dense losses tell apart
+IGNORED = 255  # in their maps: a thing of many colours, or a shape that has no name
 
 
 @dataclass(slots=True)
@@ -35,8 +40,8 @@ class Batch:
     """
 
     images: torch.Tensor  # (B, 3, side, side) float, -1 to 1
-    colors: torch.Tensor  # (B, MASK_SIDE, MASK_SIDE) int64: 0 nothing, else index in COLORS + 1
-    shapes: torch.Tensor  # the same for SHAPES
+    colors: torch.Tensor  # (B, MASK_SIDE, MASK_SIDE) int64: 0 nothing, else index in COLORS + 1, or IGNORED
+    names: torch.Tensor  # the same for NAMES
     texts: list[str]  # P
     image_of_prompt: torch.Tensor  # (P,) int64
     exemplars: torch.Tensor  # (2, P, 4)
@@ -54,38 +59,53 @@ class Batch:
     click_exists: torch.Tensor  # (K,) bool, False: there is nothing there
 
 
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What worlds are made of beside what they draw themselves."""
+
+    photos: Sequence[Picture] = ()
+    things: Sequence[Thing] = ()
+
+
 class WorldBatches(IterableDataset[Batch]):
     """Endless batches of ``pictures`` stills, each with ``prompts`` questions and ``clicks`` interactive ones."""
 
-    def __init__(self, seed: tuple[int, ...], pictures: int, prompts: int, clicks: int) -> None:
-        self.seed, self.pictures, self.prompts, self.clicks = seed, pictures, prompts, clicks
+    def __init__(self, seed: tuple[int, ...], pictures: int, prompts: int, clicks: int, supply: Supply) -> None:
+        self.seed, self.pictures, self.prompts, self.clicks, self.supply = seed, pictures, prompts, clicks, supply
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
         while True:
-            yield make_batch(rng, self.pictures, self.prompts, self.clicks)
+            yield make_batch(rng, self.pictures, self.prompts, self.clicks, self.supply)
 
 
-def draw_still(rng: np.random.Generator, seed: int) -> tuple[npt.NDArray[np.uint8], list[WorldObject]]:
+def draw_still(
+    rng: np.random.Generator, seed: int, supply: Supply = Supply()
+) -> tuple[npt.NDArray[np.uint8], list[WorldObject]]:
     """A picture of a world at one of the usual sizes, after a random time."""
     width, height = _SIZES[rng.choice(len(_SIZES), p=(0.1, 0.2, 0.3, 0.15, 0.1, 0.1, 0.05))]
-    video = Video(seed, width, height, objects=(0, 8) if rng.random() < 0.2 else (1, 6))
+    kind = rng.random()
+    objects = (1, 6) if kind < 0.6 else (0, 8) if kind < 0.75 else (5, 12) if kind < 0.93 else (12, 25)
+    share = float(rng.choice([0.0, 0.5, 1.0])) if supply.things else 0.0
+    video = Video(seed, width, height, objects=objects, photos=supply.photos, things=supply.things, share=share)
     video.skip(int(rng.integers(0, 30)))
     frame = video.next()
     return frame.image, frame.objects
 
 
-def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: int) -> Batch:
+def make_batch(
+    rng: np.random.Generator, pictures: int, prompts: int, clicks: int, supply: Supply = Supply()
+) -> Batch:
     """Draw one batch; ``rng`` decides everything."""
     side = NANO.image_size
-    images, colors, shapes, questions, interactive = [], [], [], [], []
+    images, colors, names, questions, interactive = [], [], [], [], []
     for picture in range(pictures):
-        image, objects = draw_still(rng, int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)))
+        image, objects = draw_still(rng, int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), supply)
         images.append(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
-        color_map, shape_map = _label_maps(objects)
+        color_map, name_map = _label_maps(objects)
         colors.append(color_map)
-        shapes.append(shape_map)
+        names.append(name_map)
         seen = [thing for thing in objects if thing.countable]
         questions += [(picture, *_question(rng, seen)) for _ in range(prompts)]
         interactive += [(picture, *_interactive(rng, objects, seen)) for _ in range(clicks)]
@@ -95,7 +115,7 @@ def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: in
     return Batch(
         images=images_tensor,
         colors=torch.from_numpy(np.stack(colors)).long(),
-        shapes=torch.from_numpy(np.stack(shapes)).long(),
+        names=torch.from_numpy(np.stack(names)).long(),
         texts=[question[1] for question in questions],
         image_of_prompt=torch.tensor([question[0] for question in questions]),
         exemplars=exemplars,
@@ -140,12 +160,12 @@ def _stack(masks: list[Binary]) -> torch.Tensor:
 
 
 def _label_maps(objects: list[WorldObject]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    color_map, shape_map = (np.zeros((MASK_SIDE, MASK_SIDE), np.uint8) for _ in range(2))
+    color_map, name_map = (np.zeros((MASK_SIDE, MASK_SIDE), np.uint8) for _ in range(2))
     for thing in objects:
         covered = shrink(thing.mask) >= 0.5
-        color_map[covered] = COLORS.index(thing.color) + 1
-        shape_map[covered] = SHAPES.index(thing.shape) + 1
-    return color_map, shape_map
+        color_map[covered] = COLORS.index(thing.color) + 1 if thing.color else IGNORED
+        name_map[covered] = NAMES.index(thing.shape) + 1 if thing.shape in NAMES else IGNORED
+    return color_map, name_map
 
 
 Exemplar = tuple[tuple[float, float, float, float], int]  # box, label
@@ -154,39 +174,55 @@ Exemplar = tuple[tuple[float, float, float, float], int]  # box, label
 def _question(rng: np.random.Generator, seen: list[WorldObject]) -> tuple[str, list[Exemplar], list[WorldObject]]:
     """One prompt for a picture: its words, its exemplar boxes, and the objects that answer it."""
     kind = rng.random()
-    if not seen or kind < 0.22:
-        text = _absent_name(rng, seen)
+    if not seen or kind < 0.25:
+        text = absent_name(rng, seen)
         return _spoken(rng, text), [], [thing for thing in seen if thing.matches(text)]
     thing = seen[rng.integers(len(seen))]
     if kind < 0.40:
         same = [other for other in seen if other.name == thing.name]
         examples = rng.permutation(len(same))[: rng.integers(1, 3)]
         boxes: list[Exemplar] = [(_shaken(rng, box_of(same[index].mask), 0.08), 1) for index in examples]
-        text = "visual" if rng.random() < 0.7 else _spoken(rng, thing.name)
+        text = "visual" if rng.random() < 0.7 or not thing.shape else _spoken(rng, thing.name)
         return text, boxes, same
     if kind < 0.44 and len({other.name for other in seen}) > 1:
         # A counter-example takes away everything of its name.
-        text = str(rng.choice(ANYTHING))
+        text = str(rng.choice(("thing", "object")))
         return text, [(_shaken(rng, box_of(thing.mask), 0.08), 0)], [o for o in seen if o.name != thing.name]
-    text = str(
-        rng.choice(
-            [thing.name, thing.shape, f"{thing.color} {rng.choice(ANYTHING)}", thing.color, rng.choice(ANYTHING)],
-            p=[0.5, 0.22, 0.16, 0.06, 0.06],
-        )
-    )
+    text = name_of(rng, thing, seen)
     return _spoken(rng, text), [], [other for other in seen if other.matches(text)]
 
 
-def _absent_name(rng: np.random.Generator, seen: list[WorldObject]) -> str:
+def name_of(rng: np.random.Generator, thing: WorldObject, seen: list[WorldObject]) -> str:
+    """Words that name an object, and about which there is no doubt for any object that is seen."""
+    anything = str(rng.choice(ANYTHING if thing.color else ("thing", "object")))
+    colored, shape = f"{thing.color} {anything}".strip(), thing.shape or anything
+    for _ in range(4):
+        text = str(rng.choice([thing.name, shape, colored, thing.color or shape, anything], p=[0.5, 0.22, 0.16, 0.06, 0.06]))
+        if rng.random() < 0.25:
+            words = [word for word in (*PATTERNS, *SIZES, *PLACES) if thing.matches(word)]
+            if words:
+                text = f"{rng.choice(words)} {text}"
+        if thing.more and rng.random() < 0.1:
+            text = str(rng.choice(thing.more))
+        if all(other.answers(text) is not None for other in seen):
+            return text
+    return thing.name
+
+
+def absent_name(rng: np.random.Generator, seen: list[WorldObject]) -> str:
     """A name of nothing in the picture; half the time one that shares its colour or shape with something there."""
     for _ in range(20):
-        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES))
+        color, shape = str(rng.choice(COLORS)), str(rng.choice(NAMES))
         if seen and rng.random() < 0.5:
             other = seen[rng.integers(len(seen))]
-            color, shape = (other.color, shape) if rng.random() < 0.5 else (color, other.shape)
+            color, shape = (other.color or color, shape) if rng.random() < 0.5 else (color, other.shape or shape)
         kind = rng.random()
-        text = f"{color} {shape}" if kind < 0.6 else shape if kind < 0.8 else f"{color} {rng.choice(ANYTHING)}"
-        if not any(thing.matches(text) for thing in seen):
+        text = f"{color} {shape}" if kind < 0.5 else shape if kind < 0.75 else f"{color} {rng.choice(ANYTHING)}"
+        if kind > 0.9:
+            text = str(rng.choice(("unheard", f"unheard {shape}", f"{color} unheard")))  # a word that is never taught
+        elif rng.random() < 0.2:
+            text = f"{rng.choice((*PATTERNS, *SIZES, *PLACES))} {shape if rng.random() < 0.5 else text}"
+        if all(thing.answers(text) is False for thing in seen):
             return text
     return text
 

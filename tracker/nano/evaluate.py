@@ -20,8 +20,8 @@ from scipy.optimize import linear_sum_assignment
 
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
-from tracker.nano.config import COLORS, SHAPES
 from tracker.nano.data import FIRST_TRAINING_SEED, box_around, draw_still, inside
+from tracker.nano.vocabulary import COLORS, SHAPES
 from tracker.nano.worlds import WorldObject
 from tracker.sam3 import Sam3
 from tracker.types import Detection, Mask, Point, Prompt

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tracker.nano.config import COLORS, SHAPES
-from tracker.nano.data import Batch
+from tracker.nano.data import IGNORED, NAMES, Batch
+from tracker.nano.vocabulary import COLORS
 
 Outputs = dict[str, Any]
 Matched = tuple[Tensor, Tensor, Tensor]  # prompt, query, target: one entry for each pair
@@ -131,14 +131,14 @@ class DenseHead(torch.nn.Module):
     """
     What every place of a picture is, said straight from the backbone's features: in training only, thrown away after.
 
-    It names the colour and shape at every cell of the finest features, and tells for every prompt, by the dot product
+    It tells the colour and the name at every cell of the finest features, and tells for every prompt, by the dot product
     of its text with a place, whether the place answers it. Both teach backbone and text encoder within minutes what
     the detector's own losses take hours to send through its layers.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(SHAPES) + 1, 1)
+        self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(NAMES) + 1, 1)
         self.bias = torch.nn.Parameter(torch.full((1,), -2.0))
 
     def forward(self, levels: list[Tensor], text: Tensor, pad: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -149,11 +149,11 @@ class DenseHead(torch.nn.Module):
         """
         logits = self.classify(levels[0]).float()
         named = torch.zeros((), device=logits.device)
-        parts = logits.split([len(COLORS) + 1, len(SHAPES) + 1], 1)
-        for part, truth in zip(parts, (batch.colors, batch.shapes), strict=True):
+        parts = logits.split([len(COLORS) + 1, len(NAMES) + 1], 1)
+        for part, truth in zip(parts, (batch.colors, batch.names), strict=True):
             weight = torch.ones(part.shape[1], device=part.device)
             weight[0] = 0.2  # most of a picture is background
-            named = named + F.cross_entropy(part, truth, weight=weight)
+            named = named + F.cross_entropy(part, truth, weight=weight, ignore_index=IGNORED)
         return {"dense": named, "align": self._align(levels[-1], text, pad, batch)}
 
     def _align(self, level: Tensor, text: Tensor, pad: Tensor, batch: Batch) -> Tensor:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from tracker.model import build
-from tracker.nano.config import NANO, WordTokenizer
+from tracker.nano.config import NANO
 from tracker.nano.data import Batch
 from tracker.nano.losses import find_targets
+from tracker.nano.vocabulary import WordTokenizer
 
 
 def fresh() -> Any:

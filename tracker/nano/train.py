@@ -33,9 +33,9 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from tracker import weights
-from tracker.nano import network
+from tracker.nano import network, photos
 from tracker.nano.config import NANO
-from tracker.nano.data import Batch, WorldBatches
+from tracker.nano.data import Batch, Supply, WorldBatches
 from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
 
 
@@ -79,7 +79,7 @@ class Run:
             if not memory_only(name)
         ]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
+            self.parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True
         )
         self.kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.step, self.seconds = 0, 0.0
@@ -192,7 +192,8 @@ def train(run: Run, minutes: float) -> None:
     recipe, budget = run.recipe, minutes * 60
     rank, processes = place()
     seed = (recipe.seed, run.step, rank)
-    batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks)
+    supply = Supply(photos.load())
+    batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks, supply)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
     recent: list[dict[str, float]] = []
     shown = saved = time.monotonic()

@@ -1,56 +1,71 @@
 """
 Endless synthetic video from a seed, with the truth of every frame.
 
-Coloured shapes move, turn, breathe, cross in front of each other, leave and come back, over varied backgrounds with
-light, noise, blur and JPEG damage. It serves training, tests, benchmarks and the synthetic camera.
+Coloured shapes, and things if pictures of them are given, move, turn, breathe, cross in front of each other, hide, leave
+and come back, over varied backdrops, seen by a camera that moves, with light, noise, blur and JPEG damage. It serves
+training, tests, benchmarks and the synthetic camera.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tracker.nano.config import COLORS, SHAPES
+from tracker.nano import looks
+from tracker.nano.camera import Camera, Damage
+from tracker.nano.looks import Outline, Paint, Picture, Sprite
+from tracker.nano.vocabulary import ANYTHING, COLORS, PLACES, SHAPES, SIZES, words
 
-Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Binary = npt.NDArray[np.bool_]  # (height, width)
 
-# Hue in OpenCV's degrees/2, saturation and value: the middle of each colour and how far an object may stray from it.
-_HSV = {
-    "red": (0, 215, 215),
-    "orange": (13, 225, 240),
-    "yellow": (28, 205, 240),
-    "green": (62, 185, 175),
-    "blue": (112, 205, 215),
-    "purple": (141, 160, 175),
-}
-_HSV_SPREAD = (3, 30, 30)
 _SUBPIXEL_BITS = 4  # cv2 draws in sixteenths of a pixel
+_MARGIN = 0.3  # of the picture's size: what the backdrop has more than the picture, for a camera that moves
 
 # An object with less than this to be seen is no longer asked for: neither finding nor missing it is an error.
-MIN_VISIBLE_AREA = 0.0012  # of the picture
+MIN_VISIBLE_AREA = 0.0006  # of the picture
 MIN_VISIBLE_SHARE = 0.2  # of the object
+
+# "big" and "small" by the square root of the share of the picture, "left" and "top" by the middle of the box: yes, no,
+# and between them doubt.
+_BIG, _NOT_BIG = 0.25, 0.19
+_SMALL, _NOT_SMALL = 0.085, 0.125
+_SIDE = 0.07  # from the middle
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A picture of something that has a name, and the wider names it goes by."""
+
+    name: str
+    categories: tuple[str, ...]
+    sprite: Sprite
 
 
 @dataclass(frozen=True, slots=True)
 class WorldObject:
-    """One object on one frame. ``mask`` is what can be seen of it; ``visible`` is that share of the whole object."""
+    """
+    One object on one frame. ``mask`` is what can be seen of it; ``visible`` is that share of the whole object.
+
+    ``color`` is empty for a thing of many colours, ``shape`` is its name or empty for a shape that has none; ``more``
+    are patterns and categories.
+    """
 
     id: int
     color: str
     shape: str
     mask: Binary
     visible: float
+    more: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """What it is called in full, such as "red circle"."""
-        return f"{self.color} {self.shape}"
+        return f"{self.color} {self.shape or 'thing'}".strip()
 
     @property
     def countable(self) -> bool:
@@ -59,9 +74,32 @@ class WorldObject:
 
     def matches(self, text: str) -> bool:
         """Whether ``text``, in nano's words, names this object."""
-        from tracker.nano.config import ANYTHING, words
+        return self.answers(text) is True
 
-        return all(word in (self.color, self.shape) or word in ANYTHING for word in words(text))
+    def answers(self, text: str) -> bool | None:
+        """Whether ``text`` names this object; None where people would not agree, such as "big" of a middling one."""
+        found = [self._answers(word) for word in words(text)]
+        return False if False in found else None if None in found else bool(found)
+
+    def _answers(self, word: str) -> bool | None:
+        if word in SIZES:
+            size = math.sqrt(self.mask.mean())
+            yes, no = (size > _BIG, size < _NOT_BIG) if word == "big" else (size < _SMALL, size > _NOT_SMALL)
+            return True if yes else False if no else None
+        if word in PLACES:
+            return self._lies(word)
+        if word == "shape":
+            return bool(self.color)
+        return word in (self.color, self.shape, *self.more) or word in ANYTHING
+
+    def _lies(self, word: str) -> bool | None:
+        axis = 0 if word in ("left", "right") else 1
+        there = np.flatnonzero(self.mask.any(axis))
+        if not len(there):
+            return False
+        middle = (there[0] + there[-1] + 1) / 2 / self.mask.shape[1 - axis] - 0.5
+        beyond = -middle if word in ("left", "top") else middle
+        return True if beyond > _SIDE else False if beyond < -_SIDE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +113,18 @@ class WorldFrame:
 
 @dataclass(slots=True)
 class _Body:
-    """One moving shape. Lengths are in units of the picture's shorter side."""
+    """One moving thing. Lengths are in units of the picture's shorter side."""
 
     id: int
+    named: bool  # nobody can ask for what is not: it is only in the way
     color: str
     shape: str
-    rgb: npt.NDArray[np.float64]
-    rgb_far: npt.NDArray[np.float64]  # colour at the other end of its shading
-    outline: npt.NDArray[np.float64] | None
+    more: tuple[str, ...]
+    outline: Outline | None  # else a sprite
+    paint: Paint | None
+    sprite: Sprite | None
     radius: float
+    squeeze: float  # width to height
     position: npt.NDArray[np.float64]
     velocity: npt.NDArray[np.float64]  # a second
     angle: float
@@ -91,6 +132,7 @@ class _Body:
     breath: float  # amplitude of its change of size
     breath_rate: float  # radians a second
     phase: float
+    _area: float = field(default=0.0)
 
     def advance(self, seconds: float, aspect: tuple[float, float], leave: float) -> None:
         """Move on; turn back once ``leave`` beyond the border."""
@@ -103,31 +145,12 @@ class _Body:
         self.angle += self.spin * seconds
         self.phase += self.breath_rate * seconds
 
-    def outline_points(self) -> npt.NDArray[np.float64]:
-        """Its corners in units of the shorter side, (N, 2) x, y."""
+    def place(self) -> npt.NDArray[np.float64]:
+        """The (2, 3) matrix from its own units, radii from its middle, to the world."""
         size = self.radius * (1 + self.breath * math.sin(self.phase))
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        turn = np.array([[cos, sin], [-sin, cos]])
-        return np.asarray(_OUTLINES[self.shape] @ turn * size + self.position)
-
-
-def _star() -> npt.NDArray[np.float64]:
-    angles = np.arange(10) * math.pi / 5
-    radii = np.where(np.arange(10) % 2 == 0, 1.2, 0.5)
-    return np.stack([radii * np.sin(angles), -radii * np.cos(angles)], 1)
-
-
-def _circle() -> npt.NDArray[np.float64]:
-    angles = np.linspace(0, 2 * math.pi, 48, endpoint=False)
-    return np.stack([np.cos(angles), np.sin(angles)], 1)
-
-
-_OUTLINES = {
-    "circle": _circle(),
-    "square": np.array([(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]),
-    "triangle": np.array([(0.0, -1.15), (1.05, 0.75), (-1.05, 0.75)]),
-    "star": _star(),
-}
+        cos, sin = math.cos(self.angle) * size, math.sin(self.angle) * size
+        x, y = self.position
+        return np.array([[cos * self.squeeze, -sin, x], [sin * self.squeeze, cos, y]])
 
 
 class Video:
@@ -135,7 +158,8 @@ class Video:
     A world seen by a camera: iterate for its frames, for ever.
 
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
-    (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture).
+    (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
+    upon things, ``things`` may be among the objects: ``share`` of them.
     """
 
     def __init__(
@@ -148,16 +172,27 @@ class Video:
         objects: tuple[int, int] = (1, 6),
         speed: float = 1.0,
         damage: float = 1.0,
+        photos: Sequence[Picture] = (),
+        things: Sequence[Thing] = (),
+        share: float = 0.5,
     ) -> None:
         self.width, self.height, self.fps = width, height, fps
-        self._rng = np.random.default_rng(seed)
+        self._rng = rng = np.random.default_rng(seed)
         self._unit = min(width, height)
         self._aspect = (width / self._unit, height / self._unit)
-        self._leave = float(self._rng.uniform(0.0, 0.25))
-        self._background = _background(self._rng, width, height)
-        number = int(self._rng.integers(objects[0], objects[1] + 1))
-        self._bodies = [self._body(index, speed) for index in range(number)]
-        self._damage = _Damage(self._rng, damage)
+        self._leave = float(rng.uniform(0.0, 0.25))
+        self._photos, self._things, self._share, self._speed = photos, things, share, speed
+        self._camera = Camera(rng, min(1.0, speed))
+        grown = 1 + _MARGIN if self._camera.moves else 1.0
+        self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), photos)
+        number = int(rng.integers(objects[0], objects[1] + 1))
+        self._bodies: list[_Body] = []
+        for index in range(number):
+            self._bodies.append(self._body(index, number))
+        if rng.random() < 0.25:
+            for _ in range(rng.integers(1, 4)):
+                self._bodies.insert(int(rng.integers(0, len(self._bodies) + 1)), self._occluder())
+        self._damage = Damage(rng, damage)
         self._index = 0
 
     def __iter__(self) -> Iterator[WorldFrame]:
@@ -178,144 +213,178 @@ class Video:
                 body.advance(1 / self.fps, self._aspect, self._leave)
         self._index += frames
 
-    def _body(self, index: int, speed: float) -> _Body:
+    def _body(self, index: int, number: int) -> _Body:
+        """An object; in crowds they are smaller, and sometimes it is the twin of one that is there."""
         rng = self._rng
-        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES))
-        rgb = _color(rng, color)
+        largest = min(0.3, 0.55 / math.sqrt(max(number, 1)))
+        radius = math.exp(rng.uniform(math.log(0.018 if rng.random() < 0.3 else 0.05), math.log(largest)))
+        if self._things and rng.random() < self._share:
+            thing = self._things[rng.integers(len(self._things))]
+            return self._moving(index, True, "", thing.name, thing.categories, None, None, thing.sprite, radius)
+        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES)) if rng.random() > 0.06 else ""
+        shapes = [body for body in self._bodies if body.color]
+        if shapes and rng.random() < 0.2:
+            twin = shapes[rng.integers(len(shapes))]
+            color, shape = twin.color, twin.shape
+        paint = Paint.drawn(rng, looks.color_of(rng, color), self._photos)
+        outline = looks.OUTLINES[shape] if shape else looks.blob(rng)
+        more = (paint.pattern,) if paint.pattern else ()
+        return self._moving(index, True, color, shape, more, outline, paint, None, radius)
+
+    def _occluder(self) -> _Body:
+        rng = self._rng
+        paint = Paint.drawn(rng, looks.dull(rng), self._photos)
+        paint.alpha, paint.second = 1.0, looks.dull(rng)
+        outline: Outline = looks.blob(rng)
+        if rng.random() < 0.5:  # a bar across the picture
+            outline = (np.array([(-0.15, -6.0), (0.15, -6.0), (0.15, 6.0), (-0.15, 6.0)]),)
+        return self._moving(-1, False, "", "", (), outline, paint, None, rng.uniform(0.06, 0.22))
+
+    def _moving(
+        self,
+        id: int,  # noqa: A002
+        named: bool,
+        color: str,
+        shape: str,
+        more: tuple[str, ...],
+        outline: Outline | None,
+        paint: Paint | None,
+        sprite: Sprite | None,
+        radius: float,
+    ) -> _Body:
+        rng, speed = self._rng, self._speed
         heading, pace = rng.uniform(0, 2 * math.pi), speed * rng.uniform(0.02, 0.45)
-        radius = math.exp(rng.uniform(math.log(0.055), math.log(0.22)))
+        slack = min(radius * 0.6, 0.3)
         return _Body(
-            id=index,
+            id=id,
+            named=named,
             color=color,
             shape=shape,
-            rgb=rgb,
-            rgb_far=np.clip(rgb * rng.uniform(0.7, 1.15), 0, 255),
-            outline=rgb * rng.uniform(0.3, 0.7) if rng.random() < 0.25 else None,
-            radius=radius,
-            position=rng.uniform(radius * 0.6, np.array(self._aspect) - radius * 0.6),
+            more=more,
+            outline=outline,
+            paint=paint,
+            sprite=sprite,
+            radius=float(radius),
+            squeeze=float(rng.uniform(0.8, 1.0)),
+            position=rng.uniform(slack, np.array(self._aspect) - slack),
             velocity=np.array([math.cos(heading), math.sin(heading)]) * pace,
-            angle=rng.uniform(-0.5, 0.5),
-            spin=speed * rng.normal(0, 0.6),
+            angle=rng.uniform(-0.5, 0.5) if sprite is None else rng.uniform(-0.3, 0.3),
+            spin=speed * rng.normal(0, 0.6 if sprite is None else 0.15),
             breath=rng.uniform(0, 0.2),
             breath_rate=speed * rng.uniform(0.3, 2.0),
             phase=rng.uniform(0, 2 * math.pi),
         )
 
     def _draw(self) -> tuple[Picture, list[WorldObject]]:
-        image = self._background.copy()
+        middle = (self._aspect[0] / 2, self._aspect[1] / 2)
+        view = self._camera.view(self._index / self.fps, middle)
+        image = self._behind(view)
         owner = np.zeros((self.height, self.width), np.uint8)  # which body is in front, from 1
-        whole = []
+        whole = [0.0]
         for number, body in enumerate(self._bodies, 1):
-            points = body.outline_points() * self._unit
-            fixed = np.round((points - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-            whole.append(float(cv2.contourArea(points.astype(np.float32))))
-            cv2.fillPoly(owner, [fixed], number, shift=_SUBPIXEL_BITS)
-            _paint(image, fixed, body)
-        counts = np.bincount(owner.ravel(), minlength=len(self._bodies) + 1)
+            place = view[:, :2] @ body.place()
+            place[:, 2] += view[:, 2]
+            place *= self._unit
+            whole.append(_paint(image, owner, number, body, place))
+        counts = np.bincount(owner.ravel(), minlength=len(whole))
         objects = [
-            WorldObject(body.id, body.color, body.shape, owner == number, min(1.0, counts[number] / max(area, 1.0)))
-            for (number, body), area in zip(enumerate(self._bodies, 1), whole, strict=True)
-            if counts[number]
+            WorldObject(
+                body.id,
+                body.color,
+                body.shape,
+                owner == number,
+                min(1.0, counts[number] / max(whole[number], 1.0)),
+                body.more,
+            )
+            for number, body in enumerate(self._bodies, 1)
+            if body.named and counts[number]
         ]
         return image, objects
 
-
-def _color(rng: np.random.Generator, name: str) -> npt.NDArray[np.float64]:
-    hsv = np.array(_HSV[name]) + np.array(_HSV_SPREAD) * rng.uniform(-1, 1, 3)
-    pixel = np.array([[[hsv[0] % 180, min(hsv[1], 255), min(hsv[2], 255)]]], np.uint8)
-    return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0], np.float64)
-
-
-def _paint(image: Picture, fixed: npt.NDArray[np.int32], body: _Body) -> None:
-    """Fill a polygon with a colour that runs from top to bottom, smooth at its border."""
-    corner = np.maximum(fixed.min(0) >> _SUBPIXEL_BITS, 1) - 1
-    end = np.minimum((fixed.max(0) >> _SUBPIXEL_BITS) + 3, (image.shape[1], image.shape[0]))
-    if (end <= corner).any():
-        return
-    patch = image[corner[1] : end[1], corner[0] : end[0]]
-    local = fixed - (corner << _SUBPIXEL_BITS)
-    cover = np.zeros(patch.shape[:2], np.uint8)
-    cv2.fillPoly(cover, [local], 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    ramp = np.linspace(0, 1, patch.shape[0])[:, None]
-    paint = np.repeat((body.rgb * (1 - ramp) + body.rgb_far * ramp)[:, None], patch.shape[1], 1).astype(np.float32)
-    if body.outline is not None:
-        line = [int(value) for value in body.outline]
-        cv2.polylines(paint, [local], True, line, 2, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    alpha = cover.astype(np.float32)[..., None] / 255
-    patch[:] = (patch + (paint - patch) * alpha).astype(np.uint8)
+    def _behind(self, view: npt.NDArray[np.float64]) -> Picture:
+        if not self._camera.moves:
+            return self._backdrop.copy()
+        matrix = view.copy()
+        matrix[:, 2] *= self._unit
+        height, width = self._backdrop.shape[:2]
+        offset = np.array([(width - self.width) / 2, (height - self.height) / 2])
+        matrix[:, 2] -= matrix[:, :2] @ offset
+        mode = cv2.BORDER_REFLECT
+        return np.asarray(cv2.warpAffine(self._backdrop, matrix, (self.width, self.height), borderMode=mode), np.uint8)
 
 
-def _background(rng: np.random.Generator, width: int, height: int) -> Picture:
-    """A backdrop: soft patches of colour, often with stripes, grain or grey things that have no name."""
-    cells = rng.integers(2, 9)
-    base = rng.integers(20, 230, (cells, cells, 3)).astype(np.float32)
-    # Backdrops are duller than objects: an object is what stands out in colour.
-    base = base.mean(-1, keepdims=True) + (base - base.mean(-1, keepdims=True)) * rng.uniform(0.0, 0.55)
-    image = cv2.resize(base, (width, height), interpolation=cv2.INTER_CUBIC)
-    image = image * rng.uniform(0.4, 1.0) + rng.uniform(0, 100)
-    kind = rng.random()
-    if kind < 0.3:
-        image += _stripes(rng, width, height)[..., None]
-    elif kind < 0.6:
-        grain = rng.normal(0, rng.uniform(4, 16), (height // 4 + 1, width // 4 + 1, 1)).astype(np.float32)
-        image += cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    picture: Picture = np.clip(image, 0, 255).astype(np.uint8)
-    if rng.random() < 0.5:
-        _clutter(rng, picture)
-    return picture
+def _paint(
+    image: Picture, owner: npt.NDArray[np.uint8], number: int, body: _Body, place: npt.NDArray[np.float64]
+) -> float:
+    """Draw a body into the picture and the map of who is in front; returns its whole area in pixels."""
+    if body.sprite is not None:
+        return _paint_sprite(image, owner, number, body.sprite, place)
+    assert body.outline is not None and body.paint is not None
+    contours = [points @ place[:, :2].T + place[:, 2] for points in body.outline]
+    area = float(cv2.contourArea(contours[0].astype(np.float32)))
+    area -= sum(float(cv2.contourArea(hole.astype(np.float32))) for hole in contours[1:])
+    patch = _patch(np.concatenate(contours), image)
+    if patch is None:
+        return area
+    rows, columns, corner = patch
+    local = [np.round((points - corner - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for points in contours]
+    part = image[rows, columns]
+    cover = np.zeros(part.shape[:2], np.uint8)
+    cv2.fillPoly(cover, local, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    back = np.linalg.inv(place[:, :2])
+    x, y = np.meshgrid(
+        np.arange(part.shape[1], dtype=np.float32) + (0.5 + corner[0] - place[0, 2]),
+        np.arange(part.shape[0], dtype=np.float32) + (0.5 + corner[1] - place[1, 2]),
+    )
+    paint = body.paint.fill(
+        (back[0, 0] * x + back[0, 1] * y).astype(np.float32), (back[1, 0] * x + back[1, 1] * y).astype(np.float32)
+    )
+    if body.paint.line is not None:
+        width = max(1, round(body.paint.line_width * math.sqrt(abs(np.linalg.det(place[:, :2])))))
+        line = body.paint.line.tolist()
+        cv2.polylines(paint, local, True, line, width, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    owner[rows, columns][cover > 127] = number
+    part[:] = (part + (paint - part) * (cover.astype(np.float32)[..., None] * (body.paint.alpha / 255))).astype(np.uint8)
+    return area
 
 
-def _stripes(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.float32]:
-    angle, period = rng.uniform(0, math.pi), rng.uniform(0.03, 0.3) * min(width, height)
-    across = np.arange(width)[None] * math.cos(angle) + np.arange(height)[:, None] * math.sin(angle)
-    return (np.sin(across * 2 * math.pi / period) * rng.uniform(5, 25)).astype(np.float32)
+def _paint_sprite(
+    image: Picture, owner: npt.NDArray[np.uint8], number: int, sprite: Sprite, place: npt.NDArray[np.float64]
+) -> float:
+    """The same for a picture of a thing, its longer side two radii."""
+    height, width = sprite.shape[:2]
+    scale = 2 / max(height, width)
+    own = np.array([[scale, 0, -width * scale / 2], [0, scale, -height * scale / 2], [0, 0, 1]])
+    matrix = place @ own  # from the sprite's pixels to the picture's
+    size = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    area = float((sprite[..., 3] > 127).sum()) * size**2
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)]) @ matrix[:, :2].T + matrix[:, 2]
+    patch = _patch(corners, image)
+    if patch is None:
+        return area
+    rows, columns, corner = patch
+    part = image[rows, columns]
+    if size < 0.6:  # what is made much smaller must be made smaller first, or it flickers
+        factor = max(size, 2 / min(height, width))
+        small = cv2.resize(sprite, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        matrix[:, 0] *= width / small.shape[1]
+        matrix[:, 1] *= height / small.shape[0]
+        sprite = np.asarray(small, np.uint8)
+    matrix[:, 2] -= corner
+    warped = cv2.warpAffine(sprite, matrix, (part.shape[1], part.shape[0]), flags=cv2.INTER_LINEAR).astype(np.float32)
+    cover = warped[..., 3]
+    owner[rows, columns][cover > 127] = number
+    part[:] = (part + (warped[..., :3] - part) * (cover[..., None] / 255)).astype(np.uint8)
+    return area
 
 
-def _clutter(rng: np.random.Generator, picture: Picture) -> None:
-    """Grey lines and blobs that are nothing anyone can ask for."""
-    height, width = picture.shape[:2]
-    for _ in range(rng.integers(1, 7)):
-        grey = int(rng.integers(10, 245))
-        color = [int(np.clip(grey + rng.integers(-12, 13), 0, 255)) for _ in range(3)]
-        ends = rng.integers(0, (width, height), (2, 2))
-        if rng.random() < 0.5:
-            thickness = int(rng.integers(1, max(2, min(width, height) // 40)))
-            cv2.line(picture, ends[0].tolist(), ends[1].tolist(), color, thickness, cv2.LINE_AA)
-        else:
-            around = rng.normal(0, min(width, height) * 0.08, (6, 2)) + ends[0]
-            cv2.fillPoly(picture, [cv2.convexHull(around.astype(np.int32))], color, cv2.LINE_AA)
-
-
-class _Damage:
-    """What the camera and the wire do to a picture: light that drifts, blur, noise, JPEG loss."""
-
-    def __init__(self, rng: np.random.Generator, strength: float) -> None:
-        self._rng = rng
-        self._light = rng.uniform(-0.15, 0.15) * strength
-        self._light_rate = rng.uniform(0.2, 1.5)  # radians a second
-        self._blur = float(rng.uniform(0.5, 1.2) * strength) if rng.random() < 0.4 else 0.0  # sigma, 1/300 of a side
-        self._noise = float(rng.uniform(0, 9) * strength)
-        self._quality = int(rng.integers(35, 96)) if strength and rng.random() < 0.6 else 0
-        # Noise is drawn once, larger than needed, and looked at in another place on each frame: drawing it is slow.
-        self._grain = np.empty(0, np.int16)
-
-    def apply(self, image: Picture, seconds: float) -> Picture:
-        """Return the damaged picture at ``seconds`` of the world's time."""
-        gain = 1 + self._light * math.sin(self._light_rate * seconds + 1)
-        if self._blur:
-            image = cv2.GaussianBlur(image, (0, 0), self._blur * min(image.shape[:2]) / 300).astype(np.uint8)
-        if self._noise or gain != 1:
-            image = cv2.convertScaleAbs(image, alpha=gain).astype(np.uint8)
-        if self._noise:
-            image = cv2.add(image, self._grain_for(image), dtype=cv2.CV_8U).astype(np.uint8)
-        if self._quality:
-            coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
-            image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-        return image
-
-    def _grain_for(self, image: Picture) -> npt.NDArray[np.int16]:
-        if not self._grain.size:
-            size = (image.shape[0] + 64, image.shape[1] + 64, 3)
-            self._grain = self._rng.normal(0, self._noise, size).astype(np.int16)
-        top, left = self._rng.integers(0, 65, 2)
-        return self._grain[top : top + image.shape[0], left : left + image.shape[1]]
+def _patch(
+    points: npt.NDArray[np.float64], image: Picture
+) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
+    """The part of the picture around some points: rows, columns, and its corner x, y; None if they are outside of it."""
+    height, width = image.shape[:2]
+    low = np.maximum(np.floor(points.min(0)).astype(int) - 2, 0)
+    high = np.minimum(np.ceil(points.max(0)).astype(int) + 3, (width, height))
+    if (high <= low).any():
+        return None
+    return slice(low[1], high[1]), slice(low[0], high[0]), low.astype(np.float64)

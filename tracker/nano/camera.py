@@ -1,0 +1,90 @@
+"""What a camera and a wire do to a picture: where it looks, light that drifts, blur, noise, compression."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from tracker.nano.looks import Picture
+
+
+class Camera:
+    """Where the camera looks: it may pan, zoom, roll and shake. ``strength`` scales all of it; half of them stand still."""
+
+    def __init__(self, rng: np.random.Generator, strength: float) -> None:
+        moves = strength if rng.random() < 0.5 else 0.0
+        self._sway = rng.uniform(0, 0.12, 2) * moves  # in units of the picture's shorter side
+        self._zoom = float(rng.uniform(0, 0.12) * moves)
+        self._roll = float(rng.uniform(0, 0.08) * moves)  # radians
+        self._rates = rng.uniform(0.3, 1.8, 4)  # radians a second
+        self._phases = rng.uniform(0, 2 * math.pi, 4)
+        self._shake = float(rng.uniform(0.002, 0.012) * moves) if rng.random() < 0.4 else 0.0
+        self.moves = bool(moves)
+
+    def view(self, seconds: float, middle: tuple[float, float]) -> npt.NDArray[np.float64]:
+        """The (2, 3) matrix from the world to the picture, both in units of the shorter side."""
+        if not self.moves:
+            return np.array([[1.0, 0, 0], [0, 1, 0]])
+        sway_x, sway_y, zoom, roll = np.sin(self._rates * seconds + self._phases)
+        scale, angle = 1 + self._zoom * zoom, self._roll * roll
+        cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+        shift = self._sway * (sway_x, sway_y)
+        if self._shake:  # fast, and the same for the same moment
+            shift = shift + self._shake * np.sin(np.array([61.0, 73.0]) * seconds + self._phases[:2])
+        x, y = middle
+        return np.array([[cos, -sin, x - cos * x + sin * y + shift[0]], [sin, cos, y - sin * x - cos * y + shift[1]]])
+
+
+class Damage:
+    """Light, blur, noise and JPEG loss. ``strength`` scales them; 0 is a clean picture."""
+
+    def __init__(self, rng: np.random.Generator, strength: float) -> None:
+        self._rng = rng
+        self._light = rng.uniform(-0.2, 0.2) * strength
+        self._light_rate = rng.uniform(0.2, 1.5)  # radians a second
+        self._roll = float(rng.uniform(0.03, 0.15) * strength) if rng.random() < 0.2 else 0.0  # bands of a rolling shutter
+        self._blur = float(rng.uniform(0.5, 1.4) * strength) if rng.random() < 0.4 else 0.0  # sigma, 1/300 of a side
+        self._smear = float(rng.uniform(0.01, 0.035) * strength) if rng.random() < 0.15 else 0.0  # of the shorter side
+        self._smear_angle = float(rng.uniform(0, math.pi))
+        self._noise = float(rng.uniform(0, 10) * strength)
+        self._quality = int(rng.integers(15, 96)) if strength and rng.random() < 0.6 else 0
+        # Noise is drawn once, larger than needed, and looked at in another place on each frame: drawing it is slow.
+        self._grain = np.empty(0, np.int16)
+
+    def apply(self, image: Picture, seconds: float) -> Picture:
+        """Return the damaged picture at ``seconds`` of the world's time."""
+        gain = 1 + self._light * math.sin(self._light_rate * seconds + 1)
+        if self._blur:
+            image = cv2.GaussianBlur(image, (0, 0), self._blur * min(image.shape[:2]) / 300).astype(np.uint8)
+        if self._smear:
+            image = cv2.filter2D(image, -1, self._kernel(min(image.shape[:2]))).astype(np.uint8)
+        if self._roll:
+            rows = np.sin(np.arange(image.shape[0]) / image.shape[0] * 9 + seconds * 7) * self._roll
+            image = np.clip(image * (gain + rows)[:, None, None].astype(np.float32), 0, 255).astype(np.uint8)
+        elif self._noise or gain != 1:
+            image = cv2.convertScaleAbs(image, alpha=gain).astype(np.uint8)
+        if self._noise:
+            image = cv2.add(image, self._grain_for(image), dtype=cv2.CV_8U).astype(np.uint8)
+        if self._quality:
+            coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1]
+            image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return image
+
+    def _kernel(self, side: int) -> npt.NDArray[np.float32]:
+        """A line: what motion does while the shutter is open."""
+        length = max(3, int(self._smear * side) | 1)
+        kernel = np.zeros((length, length), np.float32)
+        reach = np.array([math.cos(self._smear_angle), math.sin(self._smear_angle)]) * (length // 2)
+        ends = np.round([length // 2 - reach, length // 2 + reach]).astype(int)
+        cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0)
+        return np.asarray(kernel / kernel.sum(), np.float32)
+
+    def _grain_for(self, image: Picture) -> npt.NDArray[np.int16]:
+        if not self._grain.size:
+            size = (image.shape[0] + 64, image.shape[1] + 64, 3)
+            self._grain = self._rng.normal(0, self._noise, size).astype(np.int16)
+        top, left = self._rng.integers(0, 65, 2)
+        return self._grain[top : top + image.shape[0], left : left + image.shape[1]]
