@@ -9,7 +9,8 @@ import torch
 
 from tracker import compat
 from tracker.model import BPE_VOCABULARY, FULL, build
-from tracker.nano.config import NANO, WordTokenizer
+from tracker.nano.config import NANO
+from tracker.nano.vocabulary import WordTokenizer
 
 
 def test_nano_is_built_whole_and_finite() -> None:

@@ -11,11 +11,13 @@ import torch
 
 from tracker.loading import load_model
 from tracker.nano import network
-from tracker.nano.config import NANO, WordTokenizer, unknown_words
+from tracker.nano.config import NANO
 from tracker.nano.data import FIRST_TRAINING_SEED, MASK_SIDE, Batch, make_batch
 from tracker.nano.evaluate import compare, evaluate
 from tracker.nano.losses import corners, detector_loss, interactive_loss, mask_loss, overlaps
-from tracker.nano.train import Recipe, Run, main, to_device
+from tracker.nano.recipe import Recipe
+from tracker.nano.train import Run, main, to_device
+from tracker.nano.vocabulary import WordTokenizer, unknown_words
 from tracker.sam3 import Sam3
 from tracker.types import Box, Detection, Mask
 

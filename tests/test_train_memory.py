@@ -11,28 +11,33 @@ import torch
 from tracker import load_model, weights
 from tracker.nano import train_memory
 from tracker.nano.config import NANO
+from tracker.nano.data import BARE
 from tracker.nano.network import fresh
-from tracker.nano.train_memory import FRAMES, OBJECTS, MemoryRun, draw_clip
+from tracker.nano.recipe import RECIPES
+from tracker.nano.train_memory import Lesson, Lessons, MemoryRun, draw_clip
+
+SMOKE = RECIPES["smoke"]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> MemoryRun:
     folder = tmp_path_factory.mktemp("run")
     weights.save(fresh(), folder / "nano.safetensors")
-    return MemoryRun(folder, torch.device("cpu"))
+    return MemoryRun(SMOKE, folder, torch.device("cpu"))
 
 
 def test_a_clip_starts_with_every_object_in_sight() -> None:
-    pictures, truth = draw_clip(np.random.default_rng(1))
-    assert len(pictures) == len(truth) == FRAMES
-    assert 1 <= truth.shape[1] <= OBJECTS
+    pictures, truth = draw_clip(np.random.default_rng(1), SMOKE)
+    assert len(pictures) == len(truth) == SMOKE.frames
+    assert 1 <= truth.shape[1] <= SMOKE.objects
     assert truth[0].flatten(1).any(1).all()
     assert pictures[0].shape == (NANO.image_size, NANO.image_size, 3)
 
 
 def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
+    lesson: Lesson = next(iter(Lessons(SMOKE, 0, BARE)))
     before = {name: value.clone() for name, value in run.model.network.state_dict().items()}
-    losses = run.learn(np.random.default_rng(2), 1.0)
+    losses = run.learn(lesson, 1.0)
     assert losses["follow"] > 0
     changed = {name for name, value in run.model.network.state_dict().items() if not torch.equal(value, before[name])}
     assert any("maskmem_backbone" in name for name in changed)

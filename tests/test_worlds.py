@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.nano.config import COLORS, SHAPES
+from tracker.nano.vocabulary import COLORS, SHAPES
 from tracker.nano.worlds import Video, WorldObject
 
 

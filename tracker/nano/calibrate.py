@@ -21,9 +21,10 @@ from tracker import weights
 from tracker.loading import load_model, set_threads
 from tracker.nano.data import FIRST_TRAINING_SEED
 from tracker.nano.evaluate import Tally, ask_words
+from tracker.nano.recipe import RECIPES
 from tracker.sam3 import Sam3
 
-MOST_ABSENT = 0.86
+MOST_ABSENT = 0.93
 SHIFTS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5, -2.0, -2.5)  # of the presence logit
 
 
@@ -44,7 +45,7 @@ def calibrate(model: Sam3, pictures: int) -> float:
             f"shift {shift:5}  F1 {shown['F1 @ IoU 0.5']:.3f}  absent empty {shown['absent prompts empty']:.3f}",
             flush=True,
         )
-        if shown["absent prompts empty"] > 0.93:
+        if shown["absent prompts empty"] > 0.97:
             break
     best = choose(figures)
     with torch.no_grad():
@@ -64,12 +65,12 @@ def main() -> None:
     """Read the command line, calibrate, and write the finished model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
-    parser.add_argument("--pictures", type=int, default=150)
+    parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     arguments = parser.parse_args()
     set_threads(1)
     source, finished = arguments.out / "nano-memory.safetensors", arguments.out / "nano-finished.safetensors"
     model = load_model("nano", checkpoint=source)
-    shift = calibrate(model, arguments.pictures)
+    shift = calibrate(model, RECIPES[arguments.recipe].calibration)
     if shift:
         weights.save(model.network, finished)
     else:

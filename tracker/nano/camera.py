@@ -12,7 +12,7 @@ from tracker.nano.looks import Picture
 
 
 class Camera:
-    """Where the camera looks: it may pan, zoom, roll and shake. ``strength`` scales all of it; half of them stand still."""
+    """Where the camera looks: it may pan, zoom, roll and shake, scaled by ``strength``; half of them stand still."""
 
     def __init__(self, rng: np.random.Generator, strength: float) -> None:
         moves = strength if rng.random() < 0.5 else 0.0
@@ -45,7 +45,7 @@ class Damage:
         self._rng = rng
         self._light = rng.uniform(-0.2, 0.2) * strength
         self._light_rate = rng.uniform(0.2, 1.5)  # radians a second
-        self._roll = float(rng.uniform(0.03, 0.15) * strength) if rng.random() < 0.2 else 0.0  # bands of a rolling shutter
+        self._roll = float(rng.uniform(0.03, 0.15) * strength) if rng.random() < 0.2 else 0.0  # rolling shutter
         self._blur = float(rng.uniform(0.5, 1.4) * strength) if rng.random() < 0.4 else 0.0  # sigma, 1/300 of a side
         self._smear = float(rng.uniform(0.01, 0.035) * strength) if rng.random() < 0.15 else 0.0  # of the shorter side
         self._smear_angle = float(rng.uniform(0, math.pi))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -63,8 +63,11 @@ class Batch:
 class Supply:
     """What worlds are made of beside what they draw themselves."""
 
-    photos: Sequence[Picture] = ()
-    things: Sequence[Thing] = ()
+    photos: list[Picture] = field(default_factory=list)
+    things: list[Thing] = field(default_factory=list)
+
+
+BARE = Supply()  # shapes, and backdrops that are drawn
 
 
 class WorldBatches(IterableDataset[Batch]):
@@ -81,7 +84,7 @@ class WorldBatches(IterableDataset[Batch]):
 
 
 def draw_still(
-    rng: np.random.Generator, seed: int, supply: Supply = Supply()
+    rng: np.random.Generator, seed: int, supply: Supply = BARE
 ) -> tuple[npt.NDArray[np.uint8], list[WorldObject]]:
     """A picture of a world at one of the usual sizes, after a random time."""
     width, height = _SIZES[rng.choice(len(_SIZES), p=(0.1, 0.2, 0.3, 0.15, 0.1, 0.1, 0.05))]
@@ -94,9 +97,7 @@ def draw_still(
     return frame.image, frame.objects
 
 
-def make_batch(
-    rng: np.random.Generator, pictures: int, prompts: int, clicks: int, supply: Supply = Supply()
-) -> Batch:
+def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: int, supply: Supply = BARE) -> Batch:
     """Draw one batch; ``rng`` decides everything."""
     side = NANO.image_size
     images, colors, names, questions, interactive = [], [], [], [], []
@@ -197,7 +198,9 @@ def name_of(rng: np.random.Generator, thing: WorldObject, seen: list[WorldObject
     anything = str(rng.choice(ANYTHING if thing.color else ("thing", "object")))
     colored, shape = f"{thing.color} {anything}".strip(), thing.shape or anything
     for _ in range(4):
-        text = str(rng.choice([thing.name, shape, colored, thing.color or shape, anything], p=[0.5, 0.22, 0.16, 0.06, 0.06]))
+        text = str(
+            rng.choice([thing.name, shape, colored, thing.color or shape, anything], p=[0.5, 0.22, 0.16, 0.06, 0.06])
+        )
         if rng.random() < 0.25:
             words = [word for word in (*PATTERNS, *SIZES, *PLACES) if thing.matches(word)]
             if words:

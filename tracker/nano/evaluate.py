@@ -3,15 +3,16 @@ How good nano is, on worlds never trained on, through the same code that serves.
 
     python -m tracker.nano.evaluate --pictures 300
 
-F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, and the IoU from
-one click and from a box.
+F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, F1 with attributes
+("big", "left", "striped"), the IoU from one click and from a box. ``--renderer second`` asks about pictures drawn by
+other code than the one that training uses.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from scipy.optimize import linear_sum_assignment
 
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
+from tracker.nano import second_renderer
 from tracker.nano.data import FIRST_TRAINING_SEED, box_around, draw_still, inside
-from tracker.nano.vocabulary import COLORS, SHAPES
+from tracker.nano.looks import Picture
+from tracker.nano.vocabulary import COLORS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import WorldObject
 from tracker.sam3 import Sam3
 from tracker.types import Detection, Mask, Point, Prompt
@@ -39,6 +42,8 @@ class Tally:
     absent_empty: int = 0
     clicks: list[float] = field(default_factory=list)
     boxes: list[float] = field(default_factory=list)
+    attribute_hits: int = 0
+    attribute_errors: int = 0  # false alarms and misses
     exemplar_hits: int = 0
     exemplar_errors: int = 0  # false alarms and misses
 
@@ -48,34 +53,42 @@ class Tally:
             "F1 @ IoU 0.5": 2 * self.hits / max(1, 2 * self.hits + self.false_alarms + self.misses),
             "mean IoU of matches": float(np.mean(self.ious or [0.0])),
             "absent prompts empty": self.absent_empty / max(1, self.absent),
+            "F1 with attributes": 2 * self.attribute_hits / max(1, 2 * self.attribute_hits + self.attribute_errors),
             "IoU from one click": float(np.mean(self.clicks or [0.0])),
             "IoU from a box": float(np.mean(self.boxes or [0.0])),
             "F1 from an exemplar box": 2 * self.exemplar_hits / max(1, 2 * self.exemplar_hits + self.exemplar_errors),
         }
 
 
-def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0) -> Tally:
+Draw = Callable[[np.random.Generator, int], tuple[Picture, list[WorldObject]]]
+
+
+def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0, draw: Draw = draw_still) -> Tally:
     """Ask ``model`` about ``pictures`` stills: names that are there, one that is not, an exemplar, clicks, boxes."""
     if first_seed + pictures > FIRST_TRAINING_SEED:
         raise ValueError(f"seeds from {FIRST_TRAINING_SEED} on were trained on")
     tally = Tally()
     for seed in range(first_seed, first_seed + pictures):
-        embedding, objects, rng = ask_words(model, seed, tally)
+        embedding, objects, rng = ask_words(model, seed, tally, draw)
         seen = [thing for thing in objects if thing.countable]
         if seen:
+            _ask_attribute(model, embedding, rng, objects, tally)
             _ask_exemplar(model, embedding, seen[rng.integers(len(seen))], objects, tally)
         for thing in seen:
             _point_at(model, embedding, rng, thing, tally)
     return tally
 
 
-def ask_words(model: Sam3, seed: int, tally: Tally) -> tuple[Embedding, list[WorldObject], np.random.Generator]:
+def ask_words(
+    model: Sam3, seed: int, tally: Tally, draw: Draw = draw_still
+) -> tuple[Embedding, list[WorldObject], np.random.Generator]:
     """Ask about the still of one seed by words; returns its embedding, its objects and its random numbers."""
     rng = np.random.default_rng((seed, 0))
-    image, objects = draw_still(rng, seed)
+    image, objects = draw(rng, seed)
     embedding = model.embed(image)
     seen = [thing for thing in objects if thing.countable]
-    present = sorted({name for thing in seen for name in (thing.name, thing.shape, f"{thing.color} thing")})
+    names = {name for thing in seen for name in (thing.name, thing.shape, f"{thing.color} thing".strip()) if name}
+    present = sorted(names)
     everything = [f"{color} {shape}" for color in COLORS for shape in SHAPES] + list(SHAPES)
     absent = [name for name in everything if not any(thing.matches(name) for thing in objects)]
     texts = [str(text) for text in rng.permutation(present)[:3]] + [str(rng.choice(absent))]
@@ -91,6 +104,28 @@ def ask_words(model: Sam3, seed: int, tally: Tally) -> tuple[Embedding, list[Wor
         tally.misses += len(truth) - hits
         tally.ious += ious
     return embedding, objects, rng
+
+
+def _ask_attribute(
+    model: Sam3, embedding: Embedding, rng: np.random.Generator, objects: list[WorldObject], tally: Tally
+) -> None:
+    """An attribute and a name, such as "big star", about which there is no doubt for any object."""
+    seen = [thing for thing in objects if thing.countable]
+    texts = sorted(
+        f"{word} {noun}"
+        for thing in seen
+        for word in (*PATTERNS, *SIZES, *PLACES)
+        if thing.matches(word)
+        for noun in (thing.shape or "thing", "thing")
+    )
+    sure = [text for text in texts if all(other.answers(text) is not None for other in seen)]
+    if sure:
+        text = str(rng.choice(sure))
+        truth = [thing.mask for thing in seen if thing.matches(text)]
+        crumbs = [thing.mask for thing in objects if not thing.countable]
+        hits, alarms, _ = compare(model.concept_segment(embedding, [Prompt(text)])[0], truth, crumbs)
+        tally.attribute_hits += hits
+        tally.attribute_errors += alarms + len(truth) - hits
 
 
 def _ask_exemplar(
@@ -150,10 +185,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
+    parser.add_argument("--renderer", choices=("first", "second"), default="first")
     parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
     arguments = parser.parse_args()
     set_threads(1)
-    tally = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed)
+    draw = draw_still if arguments.renderer == "first" else second_renderer.draw_still
+    tally = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed, draw)
     if arguments.json:
         counts = {name: value for name, value in asdict(tally).items() if isinstance(value, int)}
         print(json.dumps({"figures": tally.figures(), "counts": counts, "pictures": arguments.pictures}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -51,7 +50,20 @@ def _heart() -> npt.NDArray[np.float64]:
 
 def _cross(arm: float = 0.36) -> npt.NDArray[np.float64]:
     a, b = arm, 1.1
-    corners = [(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a)]
+    corners = [
+        (-a, -b),
+        (a, -b),
+        (a, -a),
+        (b, -a),
+        (b, a),
+        (a, a),
+        (a, b),
+        (-a, b),
+        (-a, a),
+        (-b, a),
+        (-b, -a),
+        (-a, -a),
+    ]
     return np.array(corners)
 
 
@@ -114,7 +126,7 @@ class Paint:
     alpha: float  # 1: hides what is behind it
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, color: Color, photos: Sequence[Picture]) -> Paint:
+    def drawn(cls, rng: np.random.Generator, color: Color, photos: list[Picture]) -> Paint:
         """Any paint of a colour."""
         kind = rng.random()
         pattern = "striped" if kind < 0.14 else "dotted" if kind < 0.22 else ""
@@ -155,7 +167,7 @@ class Paint:
         return paint
 
 
-def backdrop(rng: np.random.Generator, width: int, height: int, photos: Sequence[Picture]) -> Picture:
+def backdrop(rng: np.random.Generator, width: int, height: int, photos: list[Picture]) -> Picture:
     """What lies behind everything: a photograph, or soft patches of dull colour with stripes, grain or grey things."""
     if photos and rng.random() < 0.45:
         return _photo(rng, width, height, photos[rng.integers(len(photos))])

@@ -131,9 +131,9 @@ class DenseHead(torch.nn.Module):
     """
     What every place of a picture is, said straight from the backbone's features: in training only, thrown away after.
 
-    It tells the colour and the name at every cell of the finest features, and tells for every prompt, by the dot product
-    of its text with a place, whether the place answers it. Both teach backbone and text encoder within minutes what
-    the detector's own losses take hours to send through its layers.
+    It tells the colour and the name at every cell of the finest features, and for every prompt, by the dot product of
+    its text with a place, whether the place answers it. Both teach backbone and text encoder within minutes what the
+    detector's own losses take hours to send through its layers.
     """
 
     def __init__(self, dim: int) -> None:

@@ -1,11 +1,11 @@
 """
-The recipe that makes nano, start to end.
+The first part of the recipe that makes nano (make.py runs all of them).
 
-    python -m tracker.nano.train --minutes 120 --out runs/nano
+    python -m tracker.nano.train --recipe cpu --minutes 240 --out runs/nano
 
-or, on several cores or GPUs, with the same result in less time:
+or, on several cores, with the same result in less time:
 
-    torchrun --standalone --nproc-per-node 2 -m tracker.nano.train --minutes 120 --out runs/nano
+    torchrun --standalone --nproc-per-node 2 -m tracker.nano.train --recipe cpu --minutes 240 --out runs/nano
 
 It draws pictures of synthetic worlds for ever, asks the network for things in them by words, exemplar boxes, clicks,
 boxes and stale masks, and lets the learning rate down over the last part of the time it was given. It saves every few
@@ -37,23 +37,7 @@ from tracker.nano import network, photos
 from tracker.nano.config import NANO
 from tracker.nano.data import Batch, Supply, WorldBatches
 from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Recipe:
-    """Every number of the recipe."""
-
-    pictures: int = 8  # a step, shared out among the processes
-    prompts: int = 4  # a picture
-    clicks: int = 4  # a picture
-    rate: float = 6e-4  # highest learning rate
-    warmup: int = 200  # steps
-    let_down: float = 0.35  # the last share of the time, in which the rate falls to nearly nothing
-    weight_decay: float = 0.02
-    clip: float = 1.0  # gradient norm
-    average: float = 0.998  # of the weights that are kept (exponential moving average)
-    dense: float = 2.0  # weight of the dense losses
-    seed: int = 1
+from tracker.nano.recipe import RECIPES, Recipe
 
 
 class Run:
@@ -194,7 +178,9 @@ def train(run: Run, minutes: float) -> None:
     seed = (recipe.seed, run.step, rank)
     supply = Supply(photos.load())
     batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks, supply)
-    loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
+    loader = DataLoader(
+        batches, batch_size=None, num_workers=recipe.workers, prefetch_factor=4, pin_memory=run.device.type == "cuda"
+    )
     recent: list[dict[str, float]] = []
     shown = saved = time.monotonic()
     for batch in loader:
@@ -224,10 +210,11 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
 
 
 @contextlib.contextmanager
-def command_line(text: str | None, minutes: float) -> Iterator[argparse.Namespace]:
+def command_line(text: str | None) -> Iterator[argparse.Namespace]:
     """The options both parts of the recipe take, and the processes that torchrun started joined for their length."""
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=minutes, help="training time in all, earlier calls included")
+    parser.add_argument("--recipe", choices=RECIPES, default="cpu")
+    parser.add_argument("--minutes", type=float, help="training time, earlier calls included; left out, the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of each process; left out, the cores are shared out")
@@ -237,6 +224,7 @@ def command_line(text: str | None, minutes: float) -> Iterator[argparse.Namespac
         distributed.init_process_group("gloo")
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments.recipe = RECIPES[arguments.recipe]
     yield arguments
     if processes > 1:
         distributed.destroy_process_group()
@@ -244,8 +232,9 @@ def command_line(text: str | None, minutes: float) -> Iterator[argparse.Namespac
 
 def main() -> None:
     """Read the command line and train."""
-    with command_line(__doc__, minutes=120) as arguments:
-        train(Run(Recipe(), arguments.out, torch.device(arguments.device)), arguments.minutes)
+    with command_line(__doc__) as arguments:
+        recipe: Recipe = arguments.recipe
+        train(Run(recipe, arguments.out, torch.device(arguments.device)), arguments.minutes or recipe.minutes)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """
 The second part of the recipe: teach nano to follow objects by memory.
 
-    python -m tracker.nano.train_memory --minutes 15 --out runs/nano
+    python -m tracker.nano.train_memory --recipe cpu --out runs/nano
 
 It takes the model the first part made, leaves backbone and detector as they are, and shows the memory follower short
 clips in which objects move, cross and hide: from the truth of the first frame it has to find them on the others,
@@ -12,6 +12,8 @@ stay good.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +22,87 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from tracker import memory, weights
 from tracker.dense import Embedding
 from tracker.loading import load_model
-from tracker.nano import network
+from tracker.nano import network, photos
 from tracker.nano.config import NANO
-from tracker.nano.data import FIRST_TRAINING_SEED, make_batch, shrink
+from tracker.nano.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
+from tracker.nano.looks import Picture
 from tracker.nano.losses import interactive_loss, mask_loss
+from tracker.nano.recipe import Recipe
 from tracker.nano.train import command_line, memory_only, place, share_gradients, to_device
-from tracker.nano.worlds import Picture, Video
+from tracker.nano.worlds import Video
 from tracker.sam3 import Sam3
 
-FRAMES = 4  # of a clip
-OBJECTS = 4  # followed in a clip, at most
-RATE = 4e-4
-WARMUP = 60  # steps
-PICTURES, CLICKS = 4, 16  # of the interactive batch beside each clip
+Clip = tuple[list[Picture], Tensor]  # frames, and (frames, objects, side, side) coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One step's work."""
+
+    clip: Clip
+    batch: Batch
+
+
+class Lessons(IterableDataset[Lesson]):
+    """Endless lessons, drawn beside the training."""
+
+    def __init__(self, recipe: Recipe, rank: int, supply: Supply) -> None:
+        self.recipe, self.rank, self.supply = recipe, rank, supply
+
+    def __iter__(self) -> Iterator[Lesson]:
+        worker = get_worker_info()
+        rng = np.random.default_rng((self.recipe.seed, 2, self.rank, worker.id if worker else 0))
+        while True:
+            batch = make_batch(rng, self.recipe.memory_pictures, 1, self.recipe.memory_clicks, self.supply)
+            yield Lesson(draw_clip(rng, self.recipe, self.supply), batch)
 
 
 class MemoryRun:
     """The model with only memory and mask decoder learning, and its optimiser."""
 
-    def __init__(self, out: Path, device: torch.device) -> None:
-        self.out = out
+    def __init__(self, recipe: Recipe, out: Path, device: torch.device) -> None:
+        self.recipe, self.out = recipe, out
         self.model = load_model(NANO.name, checkpoint=out / "nano.safetensors", device=str(device))
         self.parameters = []
         for name, parameter in self.model.network.named_parameters():
             if memory_only(name) or "sam_mask_decoder" in name or "sam_prompt_encoder" in name:
                 parameter.requires_grad_(True)
                 self.parameters.append(parameter)
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, weight_decay=0.02, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=recipe.memory_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
+        )
         self.steps = 0
 
-    def learn(self, rng: np.random.Generator, share_left: float) -> dict[str, float]:
+    def learn(self, lesson: Lesson, share_left: float) -> dict[str, float]:
         """One clip and one interactive batch; ``share_left`` of the time, 1 to 0, lets the rate down."""
+        recipe = self.recipe
         for group in self.optimizer.param_groups:
-            group["lr"] = RATE * min(1, (self.steps + 1) / WARMUP, max(0.01, share_left / 0.5))
+            slow = min(1, (self.steps + 1) / recipe.memory_warmup, max(0.01, share_left / 0.5))
+            group["lr"] = recipe.memory_rate * slow
         with torch.autocast(self.model.device.type, torch.bfloat16):
-            losses = self._follow(*draw_clip(rng)) | self._interact(rng)
+            losses = self._follow(*lesson.clip) | self._interact(lesson.batch)
         self.optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         share_gradients(self.parameters)
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        nn.utils.clip_grad_norm_(self.parameters, recipe.clip)
         self.optimizer.step()
         self.steps += 1
         return {name: value.item() for name, value in losses.items()}
 
-    def _interact(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        batch = to_device(make_batch(rng, PICTURES, 1, CLICKS), self.model.device)
+    def _interact(self, batch: Batch) -> dict[str, Tensor]:
+        batch = to_device(batch, self.model.device)
         with torch.no_grad():
             backbone = self.model.network.backbone.forward_image(batch.images)
         answer = network.interact(self.model.network, backbone, batch)
         return interactive_loss(*answer, batch)
 
     def _follow(self, pictures: list[Picture], truth: Tensor) -> dict[str, Tensor]:
-        """Losses of following (FRAMES, objects, side, side) ``truth`` from its first frame on."""
+        """Losses of following (frames, objects, side, side) ``truth`` from its first frame on."""
         truth = truth.to(self.model.device)
         banks = [memory.Bank() for _ in range(truth.shape[1])]
         start = memory.memorize(self.model, embed(self.model, pictures[0]), (truth[0] * 2 - 1) * 10, 0)
@@ -108,20 +135,28 @@ def embed(model: Sam3, picture: Picture) -> Embedding:
     return embedding
 
 
-def draw_clip(rng: np.random.Generator) -> tuple[list[Picture], Tensor]:
-    """FRAMES pictures of one world, and (FRAMES, objects, side, side) coverage of up to OBJECTS seen on the first."""
+def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -> Clip:
+    """Pictures of one world, mostly with something in the way, and the coverage of objects seen on the first."""
     side = NANO.grid * 4
     while True:
-        video = Video(int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), 320, 240, objects=(2, 7), speed=1.5)
+        video = Video(
+            int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)),
+            *(320, 240),
+            objects=(2, 8),
+            speed=1.5,
+            photos=supply.photos,
+            things=supply.things,
+            hidden=0.7,
+        )
         stride = int(rng.integers(1, 8))
         frames = []
-        for _ in range(FRAMES):
+        for _ in range(recipe.frames):
             frames.append(video.next())
             video.skip(stride - 1)
-        ids = [thing.id for thing in frames[0].objects if thing.countable][:OBJECTS]
+        ids = [thing.id for thing in frames[0].objects if thing.countable][: recipe.objects]
         if ids:
             break
-    truth = np.zeros((FRAMES, len(ids), side, side), np.float32)
+    truth = np.zeros((recipe.frames, len(ids), side, side), np.float32)
     for tick, frame in enumerate(frames):
         for thing in frame.objects:
             if thing.id in ids and (thing.countable or tick == 0):
@@ -135,7 +170,8 @@ def draw_clip(rng: np.random.Generator) -> tuple[list[Picture], Tensor]:
 def train(run: MemoryRun, minutes: float) -> None:
     """Learn for ``minutes``, print the losses on the way, and write the model."""
     rank, _ = place()
-    rng = np.random.default_rng((2, rank))
+    lessons = Lessons(run.recipe, rank, Supply(photos.load()))
+    loader = iter(DataLoader(lessons, batch_size=None, num_workers=run.recipe.workers, prefetch_factor=4))
     started = shown = time.monotonic()
     recent: list[dict[str, float]] = []
     steps_left = True
@@ -145,7 +181,7 @@ def train(run: MemoryRun, minutes: float) -> None:
             torch.distributed.broadcast(spent, 0)
         left = 1 - float(spent) / (minutes * 60)
         steps_left = left > 0
-        recent.append(run.learn(rng, max(0.0, left)))
+        recent.append(run.learn(next(loader), max(0.0, left)))
         if rank == 0 and time.monotonic() - shown > 20:
             names = dict.fromkeys(name for losses in recent for name in losses)
             text = " ".join(f"{name} {sum(o.get(name, 0.0) for o in recent) / len(recent):.3f}" for name in names)
@@ -157,8 +193,10 @@ def train(run: MemoryRun, minutes: float) -> None:
 
 def main() -> None:
     """Read the command line and train."""
-    with command_line(__doc__, minutes=15) as arguments:
-        train(MemoryRun(arguments.out, torch.device(arguments.device)), arguments.minutes)
+    with command_line(__doc__) as arguments:
+        recipe: Recipe = arguments.recipe
+        run = MemoryRun(recipe, arguments.out, torch.device(arguments.device))
+        train(run, arguments.minutes or recipe.memory_minutes)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """
 Endless synthetic video from a seed, with the truth of every frame.
 
-Coloured shapes, and things if pictures of them are given, move, turn, breathe, cross in front of each other, hide, leave
-and come back, over varied backdrops, seen by a camera that moves, with light, noise, blur and JPEG damage. It serves
-training, tests, benchmarks and the synthetic camera.
+Coloured shapes, and things if pictures of them are given, move, turn, breathe, cross in front of each other, hide,
+leave and come back, over varied backdrops, seen by a camera that moves, with light, noise, blur and JPEG damage. It
+serves training, tests, benchmarks and the synthetic camera.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -159,7 +159,8 @@ class Video:
 
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
     (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
-    upon things, ``things`` may be among the objects: ``share`` of them.
+    upon things, ``things`` may be among the objects: ``share`` of them. ``hidden`` is the chance of something nameless
+    in the way.
     """
 
     def __init__(
@@ -172,24 +173,25 @@ class Video:
         objects: tuple[int, int] = (1, 6),
         speed: float = 1.0,
         damage: float = 1.0,
-        photos: Sequence[Picture] = (),
-        things: Sequence[Thing] = (),
+        photos: list[Picture] | None = None,
+        things: list[Thing] | None = None,
         share: float = 0.5,
+        hidden: float = 0.25,
     ) -> None:
         self.width, self.height, self.fps = width, height, fps
         self._rng = rng = np.random.default_rng(seed)
         self._unit = min(width, height)
         self._aspect = (width / self._unit, height / self._unit)
         self._leave = float(rng.uniform(0.0, 0.25))
-        self._photos, self._things, self._share, self._speed = photos, things, share, speed
+        self._photos, self._things, self._share, self._speed = photos or [], things or [], share, speed
         self._camera = Camera(rng, min(1.0, speed))
         grown = 1 + _MARGIN if self._camera.moves else 1.0
-        self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), photos)
+        self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), self._photos)
         number = int(rng.integers(objects[0], objects[1] + 1))
         self._bodies: list[_Body] = []
         for index in range(number):
             self._bodies.append(self._body(index, number))
-        if rng.random() < 0.25:
+        if rng.random() < hidden:
             for _ in range(rng.integers(1, 4)):
                 self._bodies.insert(int(rng.integers(0, len(self._bodies) + 1)), self._occluder())
         self._damage = Damage(rng, damage)
@@ -344,7 +346,9 @@ def _paint(
         line = body.paint.line.tolist()
         cv2.polylines(paint, local, True, line, width, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
     owner[rows, columns][cover > 127] = number
-    part[:] = (part + (paint - part) * (cover.astype(np.float32)[..., None] * (body.paint.alpha / 255))).astype(np.uint8)
+    part[:] = (part + (paint - part) * (cover.astype(np.float32)[..., None] * (body.paint.alpha / 255))).astype(
+        np.uint8
+    )
     return area
 
 
@@ -378,10 +382,8 @@ def _paint_sprite(
     return area
 
 
-def _patch(
-    points: npt.NDArray[np.float64], image: Picture
-) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
-    """The part of the picture around some points: rows, columns, and its corner x, y; None if they are outside of it."""
+def _patch(points: npt.NDArray[np.float64], image: Picture) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
+    """The part of the picture around some points: rows, columns, and its corner x, y; None if they are outside."""
     height, width = image.shape[:2]
     low = np.maximum(np.floor(points.min(0)).astype(int) - 2, 0)
     high = np.minimum(np.ceil(points.max(0)).astype(int) + 3, (width, height))
