@@ -122,7 +122,8 @@ def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path, monkey
 
 def test_the_command_trains_for_the_time_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "sys.argv", ["train", "--minutes", "0.01", "--out", str(tmp_path), "--threads", "1", "--device", "cpu"]
+        "sys.argv",
+        ["train", "--shapes-only", "--minutes", "0.01", "--out", str(tmp_path), "--threads", "1", "--device", "cpu"],
     )
     monkeypatch.setattr("tracker.nano.train.Recipe", lambda: Recipe(pictures=1, prompts=1, clicks=1))
     main()

@@ -46,6 +46,6 @@ def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
 
 
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
-    train_memory.train(run, minutes=0.001)
+    train_memory.train(run, minutes=0.001, supply=BARE)
     written = Path(run.out) / "nano-memory.safetensors"
     assert load_model("nano", checkpoint=written).name == "nano"

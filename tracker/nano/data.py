@@ -13,8 +13,9 @@ from torch.utils.data import IterableDataset
 
 from tracker.nano.config import NANO
 from tracker.nano.looks import Picture
-from tracker.nano.vocabulary import ANYTHING, COLORS, PATTERNS, PLACES, SHAPES, SIZES
-from tracker.nano.worlds import Binary, Thing, Video, WorldObject
+from tracker.nano.things import Thing
+from tracker.nano.vocabulary import ANYTHING, CATEGORIES, COLORS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
+from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.types import Box
 
 # Training draws worlds from here on; evaluation and tests use seeds below it.
@@ -26,7 +27,7 @@ _SIZES = ((224, 224), (298, 224), (320, 240), (398, 224), (448, 336), (240, 320)
 MASK_SIDE = NANO.grid * 4  # side of the logits the network gives, pixels
 POINTS = 4  # room for points in one interactive prompt; a box takes two
 
-NAMES = SHAPES  # what the dense losses tell apart
+NAMES = (*SHAPES, *KINDS)  # what the dense losses tell apart
 IGNORED = 255  # in their maps: a thing of many colours, or a shape that has no name
 
 
@@ -196,17 +197,19 @@ def _question(rng: np.random.Generator, seen: list[WorldObject]) -> tuple[str, l
 def name_of(rng: np.random.Generator, thing: WorldObject, seen: list[WorldObject]) -> str:
     """Words that name an object, and about which there is no doubt for any object that is seen."""
     anything = str(rng.choice(ANYTHING if thing.color else ("thing", "object")))
-    colored, shape = f"{thing.color} {anything}".strip(), thing.shape or anything
+    color = thing.color or next((word for word in thing.more if word in COLORS), "")
+    shape = thing.shape or anything
+    full, colored = f"{color} {shape}".strip(), f"{color} {anything}".strip()
     for _ in range(4):
-        text = str(
-            rng.choice([thing.name, shape, colored, thing.color or shape, anything], p=[0.5, 0.22, 0.16, 0.06, 0.06])
-        )
+        choices = [full if thing.color or rng.random() < 0.3 else shape, shape, colored, color or shape, anything]
+        text = str(rng.choice(choices, p=[0.5, 0.22, 0.16, 0.06, 0.06]))
         if rng.random() < 0.25:
             words = [word for word in (*PATTERNS, *SIZES, *PLACES) if thing.matches(word)]
             if words:
                 text = f"{rng.choice(words)} {text}"
-        if thing.more and rng.random() < 0.1:
-            text = str(rng.choice(thing.more))
+        categories = [word for word in thing.more if word in CATEGORIES]
+        if categories and rng.random() < 0.15:
+            text = str(rng.choice(categories))
         if all(other.answers(text) is not None for other in seen):
             return text
     return thing.name
@@ -215,7 +218,7 @@ def name_of(rng: np.random.Generator, thing: WorldObject, seen: list[WorldObject
 def absent_name(rng: np.random.Generator, seen: list[WorldObject]) -> str:
     """A name of nothing in the picture; half the time one that shares its colour or shape with something there."""
     for _ in range(20):
-        color, shape = str(rng.choice(COLORS)), str(rng.choice(NAMES))
+        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES if rng.random() < 0.6 else list(KINDS)))
         if seen and rng.random() < 0.5:
             other = seen[rng.integers(len(seen))]
             color, shape = (other.color or color, shape) if rng.random() < 0.5 else (color, other.shape or shape)

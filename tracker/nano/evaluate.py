@@ -190,7 +190,9 @@ def main() -> None:
     arguments = parser.parse_args()
     set_threads(1)
     draw = draw_still if arguments.renderer == "first" else second_renderer.draw_still
-    tally = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed, draw)
+    tally = evaluate(
+        load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed, draw
+    )
     if arguments.json:
         counts = {name: value for name, value in asdict(tally).items() if isinstance(value, int)}
         print(json.dumps({"figures": tally.figures(), "counts": counts, "pictures": arguments.pictures}))

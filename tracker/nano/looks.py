@@ -28,6 +28,7 @@ HSV = {
     "pink": (164, 120, 245),
 }
 _HSV_SPREAD = (3, 32, 32)
+_HUE_ENDS = (9, 20, 34, 78, 98, 125, 150, 173)  # where red, orange, … and pink end, by what people call them
 
 
 def _arc(radius: float, x: float, start: float, end: float, steps: int) -> npt.NDArray[np.float64]:
@@ -165,6 +166,48 @@ class Paint:
             light = self.photo[rows, columns].mean(-1, keepdims=True)
             paint *= 0.55 + 0.6 * light / 255
         return paint
+
+
+def dressed(rng: np.random.Generator, sprite: Sprite) -> Sprite:
+    """A thing as one camera sees it: turned over or not, a little from the side, in some light, with or without shadow."""
+    height, width = sprite.shape[:2]
+    margin = max(height, width) // 6
+    sprite = np.pad(sprite, ((margin, margin), (margin, margin), (0, 0)))
+    if rng.random() < 0.5:
+        sprite = sprite[:, ::-1]
+    rows, columns = sprite.shape[:2]
+    corners = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)], np.float32)
+    moved = corners + rng.uniform(-0.08, 0.08, (4, 2)).astype(np.float32) * (columns, rows)
+    warp = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
+    sprite = np.asarray(cv2.warpPerspective(np.ascontiguousarray(sprite), warp, (columns, rows)), np.uint8)
+    light = rng.uniform(0.7, 1.15) * rng.uniform(0.93, 1.07, 3)
+    sprite[..., :3] = np.clip(sprite[..., :3] * light + rng.uniform(0, 25), 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        alpha = sprite[..., 3]
+        shift = rng.integers(-margin // 2, margin // 2 + 1, 2)
+        shade = cv2.GaussianBlur(np.roll(alpha, shift, (0, 1)), (0, 0), margin / 4) * rng.uniform(0.2, 0.45)
+        behind = np.asarray(shade, np.float32) * (1 - alpha / 255)
+        cover = alpha + behind
+        sprite[..., :3] = (sprite[..., :3] * (alpha / np.maximum(cover, 1))[..., None]).astype(np.uint8)
+        sprite[..., 3] = np.clip(cover, 0, 255).astype(
+            np.uint8
+        )  # a shadow stays under half: it is no part of the thing
+    return sprite
+
+
+def named_colors(sprite: Sprite) -> dict[str, float]:
+    """The share of a thing that has each named colour; black, white, grey and brown are none of them."""
+    hsv = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2HSV).astype(int)
+    seen = sprite[..., 3] > 127
+    hue, saturation, value = (hsv[..., place][seen] for place in range(3))
+    strong = (saturation >= 80) & (value >= 60)
+    names = list(HSV)
+    nearest = np.digitize(hue, _HUE_ENDS) % len(names)  # past pink it is red again
+    brown = np.isin(nearest, (names.index("red"), names.index("orange"), names.index("yellow"))) & (value < 150)
+    pale = (nearest == names.index("red")) & (saturation < 150) & (value > 190)
+    nearest[pale] = names.index("pink")
+    counted = nearest[strong & ~brown]
+    return {name: float((counted == place).sum() / max(1, seen.sum())) for place, name in enumerate(names)}
 
 
 def backdrop(rng: np.random.Generator, width: int, height: int, photos: list[Picture]) -> Picture:

@@ -33,7 +33,7 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from tracker import weights
-from tracker.nano import network, photos
+from tracker.nano import network, photos, things
 from tracker.nano.config import NANO
 from tracker.nano.data import Batch, Supply, WorldBatches
 from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
@@ -171,12 +171,11 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return dataclasses.replace(batch, **{name: value.to(device) for name, value in fields if name != "texts"})
 
 
-def train(run: Run, minutes: float) -> None:
+def train(run: Run, minutes: float, supply: Supply) -> None:
     """Learn until ``minutes`` of training time are used, printing the losses and saving on the way."""
     recipe, budget = run.recipe, minutes * 60
     rank, processes = place()
     seed = (recipe.seed, run.step, rank)
-    supply = Supply(photos.load())
     batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks, supply)
     loader = DataLoader(
         batches, batch_size=None, num_workers=recipe.workers, prefetch_factor=4, pin_memory=run.device.type == "cuda"
@@ -216,6 +215,8 @@ def command_line(text: str | None) -> Iterator[argparse.Namespace]:
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     parser.add_argument("--minutes", type=float, help="training time, earlier calls included; left out, the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    parser.add_argument("--things", type=Path, default=Path("runs/things"), help="pictures of things: see things.py")
+    parser.add_argument("--shapes-only", action="store_true", help="teach no things")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of each process; left out, the cores are shared out")
     arguments = parser.parse_args()
@@ -225,6 +226,8 @@ def command_line(text: str | None) -> Iterator[argparse.Namespace]:
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.recipe = RECIPES[arguments.recipe]
+    pictures = [] if arguments.shapes_only else things.taught(things.load(arguments.things))
+    arguments.supply = Supply(photos.load(), pictures)
     yield arguments
     if processes > 1:
         distributed.destroy_process_group()
@@ -234,7 +237,8 @@ def main() -> None:
     """Read the command line and train."""
     with command_line(__doc__) as arguments:
         recipe: Recipe = arguments.recipe
-        train(Run(recipe, arguments.out, torch.device(arguments.device)), arguments.minutes or recipe.minutes)
+        run = Run(recipe, arguments.out, torch.device(arguments.device))
+        train(run, arguments.minutes or recipe.minutes, arguments.supply)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tracker import memory, weights
 from tracker.dense import Embedding
 from tracker.loading import load_model
-from tracker.nano import network, photos
+from tracker.nano import network
 from tracker.nano.config import NANO
 from tracker.nano.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
 from tracker.nano.looks import Picture
@@ -167,10 +167,10 @@ def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -
     )
 
 
-def train(run: MemoryRun, minutes: float) -> None:
+def train(run: MemoryRun, minutes: float, supply: Supply) -> None:
     """Learn for ``minutes``, print the losses on the way, and write the model."""
     rank, _ = place()
-    lessons = Lessons(run.recipe, rank, Supply(photos.load()))
+    lessons = Lessons(run.recipe, rank, supply)
     loader = iter(DataLoader(lessons, batch_size=None, num_workers=run.recipe.workers, prefetch_factor=4))
     started = shown = time.monotonic()
     recent: list[dict[str, float]] = []
@@ -196,7 +196,7 @@ def main() -> None:
     with command_line(__doc__) as arguments:
         recipe: Recipe = arguments.recipe
         run = MemoryRun(recipe, arguments.out, torch.device(arguments.device))
-        train(run, arguments.minutes or recipe.memory_minutes)
+        train(run, arguments.minutes or recipe.memory_minutes, arguments.supply)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tracker.nano import looks
 from tracker.nano.camera import Camera, Damage
 from tracker.nano.looks import Outline, Paint, Picture, Sprite
+from tracker.nano.things import Thing
 from tracker.nano.vocabulary import ANYTHING, COLORS, PLACES, SHAPES, SIZES, words
 
 Binary = npt.NDArray[np.bool_]  # (height, width)
@@ -38,21 +39,12 @@ _SIDE = 0.07  # from the middle
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """A picture of something that has a name, and the wider names it goes by."""
-
-    name: str
-    categories: tuple[str, ...]
-    sprite: Sprite
-
-
-@dataclass(frozen=True, slots=True)
 class WorldObject:
     """
     One object on one frame. ``mask`` is what can be seen of it; ``visible`` is that share of the whole object.
 
-    ``color`` is empty for a thing of many colours, ``shape`` is its name or empty for a shape that has none; ``more``
-    are patterns and categories.
+    ``color`` is empty for a thing, ``shape`` is its name or empty for a shape that has none; ``more`` are patterns,
+    categories and a thing's colour; about ``doubtful`` words people would not agree.
     """
 
     id: int
@@ -61,6 +53,7 @@ class WorldObject:
     mask: Binary
     visible: float
     more: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -90,7 +83,7 @@ class WorldObject:
             return self._lies(word)
         if word == "shape":
             return bool(self.color)
-        return word in (self.color, self.shape, *self.more) or word in ANYTHING
+        return None if word in self.doubtful else word in (self.color, self.shape, *self.more, *ANYTHING)
 
     def _lies(self, word: str) -> bool | None:
         axis = 0 if word in ("left", "right") else 1
@@ -120,6 +113,7 @@ class _Body:
     color: str
     shape: str
     more: tuple[str, ...]
+    doubtful: tuple[str, ...]
     outline: Outline | None  # else a sprite
     paint: Paint | None
     sprite: Sprite | None
@@ -222,7 +216,12 @@ class Video:
         radius = math.exp(rng.uniform(math.log(0.018 if rng.random() < 0.3 else 0.05), math.log(largest)))
         if self._things and rng.random() < self._share:
             thing = self._things[rng.integers(len(self._things))]
-            return self._moving(index, True, "", thing.name, thing.categories, None, None, thing.sprite, radius)
+            radius = max(radius, 0.045) * 1.3  # a dressed sprite has a margin
+            body = self._moving(
+                index, True, "", thing.name, thing.more, None, None, looks.dressed(rng, thing.sprite), radius
+            )
+            body.doubtful = thing.doubtful
+            return body
         color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES)) if rng.random() > 0.06 else ""
         shapes = [body for body in self._bodies if body.color]
         if shapes and rng.random() < 0.2:
@@ -263,6 +262,7 @@ class Video:
             color=color,
             shape=shape,
             more=more,
+            doubtful=(),
             outline=outline,
             paint=paint,
             sprite=sprite,
@@ -297,6 +297,7 @@ class Video:
                 owner == number,
                 min(1.0, counts[number] / max(whole[number], 1.0)),
                 body.more,
+                body.doubtful,
             )
             for number, body in enumerate(self._bodies, 1)
             if body.named and counts[number]

@@ -1,0 +1,121 @@
+"""
+How well nano follows objects by memory through clips in which they cross and hide.
+
+    python -m tracker.nano.evaluate_memory --clips 60
+
+From the truth of the first frame alone it has to find each object on the others, through the follower that serves. J is
+the mean IoU of the masks, F how well their borders agree within 0.8 % of the picture's diagonal (DAVIS), both 1 on a
+frame where there is nothing to see and nothing is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from tracker import memory
+from tracker.follow import GOOD_IOU, PRESENT
+from tracker.loading import load_model, set_threads
+from tracker.nano.data import shrink
+from tracker.nano.worlds import Binary, Video
+from tracker.sam3 import Sam3
+
+FRAMES = 12
+STRIDE = 4  # of 30 frames a second
+NEAR = 0.008  # of the picture's diagonal
+HIDDEN = 0.5  # an object of which less is seen on some frame was occluded
+
+
+def evaluate(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
+    """Mean J, F and J&F over the objects of all clips, all of them and those that were occluded on the way."""
+    scores: list[tuple[float, float, bool]] = []
+    for seed in range(first_seed, first_seed + clips):
+        scores += _clip(model, seed)
+    figures = {}
+    for name, chosen in (("", scores), (", occluded", [each for each in scores if each[2]])):
+        j, f = (float(np.mean([each[place] for each in chosen] or [0.0])) for place in (0, 1))
+        figures |= {f"J{name}": j, f"F{name}": f, f"J&F{name}": (j + f) / 2}
+    return figures
+
+
+def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
+    """(J, F, whether it was occluded) of each object that can be seen well on the first frame."""
+    video = Video(seed, 320, 240, objects=(3, 6), speed=1.5, hidden=1.0)
+    frames = []
+    for _ in range(FRAMES):
+        frames.append(video.next())
+        video.skip(STRIDE - 1)
+    ids = [thing.id for thing in frames[0].objects if thing.countable and thing.visible > HIDDEN]
+    if not ids:
+        return []
+    truth = [{thing.id: thing for thing in frame.objects} for frame in frames]
+    start = torch.from_numpy(np.stack([shrink(truth[0][each].mask) for each in ids]))
+    banks = [memory.Bank() for _ in ids]
+    for bank, first in zip(banks, model.memorize(model.embed(frames[0].image), (start * 2 - 1) * 10, 0), strict=True):
+        bank.condition(first)
+    j: dict[int, list[float]] = {each: [] for each in ids}
+    f: dict[int, list[float]] = {each: [] for each in ids}
+    for tick, frame in enumerate(frames[1:], 1):
+        found = model.propagate(model.embed(frame.image), banks, tick)
+        height, width = frame.image.shape[:2]
+        masks = model.masks(found.logits, height, width)
+        for row, each in enumerate(ids):
+            believed = bool(found.present[row] >= PRESENT and found.ious[row] >= GOOD_IOU)
+            if believed:
+                banks[row].remember(found.memories[row])
+            shown = masks[row][0].dense() if found.present[row] >= PRESENT else np.zeros((height, width), bool)
+            thing = truth[tick].get(each)
+            wanted = thing.mask if thing is not None and thing.countable else np.zeros((height, width), bool)
+            j[each].append(region(shown, wanted))
+            f[each].append(border(shown, wanted))
+    hidden = {each: any(each not in seen or seen[each].visible < HIDDEN for seen in truth) for each in ids}
+    return [(float(np.mean(j[each])), float(np.mean(f[each])), hidden[each]) for each in ids]
+
+
+def region(a: Binary, b: Binary) -> float:
+    """J: intersection over union; 1 if both are empty."""
+    either = (a | b).sum()
+    return float((a & b).sum() / either) if either else 1.0
+
+
+def border(a: Binary, b: Binary) -> float:
+    """F: the harmonic mean of how much of each border lies near the other; 1 if both are empty."""
+    if not a.any() or not b.any():
+        return float(a.any() == b.any())
+    reach = int(np.ceil(NEAR * np.hypot(*a.shape)))
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    edges = [_edge(each) for each in (a, b)]
+    wide = [cv2.dilate(each.view(np.uint8), disk) > 0 for each in edges]
+    precision = (edges[0] & wide[1]).sum() / edges[0].sum()
+    recall = (edges[1] & wide[0]).sum() / edges[1].sum()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def _edge(mask: Binary) -> Binary:
+    inner = cv2.erode(np.pad(mask.view(np.uint8), 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    return np.asarray(mask & ~inner.astype(bool))
+
+
+def main() -> None:
+    """Read the command line, evaluate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    set_threads(1)
+    figures = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.clips)
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:26} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()

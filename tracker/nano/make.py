@@ -1,0 +1,114 @@
+"""
+Make nano: the whole recipe, one command.
+
+    python -m tracker.nano.make --recipe smoke --out runs/smoke     a minute: does it run here?
+    python -m tracker.nano.make --recipe cpu --out runs/nano        hours on two cores
+    python -m tracker.nano.make --recipe gpu --out runs/nano        half an hour on one large GPU
+
+Detector, clicks and boxes first (train.py), then following by memory (train_memory.py), then how readily it says that
+something is there (calibrate.py), then its figures (evaluate.py). It leaves in the folder: ``nano-finished.safetensors``,
+``figures.json`` with seeds, versions, wall clock and machine, and ``curve.png``. Called again it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from tracker.nano.recipe import RECIPES
+
+PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
+
+
+def main() -> None:
+    """Read the command line and do all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", choices=RECIPES, default="cpu")
+    parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.time()
+    common = ["--recipe", arguments.recipe, "--out", str(out)]
+    learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
+    for part in ("train", "train_memory"):
+        _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], common)
+    _run("calibrate", [], common)
+    pictures = PICTURES.get(arguments.recipe, 300)
+    finished = out / "nano-finished.safetensors"
+    figures = {renderer: _figures(finished, renderer, pictures) for renderer in ("first", "second")}
+    report = {
+        "figures": figures,
+        "pictures": pictures,
+        "recipe": dataclasses.asdict(RECIPES[arguments.recipe]),
+        "hours": round((time.time() - began) / 3600, 2),
+        "machine": _machine(),
+        "versions": {name: version(name) for name in ("torch", "sam3", "numpy", "opencv-python-headless")},
+    }
+    (out / "figures.json").write_text(json.dumps(report, indent=1) + "\n")
+    cv2.imwrite(str(out / "curve.png"), curve(out / "curve.jsonl"))
+    print(json.dumps(figures, indent=1))
+    print(f"{finished}, {out / 'figures.json'} and {out / 'curve.png'} are written.")
+
+
+def _run(part: str, runner: list[str], arguments: list[str]) -> None:
+    print(f"== {part}", flush=True)
+    command = [sys.executable, *(["-m", *runner] if runner else ["-m"]), f"tracker.nano.{part}", *arguments]
+    subprocess.run(command, check=True)
+
+
+def _figures(checkpoint: Path, renderer: str, pictures: int) -> dict[str, float]:
+    print(f"== evaluate, {renderer} renderer", flush=True)
+    command = [sys.executable, "-m", "tracker.nano.evaluate", "--checkpoint", str(checkpoint), "--renderer", renderer]
+    done = subprocess.run([*command, "--pictures", str(pictures), "--json"], check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)["figures"]
+    return found
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, no GPU"
+
+
+def curve(path: Path, width: int = 900, height: int = 420) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The losses of a run over its time, each as a share of where it began, as a (height, width, 3) BGR picture."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    picture = np.full((height, width, 3), 255, np.uint8)
+    names = [name for name in lines[0] if name not in ("step", "seconds")] if lines else []
+    minutes = np.array([line["seconds"] / 60 for line in lines])
+    left, top, right, bottom = 50, 20, width - 150, height - 40
+    cv2.rectangle(picture, (left, top), (right, bottom), (200, 200, 200), 1)
+    for place, name in enumerate(names):
+        values = np.array([line.get(name, np.nan) for line in lines])
+        smooth = np.convolve(np.pad(values, 4, "edge"), np.ones(9) / 9, "valid")
+        share = np.clip(smooth / max(float(np.nanmax(smooth[: max(1, len(smooth) // 10)])), 1e-9), 0, 1.1) / 1.1
+        x = left + (right - left) * minutes / max(float(minutes.max()), 1e-9)
+        points = np.stack([x, bottom - (bottom - top) * share], 1).round().astype(np.int32)
+        hue = np.array([[[place * 180 // max(1, len(names)), 200, 190]]], np.uint8)
+        color = cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0].tolist()
+        cv2.polylines(picture, [points], False, color, 2, cv2.LINE_AA)
+        words = f"{name} {values[-1]:.2f}"
+        cv2.putText(
+            picture, words, (right + 8, top + 18 + 20 * place), cv2.FONT_HERSHEY_SIMPLEX, 0.45, color, 1, cv2.LINE_AA
+        )
+    ends = f"0 to {minutes.max():.0f} minutes; each loss as a share of where it began" if lines else "nothing yet"
+    cv2.putText(picture, ends, (left, height - 14), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    return picture
+
+
+if __name__ == "__main__":
+    main()
