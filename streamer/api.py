@@ -7,17 +7,20 @@ import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from streamer import auth, visual, wire
 from streamer.cache import Account
 from streamer.documented import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
-from streamer.embeddings import Asked, Embeddings
+from streamer.embeddings import Asked, Embeddings, There
 from streamer.engine import Engine
-from streamer.errors import NotAllowed, NotFound
+from streamer.errors import Gone, NotAllowed, NotFound
 from streamer.wire import MaskFormat
 from tracker import Detected, Detection, Prompt, Sam3
+
+CALLS = ("concept_segment", "visual_segment", "embed_image")
 
 router = APIRouter(prefix="/sam3", tags=["images"])
 
@@ -28,8 +31,9 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
     """Find every object of each concept in a picture: promptable concept segmentation."""
     began, account = time.perf_counter(), _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id) as asked:
+    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
+        _hint(response, asked.model, body)
         prompts = _prompts(body, *asked.size)
         found = await _find(request.app.state.engine, asked, prompts)
         form: MaskFormat = "rle" if body.format == "rle" else "polygon"
@@ -42,9 +46,11 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
     """Segment what points and boxes point at in a picture: promptable visual segmentation."""
     began, account = time.perf_counter(), _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id) as asked:
+    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
         prompts = visual.prompts(body, *asked.size)
+        if body.format == "binary":
+            visual.check_dense(len(prompts), *asked.size)
         caches = embeddings.caches
         if body.load_logits_from_cache:
             prompts = visual.primed(prompts, [caches.load(account, asked.name, prompt) for prompt in prompts])
@@ -64,19 +70,19 @@ async def embed_image(body: EmbedRequest, request: Request, response: Response) 
     """Embed a picture now, so that later requests with its ``image_id`` are answered sooner."""
     began, account = time.perf_counter(), _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id) as asked:
+    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
         image_id = body.image_id or asked.name
         embeddings.keep(account, image_id, asked)
     return {"image_id": image_id, "time": _since(began)}
 
 
-@router.get("/{call}", include_in_schema=False)
-async def refuses(call: str) -> None:
+@router.api_route("/{call:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def refuses(call: str, request: Request) -> None:
     """Without this the page's files would be looked through."""
-    if call in ("concept_segment", "visual_segment", "embed_image"):
-        raise NotAllowed("GET", "POST")
-    raise NotFound(f"There is no /sam3/{call:.80} here.", detail="/docs lists what there is.")
+    if call in CALLS:
+        raise NotAllowed(request.method, "POST")
+    raise NotFound(f"There is no /sam3/{call:.80} here.", detail=f"There is /sam3/ with {', '.join(CALLS)}.")
 
 
 def _admit(request: Request, body: OnPicture) -> Account:
@@ -99,6 +105,21 @@ def _check_model(model: Sam3, asked: str | None) -> None:
 def _label(response: Response, asked: Asked) -> None:
     """Say whether the picture had to be embedded; which model answers, the application says on every answer."""
     response.headers["X-Cache"] = "hit" if asked.cached else "miss"
+
+
+def _hint(response: Response, model: Sam3, body: ConceptRequest) -> None:
+    """What the model has to say about words it was never taught, as a header: the answer's fields are documented."""
+    hints = [hint for prompt in body.prompts if prompt.text and (hint := model.hint(prompt.text))]
+    if hints:
+        response.headers["X-Hint"] = quote(" ".join(dict.fromkeys(hints)), safe=" \"',.:;()")
+
+
+def _there(request: Request) -> There:
+    async def there() -> None:
+        if await request.is_disconnected():
+            raise Gone("The client has hung up.")
+
+    return there
 
 
 def _since(began: float) -> float:
@@ -124,7 +145,11 @@ async def _find(engine: Engine, asked: Asked, prompts: Sequence[Prompt]) -> list
     def detect(prompt: Prompt) -> Detected:
         return asked.model.detect(asked.embedding, [prompt], nms_iou=None)[0]
 
-    return [await engine.take_turn(detect, prompt) for prompt in prompts]
+    found = []
+    for prompt in prompts:
+        await asked.there()
+        found.append(await engine.take_turn(detect, prompt))
+    return found
 
 
 def _answer(

@@ -67,7 +67,7 @@ def create_app(
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model", "X-Cache"],
+        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model", "X-Cache", "X-Hint"],
     )
     app.add_middleware(BodyLimit, limit=config.max_body)
     app.add_middleware(ModelName, engine=engine)
@@ -229,8 +229,10 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        if isinstance(error.__cause__, UnicodeDecodeError | RecursionError):  # FastAPI's 400 for a body that is no JSON
-            words = "The body is not UTF-8" if isinstance(error.__cause__, UnicodeError) else "It is nested too deeply"
+        cause = error.__cause__
+        if isinstance(cause, ValueError | RecursionError):  # FastAPI's 400 for a body that is no JSON
+            words = "It is nested too deeply" if isinstance(cause, RecursionError) else "A number in it is too long"
+            words = "The body is not UTF-8" if isinstance(cause, UnicodeError) else words
             problem = {"loc": ["body"], "msg": f"JSON decode error: {words}", "type": "json_invalid"}
             return JSONResponse({"detail": [problem]}, 422)
         body = {"message": str(error.detail), "detail": str(error.detail)}
@@ -238,7 +240,11 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"detail": wire.public_errors(error.errors())}, 422)
+        shown = wire.public_errors(error.errors())
+        given = request.headers.get("content-type", "")
+        if [problem["loc"] for problem in shown] == [["body"]] and "json" not in given.lower():
+            shown[0]["msg"] = f"Content-Type is {given!r:.80}; the body must be JSON, sent as application/json"
+        return JSONResponse({"detail": shown}, 422)
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:

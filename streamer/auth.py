@@ -29,4 +29,6 @@ def check_key(config: Config, key: str | None) -> None:
     given = (key or "").encode()
     if not any(hmac.compare_digest(given, each.encode()) for each in config.api_keys):
         words = "An API key is needed." if key is None else "The API key is not one of this server's."
-        raise Unauthorized(words, detail="Send it as ?api_key=… or as Authorization: Bearer ….")
+        raise Unauthorized(
+            words, detail="Send it as ?api_key=…, as Authorization: Bearer …, or in the JSON body of /sam3/…."
+        )

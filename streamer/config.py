@@ -48,6 +48,10 @@ class Config:
             if value is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; it must be greater than 0")
 
+        for key in self.api_keys:
+            if not key or not key.isascii() or not key.isprintable() or " " in key:
+                raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,10 +14,12 @@ from streamer import images
 from streamer.cache import Account, Caches
 from streamer.documented import ImageIn
 from streamer.engine import Engine
-from streamer.errors import NotFound
+from streamer.errors import BadRequest, NotFound
 from streamer.fetch import Rules, fetch
 from streamer.sessions import Sessions
 from tracker import Embedding, Sam3
+
+There = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,14 @@ class Asked:
     A picture that can be asked about: the model to ask, and the picture's embedding.
 
     ``name`` tells it from other pictures: the hash of its pixels, or its session and frame. ``cached``: nothing had to
-    be embedded for it.
+    be embedded for it. ``there`` raises Gone once the client has hung up: work for nobody holds up everybody.
     """
 
     model: Sam3
     name: str
     embedding: Embedding
     cached: bool
+    there: There
 
     @property
     def size(self) -> tuple[int, int]:
@@ -51,12 +54,15 @@ class Embeddings:
         self.caches = caches
 
     @asynccontextmanager
-    async def of(self, account: Account, image: ImageIn | None, image_id: str | None) -> AsyncIterator[Asked]:
+    async def of(
+        self, account: Account, image: ImageIn | None, image_id: str | None, there: There
+    ) -> AsyncIterator[Asked]:
         """
         Stand in line for the model, and hold the lane of HTTP requests while the picture is asked about.
 
         A cached ``image_id`` wins over picture data sent with it, which is then not even decoded. Raises NotFound for
-        an id or session that is not there, BadRequest and TooLarge for pictures that cannot be read, TooMany, NotReady.
+        an id or session that is not there, BadRequest and TooLarge for pictures that cannot be read, TooMany, NotReady;
+        and Gone, from ``there``, once the client has hung up.
         """
         live = image is not None and image.type.strip().lower() == "session"
         data: bytes | None = None
@@ -64,11 +70,12 @@ class Embeddings:
             if data is None and not live and self.caches.named(account, image_id) is None:
                 data = await self._data(image, image_id)
             async with self._engine.lane() as model:
-                asked = self._known(model, account, image_id)
+                await there()
+                asked = self._known(model, account, image_id, there)
                 if asked is None and live and image is not None:
-                    asked = await self._present(model, image.value or "")
+                    asked = await self._present(model, image.value, there)
                 elif asked is None and data is not None:
-                    asked = await self._made(model, account, data)
+                    asked = await self._made(model, account, data, there)
                 if asked is not None:
                     if image_id is not None:
                         self.keep(account, image_id, asked)
@@ -81,17 +88,21 @@ class Embeddings:
         self.caches.keep(account, asked.name, asked.embedding)
         self.caches.name(account, image_id, asked.name)
 
-    async def _present(self, model: Sam3, id: str) -> Asked:  # noqa: A002
+    async def _present(self, model: Sam3, id: str | None, there: There) -> Asked:  # noqa: A002
         """A session's newest frame."""
+        if not id:
+            raise BadRequest("image.value is missing.", detail="It must be the id of a session.", field="image.value")
         session = self._sessions.get(id)
         index, embedding = await session.present()
-        return Asked(model, f"session {session.id} {index}", embedding, cached=True)
+        return Asked(model, f"session {session.id} {index}", embedding, cached=True, there=there)
 
-    def _known(self, model: Sam3, account: Account, image_id: str | None) -> Asked | None:
+    def _known(self, model: Sam3, account: Account, image_id: str | None, there: There) -> Asked | None:
         """What is kept under an id."""
         picture = self.caches.named(account, image_id)
         embedding = None if picture is None else self.caches.embeddings.get((account, picture))
-        return None if picture is None or embedding is None else Asked(model, picture, embedding, cached=True)
+        if picture is None or embedding is None:
+            return None
+        return Asked(model, picture, embedding, cached=True, there=there)
 
     async def _data(self, image: ImageIn | None, image_id: str | None) -> bytes:
         """The picture, still encoded."""
@@ -103,7 +114,7 @@ class Embeddings:
                 return await fetch(image.value or "", self._rules, context=self._context)
         return await asyncio.to_thread(images.read_data, image.type, image.value)
 
-    async def _made(self, model: Sam3, account: Account, data: bytes) -> Asked:
+    async def _made(self, model: Sam3, account: Account, data: bytes, there: There) -> Asked:
         """Decode the picture, and embed it unless the same pixels were embedded before."""
         picture = await asyncio.to_thread(images.decode_picture, data)
         name = await asyncio.to_thread(_hash, picture)
@@ -112,7 +123,7 @@ class Embeddings:
         if embedding is None:
             embedding = await self._engine.take_turn(model.embed, picture)
             self.caches.keep(account, name, embedding)
-        return Asked(model, name, embedding, cached)
+        return Asked(model, name, embedding, cached, there)
 
 
 def _hash(picture: images.Picture) -> str:

@@ -84,6 +84,13 @@ class Conflict(StreamerError):
     code = "conflict"
 
 
+class Gone(StreamerError):
+    """The client hung up before it was answered: nobody reads this."""
+
+    status = 499  # nginx's, for its log
+    code = "gone"
+
+
 class TooLarge(StreamerError):
     """The input is over a size limit."""
 

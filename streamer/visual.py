@@ -56,6 +56,7 @@ async def segment(engine: Engine, asked: Asked, prompts: Sequence[SegmentPrompt]
     """Ask the model, SLICE objects a turn, so that live streams come in between."""
     parts = []
     for start in range(0, len(prompts), SLICE):
+        await asked.there()
         part = prompts[start : start + SLICE]
         parts.append(await engine.take_turn(asked.model.segment, asked.embedding, part, multimask=multimask))
     return Segmentation.joined(parts)
@@ -85,18 +86,18 @@ def answer(asked: Asked, found: Segmentation, body: VisualRequest) -> dict[str, 
     return {"prompt_results": results, "predictions": best}
 
 
-def archive(asked: Asked, found: Segmentation) -> bytes:
-    """
-    A compressed npz: ``masks`` bool (N, height, width), ``low_res_masks`` float32 (N, S, S), ``scores`` float32 (N,).
-
-    Raises TooLarge past MAX_DENSE pixels.
-    """
-    height, width = asked.size
-    if len(found.logits) * height * width > MAX_DENSE:
+def check_dense(number: int, height: int, width: int) -> None:
+    """Raises TooLarge when so many dense masks would have more than MAX_DENSE pixels."""
+    if number * height * width > MAX_DENSE:
         raise TooLarge(
-            f"{len(found.logits)} dense masks of {width}×{height} pixels are too large an answer.",
+            f"{number} dense masks of {width}×{height} pixels are too large an answer.",
             detail="Ask for fewer at once, or for format rle.",
         )
+
+
+def archive(asked: Asked, found: Segmentation) -> bytes:
+    """A compressed npz: ``masks`` bool (N, height, width), ``low_res_masks`` (N, S, S) and ``scores`` (N,) float32."""
+    height, width = asked.size
     best = found.logits[:, 0]
     masks = [mask.dense() for mask, _ in asked.model.masks(best, height, width)]
     buffer = io.BytesIO()

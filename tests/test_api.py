@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import numpy as np
@@ -132,7 +135,12 @@ def test_the_answer_has_the_documented_shape(served: Served) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_no_json_is_refused_and_so_is_another_method(served: Served, path: str) -> None:
-    for body, words in ((b"{", "JSON decode error"), (b'"\xff"', "UTF-8"), (b"[" * 100_000, "nested")):
+    for body, words in (
+        (b"{", "JSON decode error"),
+        (b'"\xff"', "UTF-8"),
+        (b"[" * 100_000, "nested"),
+        (b"9" * 5000, "long"),
+    ):
         refused = served.http.post(path, content=body, headers=JSON)
         assert refused.status_code == 422
         (problem,) = refused.json()["detail"]
@@ -260,7 +268,7 @@ def test_the_picture_is_turned_upright_before_anything_is_looked_for(served: Ser
         ({"image": {"type": "url", "value": "x.jpg"}}, 400),
         ({"image": {"type": "url"}}, 400),
         ({"image": {"type": "session", "value": "unknown"}}, 404),
-        ({"image": {"type": "session"}}, 404),
+        ({"image": {"type": "session"}}, 400),
         ({"image": None, "image_id": "unknown"}, 404),
         ({"image": {"type": "session", "value": "\ud800"}}, 422),
         ({"api_key": "\ud800"}, 422),
@@ -348,7 +356,7 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("/sam3/visual_segment", {"image_id": "unknown"}, 404),
     (PATH, {"image": IMAGE}, 422),
     ("/sam3/embed_image", {}, 422),
-    ("/sam3/everything_segment", {}, 405),
+    ("/sam3/everything_segment", {}, 404),
     (PATH, {"image": "x" * 100_000}, 413),
 ]
 
@@ -399,6 +407,59 @@ def test_the_line_of_requests_is_bounded_and_the_next_is_told_when_to_come_back(
         assert all(answer.headers["x-model"] == "nano" for answer in refused)
         finder.gate.set()
         assert sorted(post.result().status_code for post in posts) == [200, 200, 429, 429, 429, 429]
+
+
+def test_callers_that_hang_up_do_not_hold_up_the_others(finder: Finder) -> None:
+    finder.gate.clear()
+    body = json.dumps({**request(*["two"] * 16), "image_id": "left"}).encode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serving(finder, max_waiting=8) as served:
+        host, _, port = served.address.rpartition(":")
+        for _ in range(8):
+            with socket.create_connection((host, int(port))) as caller:
+                caller.sendall(head.encode() + body)
+                time.sleep(0.05)
+        time.sleep(0.2)
+        finder.gate.set()
+        assert ask(served, "one")["prompt_results"][0]["predictions"]
+    assert sum(texts == ("two",) for texts in (tuple(each.text for each in asked) for asked in finder.asked)) <= 1
+
+
+def test_words_that_were_never_taught_are_named_in_a_header(finder: Finder) -> None:
+    finder.config = untrained().config
+    with serving(finder) as served:
+        answer = served.http.post(PATH, json=request("two", "žába \N{PIG FACE}"))
+        assert answer.status_code == 200
+        assert "žába" in unquote(answer.headers["X-Hint"])
+        assert answer.headers["X-Hint"].isascii()
+        assert set(answer.json()) == {"prompt_results", "time"}
+        assert "X-Hint" not in served.http.post(PATH, json=request("star")).headers
+
+
+def test_other_methods_and_other_paths_are_told_what_there_is(served: Served) -> None:
+    for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE"):
+        answer = served.http.request(method, PATH)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    for path in ("/sam3/segment", f"{PATH}/", "/sam3/a/b"):
+        answer = served.http.post(path, json={})
+        assert answer.status_code == 404
+        assert "concept_segment" in answer.json()["detail"]
+
+
+def test_a_body_of_another_kind_is_told_what_it_must_be(served: Served) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = served.http.post(PATH, content=json.dumps(request("two")), headers=form)
+    assert answer.status_code == 422
+    assert "application/json" in answer.json()["detail"][0]["msg"]
+
+
+def test_an_answer_that_would_be_too_large_is_refused_before_the_work(finder: Finder) -> None:
+    points = [{"points": [{"x": 1, "y": 1}]}] * 64
+    large = sent(saved(patches(4000, 3000), "JPEG"))
+    with serving(finder) as served:
+        body = {"image": large, "prompts": points, "format": "binary"}
+        answer = served.http.post("/sam3/visual_segment", json=body)
+    assert answer.status_code == 413
 
 
 def _finished(posts: list[Future[httpx.Response]], count: int) -> list[httpx.Response]:

@@ -79,7 +79,7 @@ def test_a_closed_connection_is_told_by_its_code() -> None:
     assert (unauthorized.message, unauthorized.status) == ("An API key is needed.", 401)
     assert isinstance(full, Busy)
     assert "4429" in full.message
-    assert str(closed(1012, "restart")) == "The server closed the connection with 1012: restart."
+    assert str(closed(1012, "restart")) == "The server is being stopped or restarted."
     assert str(closed(None)) == "The connection to the server was lost."
 
 

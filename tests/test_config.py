@@ -66,3 +66,10 @@ def test_a_flag_wins_over_its_variable() -> None:
 def test_a_value_that_cannot_be_read_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"STREAMER_{name} is '{value}'"):
         Config.from_env({f"STREAMER_{name}": value})
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "line\nbreak"])
+def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="printable ASCII") as refused:
+        Config(api_keys=(key,))
+    assert key not in str(refused.value)

@@ -259,9 +259,12 @@ class Room:
                 while "frame" not in json.loads(await anext(messages)):
                     pass
 
+    async def there(self) -> None:
+        """The client has not hung up."""
+
     async def ask(self, image: dict[str, str] | None, image_id: str | None = None, account: str = "me") -> Asked:
         wanted = None if image is None else ImageIn.model_validate(image)
-        async with self.embeddings.of(account, wanted, image_id) as asked:
+        async with self.embeddings.of(account, wanted, image_id, self.there) as asked:
             return asked
 
 

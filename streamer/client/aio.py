@@ -17,7 +17,7 @@ from streamer.client.conversation import Conversation, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
-from streamer.client.requests import Address, Call, Clicks, Edges, Prompt, Prompts, VisualPrompt
+from streamer.client.requests import Address, Call, Clicks, Edges, Prompts, VisualPrompt
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class AsyncClient:
         *,
         points: Clicks = (),
         box: Edges | None = None,
-        prompts: Sequence[VisualPrompt] | None = None,
+        prompts: VisualPrompt | Sequence[VisualPrompt] | None = None,
         image_id: str | None = None,
         multimask: bool = True,
         candidates: bool = False,
@@ -110,7 +110,13 @@ class AsyncClient:
         """
 
         async def begin() -> AsyncSession:
-            info = await self.send(requests.start(source, prompts))
+            asking = asyncio.ensure_future(self.send(requests.start(source, prompts)))
+            try:
+                info = await asyncio.shield(asking)
+            except asyncio.CancelledError:  # the caller is gone: what is started for it must not go on for ever
+                with contextlib.suppress(ClientError):
+                    await self.send(requests.stop((await asking).id))
+                raise
             return AsyncSession(self, info, pictures=pictures, ours=True)
 
         return Opening(begin)
@@ -128,7 +134,7 @@ class AsyncClient:
         """Make one HTTP call."""
         try:
             answer = await self._http.request(call.method, call.path, json=call.body)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, RuntimeError) as error:
             raise errors.of_failure(self.address.base, self.timeout, error) from error
         return call.read(answer)
 
@@ -208,17 +214,17 @@ class AsyncSession:
         """Results that were replaced by newer ones before anybody took them."""
         return self._talk.missed
 
-    async def results(self) -> AsyncIterator[Result]:
-        """Each frame's result as it comes; ends when the session has ended. Raises ClientError."""
-        await self._open()
-        seen = self._talk.taken
-        while (news := await self._next(seen)) is not None:
-            seen, result = news
-            yield result
+    def results(self) -> AsyncIterator[Result]:
+        """
+        Each frame's result as it comes; ends when the session has ended. Raises ClientError.
 
-    async def prompt(self, *prompts: str | Prompt, frame: Frame | int | None = None) -> str | None:
+        Waiting may be given up, as by ``asyncio.wait_for(anext(results), 5)``, and taken up again.
+        """
+        return _Results(self)
+
+    async def prompt(self, *prompts: Prompts, frame: Frame | int | None = None) -> str | None:
         """Replace the prompts, as :meth:`streamer.client.Session.prompt`; returns the model's hint about them."""
-        self.hint = (await self._ask(requests.prompts_message(prompts, frame))).get("hint")
+        self.hint = (await self._ask(requests.prompts_message(requests.flat(prompts), frame))).get("hint")
         return self.hint
 
     async def click(
@@ -269,8 +275,12 @@ class AsyncSession:
 
     async def _open(self) -> None:
         async with self._opening:
-            if self._socket is None and not self._talk.over:
+            if self._talk.broken and self._socket is not None:  # whoever waited on it was told; try anew
+                await self._socket.close()
+                self._socket = None
+            if self._socket is None and (self._talk.broken or not self._talk.over):
                 self._socket = await self._connect()
+                self._talk.renew()
                 self._reader = asyncio.create_task(self._read(self._socket), name=f"results of {self.id}")
 
     async def _connect(self) -> ClientConnection:
@@ -324,3 +334,22 @@ class AsyncSession:
             raise errors.too_late(self._client.address.base, self._client.timeout) from error
         finally:
             self._talk.forget(number)
+
+
+class _Results(AsyncIterator[Result]):
+    """A reader of a session's results. No generator: one that is cancelled while it waits is over for good."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._seen: int | None = None
+
+    async def __anext__(self) -> Result:
+        session = self._session
+        if self._seen is None:
+            await session._open()
+            self._seen = session._talk.taken
+        news = await session._next(self._seen)
+        if news is None:
+            raise StopAsyncIteration
+        self._seen, result = news
+        return result

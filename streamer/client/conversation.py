@@ -63,6 +63,15 @@ class Conversation:
         except messages.MISREAD as error:
             raise errors.unreadable(error) from error
 
+    @property
+    def broken(self) -> bool:
+        """Whether the connection ended though nobody wanted it to: a new one may do better."""
+        return self.over and self._error is not None
+
+    def renew(self) -> None:
+        """A new connection was made in place of one that broke."""
+        self.over, self._error, self._picture = False, None, None
+
     def end(self, error: ClientError | None = None) -> None:
         """No more messages will come; ``error`` says what went wrong. Only the first call counts."""
         if not self.over:
@@ -104,9 +113,10 @@ class Conversation:
         """Number a question: its number, and the text to send. Raises ClientError when nobody listens any more."""
         if self.over:
             raise self._nobody()
+        text = json.dumps({**message, "request": self._asked + 1}, allow_nan=False)
         self._asked += 1
         self._answers[self._asked] = None
-        return self._asked, json.dumps({**message, "request": self._asked}, allow_nan=False)
+        return self._asked, text
 
     def answered(self, number: int) -> bool:
         """Whether :meth:`answer` has something to say."""

@@ -27,6 +27,7 @@ _STATUS = {
     )
 }
 _NORMAL = 1000  # WebSocket close code: nothing went wrong
+_STOPPING = (1001, 1012, 1013)  # going away, restart, try again later
 _HTTP = 4000  # close codes from here on are this and an HTTP status
 
 
@@ -62,7 +63,7 @@ class ClientError(Exception):
 
 
 class Busy(ClientError):
-    """The server is full (429) or its model is still being loaded (503): the same call may succeed later."""
+    """The server is full (429), still loads its model (503), or restarts: the same call may succeed later."""
 
 
 def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
@@ -98,6 +99,8 @@ def of_close(closed: ConnectionClosed) -> ClientError | None:
     code, reason = closed.rcvd.code, closed.rcvd.reason
     if code == _NORMAL:
         return None
+    if code in _STOPPING:
+        return Busy("The server is being stopped or restarted.", status=None)
     if _HTTP < code < _HTTP + 1000:
         return _refused(code - _HTTP, reason or f"The server closed the connection with {code}.")
     return ClientError(f"The server closed the connection with {code}{f': {reason}' if reason else ''}.")
@@ -110,6 +113,8 @@ def of_failure(address: str, seconds: float, error: Exception) -> ClientError:
         case InvalidStatus():
             answer = error.response
             return of_answer(answer.status_code, httpx.Headers(list(answer.headers.raw_items())), bytes(answer.body))
+        case RuntimeError():
+            return ClientError("The client has been closed.")
         case httpx.TimeoutException() | TimeoutError():
             return too_late(address, seconds)
         case httpx.ConnectError() | OSError():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
+from urllib.parse import unquote
 
 from streamer.client.masks import Box, Mask
 from streamer.client.pictures import Picture
@@ -46,13 +47,14 @@ class Found:
     The answer for one picture: one entry a prompt, in their order, to iterate over or to index.
 
     ``seconds`` is what the server took, ``model`` the one that answered (``nano``, ``sam3``), and ``cached`` says that
-    the picture's embedding was there already.
+    the picture's embedding was there already. ``hint`` is what the model has to say about words it was never taught.
     """
 
     prompts: tuple[PromptResult, ...]
     seconds: float
     model: str | None = None
     cached: bool = False
+    hint: str | None = None
 
     def __iter__(self) -> Iterator[PromptResult]:
         return iter(self.prompts)
@@ -80,7 +82,11 @@ def found(data: Any, headers: Mapping[str, str]) -> Found:
         )
         for entry in data["prompt_results"]
     )
-    return Found(prompts, float(data["time"]), headers.get("x-model"), headers.get("x-cache") == "hit")
+    return Found(prompts, float(data["time"]), headers.get("x-model"), headers.get("x-cache") == "hit", _hint(headers))
+
+
+def _hint(headers: Mapping[str, str]) -> str | None:
+    return unquote(headers["x-hint"]) if "x-hint" in headers else None
 
 
 def _predictions(entries: Any) -> tuple[Prediction, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
@@ -82,8 +83,11 @@ class Address:
 
 
 def headers(api_key: str | None) -> dict[str, str]:
-    """What every request carries, the WebSocket's too."""
-    return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+    """What every request carries, the WebSocket's too. Raises ValueError for a key that no header can hold."""
+    key = (api_key or "").strip()  # from a file it ends in a newline, from an unset variable it is empty
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("api_key must be printable ASCII; what was given is not shown here.")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ def concept_segment(
         **_picture(image, image_id),
         "prompts": [_prompt_json(prompt) for prompt in _listed(prompts)],
         "format": "rle",
-        "output_prob_thresh": threshold,
-        "nms_iou_threshold": nms_iou,
+        "output_prob_thresh": _number("threshold", threshold),
+        "nms_iou_threshold": _number("nms_iou", nms_iou),
     }
     return Call("POST", "/sam3/concept_segment", _found, _without_none(body))
 
@@ -142,13 +146,18 @@ def visual_segment(
     return Call("POST", "/sam3/visual_segment", _found, body)
 
 
-def visual_prompts(points: Clicks, box: Edges | None, prompts: Sequence[VisualPrompt] | None) -> Sequence[VisualPrompt]:
+def visual_prompts(
+    points: Clicks, box: Edges | None, prompts: VisualPrompt | Sequence[VisualPrompt] | None
+) -> Sequence[VisualPrompt]:
     """One object by its points and its box, or several as a list. Raises ValueError for both."""
     if prompts is None:
         return [VisualPrompt(points, box)]
     if points or box is not None:
         raise ValueError("Give points and box for one object, or prompts for several, not both.")
-    return prompts
+    listed = [prompts] if isinstance(prompts, VisualPrompt) else list(prompts)
+    if not listed:
+        raise ValueError("prompts is empty: there is nothing to segment.")
+    return listed
 
 
 def embed_image(image: Source, image_id: str | None) -> Call[str]:
@@ -204,15 +213,15 @@ def _picture(image: Source | None, image_id: str | None) -> dict[str, Any]:
 # The messages of a live session
 
 
-def prompts_message(prompts: Iterable[str | Prompt], frame: Frame | int | None) -> dict[str, Any]:
+def prompts_message(prompts: Prompts, frame: Frame | int | None) -> dict[str, Any]:
     """Replace the prompts; ``frame`` is the one that new boxes were drawn on."""
-    message = {"type": "prompts", "prompts": [_prompt_json(prompt) for prompt in prompts]}
+    message = {"type": "prompts", "prompts": [_prompt_json(prompt) for prompt in _listed(prompts)]}
     return message if frame is None else {**message, "frame_index": _index(frame)}
 
 
 def click_message(frame: Frame | int, points: Clicks, object_id: int | None) -> dict[str, Any]:
     """Make an object from points on a frame, or correct one."""
-    message = {"type": "click", "frame_index": _index(frame), "points": [_point_json(point) for point in points]}
+    message = {"type": "click", "frame_index": _index(frame), "points": _points_json(points)}
     return message if object_id is None else {**message, "object_id": int(object_id)}
 
 
@@ -228,14 +237,23 @@ def remove_message(object_id: int) -> dict[str, Any]:
 
 def options_message(form: str | None, max_fps: float | None) -> dict[str, Any]:
     """How this reader wants its results; None leaves a setting as it is, a rate of 0 means no limit."""
-    return _without_none({"type": "options", "format": form, "max_fps": max_fps})
+    return _without_none({"type": "options", "format": form, "max_fps": _number("max_fps", max_fps)})
 
 
 def _index(frame: Frame | int) -> int:
-    return frame.index if isinstance(frame, Frame) else int(frame)
+    if isinstance(frame, Frame):
+        return frame.index
+    if not hasattr(frame, "__index__"):
+        raise TypeError(f"frame is a result's frame or its index, not {type(frame).__name__}.")
+    return int(frame)
 
 
 # Parts of both
+
+
+def flat(prompts: Sequence[Prompts]) -> list[str | Prompt]:
+    """Prompts given one by one, as a list, or both."""
+    return [each for some in prompts for each in _listed(some)]
 
 
 def _listed(prompts: Prompts) -> Sequence[str | Prompt]:
@@ -245,31 +263,50 @@ def _listed(prompts: Prompts) -> Sequence[str | Prompt]:
 def _prompt_json(prompt: str | Prompt) -> dict[str, Any]:
     if isinstance(prompt, str):
         return {"type": "text", "text": prompt}
+    if not isinstance(prompt, Prompt):
+        raise TypeError(f"A prompt is a string or a Prompt, not {type(prompt).__name__}.")
     shown = {
         "type": "visual" if prompt.text is None else "text",
         "text": prompt.text,
         "boxes": [_box_json(box) for box in prompt.boxes] or None,
         "box_labels": None if prompt.labels is None else [bool(label) for label in prompt.labels],
-        "output_prob_thresh": None if prompt.threshold is None else float(prompt.threshold),
+        "output_prob_thresh": _number("threshold", prompt.threshold),
         "id": prompt.id,
     }
     return _without_none(shown)
 
 
 def _visual_json(prompt: VisualPrompt) -> dict[str, Any]:
-    points = [_point_json(point) for point in prompt.points]
+    if not isinstance(prompt, VisualPrompt):
+        raise TypeError(f"Each of prompts is a VisualPrompt, not {type(prompt).__name__}.")
+    points = _points_json(prompt.points)
     return _without_none({"points": points or None, "box": None if prompt.box is None else _box_json(prompt.box)})
 
 
-def _point_json(point: Point | tuple[float, float] | tuple[float, float, bool]) -> dict[str, Any]:
-    x, y, positive = Point(*point)
-    return {"x": float(x), "y": float(y), "positive": bool(positive)}
+def _points_json(points: Clicks) -> list[dict[str, Any]]:
+    try:
+        listed = [Point(*point) for point in points]
+    except TypeError:
+        raise TypeError("points is a list of (x, y) or (x, y, positive), such as [(310, 200)].") from None
+    return [{"x": _number("x", x), "y": _number("y", y), "positive": bool(positive)} for x, y, positive in listed]
+
+
+def _number(name: str, value: float | None) -> float | None:
+    """A plain float, from NumPy's too. Raises ValueError for what is no number."""
+    if value is None:
+        return None
+    found = float(value)
+    if not math.isfinite(found):
+        raise ValueError(f"{name} is {found}; it must be a number.")
+    return found
 
 
 def _box_json(box: Edges) -> dict[str, float]:
     """By its corners: x and y alone mean the top left corner in one route and the centre in another."""
-    x0, y0, x1, y1 = box
-    return {"x0": float(x0), "y0": float(y0), "x1": float(x1), "y1": float(y1)}
+    edges = list(box)
+    if len(edges) != 4:
+        raise ValueError(f"A box is its four edges, (x0, y0, x1, y1), not {len(edges)} numbers.")
+    return {name: float(_number(name, edge) or 0) for name, edge in zip(("x0", "y0", "x1", "y1"), edges, strict=True)}
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from streamer.client.conversation import Conversation, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
-from streamer.client.requests import Address, Call, Clicks, Edges, Prompt, Prompts, VisualPrompt
+from streamer.client.requests import Address, Call, Clicks, Edges, Prompts, VisualPrompt
 
 T = TypeVar("T")
 
@@ -27,8 +27,9 @@ class Client:
     A server, by its address.
 
     Close it, or use it as a ``with`` block. ``api_key`` is for servers that have keys. ``timeout``, in seconds, is how
-    long an answer may take: a full-size model on a CPU needs minutes. Every call raises ClientError when it is refused
-    or no answer comes, and Busy where trying again later may help. Threads may share a client.
+    long the server may stay silent: a full-size model on a CPU needs minutes. Every call raises ClientError when it is
+    refused or no answer comes, and Busy where trying again later may help; ValueError or TypeError for arguments that
+    make no request. Threads may share a client.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Client:
         *,
         points: Clicks = (),
         box: Edges | None = None,
-        prompts: Sequence[VisualPrompt] | None = None,
+        prompts: VisualPrompt | Sequence[VisualPrompt] | None = None,
         image_id: str | None = None,
         multimask: bool = True,
         candidates: bool = False,
@@ -134,7 +135,7 @@ class Client:
         """Make one HTTP call."""
         try:
             answer = self._http.request(call.method, call.path, json=call.body)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, RuntimeError) as error:
             raise errors.of_failure(self.address.base, self.timeout, error) from error
         return call.read(answer)
 
@@ -196,7 +197,8 @@ class Session:
         """
         Each frame's result as it comes; ends when the session has ended.
 
-        It waits as long as the camera does. Raises ClientError when the connection is lost or refused.
+        It waits as long as the camera does. Raises ClientError when the connection is lost or refused; calling it again
+        connects again.
         """
         self._open()
         seen = self._talk.taken
@@ -204,14 +206,14 @@ class Session:
             seen, result = news
             yield result
 
-    def prompt(self, *prompts: str | Prompt, frame: Frame | int | None = None) -> str | None:
+    def prompt(self, *prompts: Prompts, frame: Frame | int | None = None) -> str | None:
         """
         Replace the prompts; objects of prompts that stay keep their ids. None at all is allowed.
 
         ``frame`` is the one that new example boxes were drawn on. Returns what the model has to say about words that
         it was never taught, else None.
         """
-        self.hint = self._ask(requests.prompts_message(prompts, frame)).get("hint")
+        self.hint = self._ask(requests.prompts_message(requests.flat(prompts), frame)).get("hint")
         return self.hint
 
     def click(
@@ -266,8 +268,13 @@ class Session:
 
     def _open(self) -> None:
         with self._opening:
-            if self._socket is None and not self._talk.over:
+            if self._talk.broken:  # whoever waited on it was told; a new attempt may do better
+                self._sockets.close()
+                self._socket = None
+            if self._socket is None and (self._talk.broken or not self._talk.over):
                 self._socket = self._sockets.enter_context(self._connect())
+                with self._news:
+                    self._talk.renew()
                 self._reader = threading.Thread(
                     target=self._read, args=[self._socket], name=f"results of {self.id}", daemon=True
                 )
