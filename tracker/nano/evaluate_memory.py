@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from tracker import memory
-from tracker.follow import GOOD_IOU, PRESENT
 from tracker.loading import load_model, set_threads
 from tracker.nano.data import shrink
 from tracker.nano.worlds import Binary, Video
+from tracker.objects import GOOD_IOU, PRESENT
 from tracker.sam3 import Sam3
 
 FRAMES = 12
@@ -36,7 +36,7 @@ def evaluate(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
     scores: list[tuple[float, float, bool]] = []
     for seed in range(first_seed, first_seed + clips):
         scores += _clip(model, seed)
-    figures = {}
+    figures: dict[str, float] = {}
     for name, chosen in (("", scores), (", occluded", [each for each in scores if each[2]])):
         j, f = (float(np.mean([each[place] for each in chosen] or [0.0])) for place in (0, 1))
         figures |= {f"J{name}": j, f"F{name}": f, f"J&F{name}": (j + f) / 2}

@@ -169,7 +169,7 @@ class Paint:
 
 
 def dressed(rng: np.random.Generator, sprite: Sprite) -> Sprite:
-    """A thing as one camera sees it: turned over or not, a little from the side, in some light, with or without shadow."""
+    """A thing as a camera sees it: mirrored or not, a little from the side, in some light, with or without a shadow."""
     height, width = sprite.shape[:2]
     margin = max(height, width) // 6
     sprite = np.pad(sprite, ((margin, margin), (margin, margin), (0, 0)))
@@ -189,9 +189,7 @@ def dressed(rng: np.random.Generator, sprite: Sprite) -> Sprite:
         behind = np.asarray(shade, np.float32) * (1 - alpha / 255)
         cover = alpha + behind
         sprite[..., :3] = (sprite[..., :3] * (alpha / np.maximum(cover, 1))[..., None]).astype(np.uint8)
-        sprite[..., 3] = np.clip(cover, 0, 255).astype(
-            np.uint8
-        )  # a shadow stays under half: it is no part of the thing
+        sprite[..., 3] = np.clip(cover, 0, 255).astype(np.uint8)  # shadows stay under half
     return sprite
 
 

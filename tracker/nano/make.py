@@ -6,8 +6,9 @@ Make nano: the whole recipe, one command.
     python -m tracker.nano.make --recipe gpu --out runs/nano        half an hour on one large GPU
 
 Detector, clicks and boxes first (train.py), then following by memory (train_memory.py), then how readily it says that
-something is there (calibrate.py), then its figures (evaluate.py). It leaves in the folder: ``nano-finished.safetensors``,
-``figures.json`` with seeds, versions, wall clock and machine, and ``curve.png``. Called again it goes on where it stopped.
+something is there (calibrate.py), then its figures (evaluate.py). It leaves in the folder
+``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and ``curve.png``. Called
+again it goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ service does not. ``LICENSES`` of the sets: STYLES names them, NOTICE has the li
 from __future__ import annotations
 
 import argparse
-import base64
 import io
 import json
 import subprocess
@@ -127,8 +126,7 @@ def _draw(icons: dict[str, dict[str, dict[str, str]]], icon: str) -> Sprite:
     side = icons.get("height", icons.get("width", 128))
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}">{icons["icons"][icon]["body"]}</svg>'
     png = resvg_py.svg_to_bytes(svg_string=svg, width=2 * LONGER, height=2 * LONGER)
-    data = base64.b64decode(png) if isinstance(png, str) else bytes(png)
-    whole = Image.open(io.BytesIO(data)).convert("RGBA")
+    whole = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
     part = whole.crop(whole.getchannel("A").point([255 * (value > 127) for value in range(256)]).getbbox())
     scale = LONGER / max(part.size)
     size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
