@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from scipy.optimize import linear_sum_assignment
 
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
-from tracker.nano import second_renderer
+from tracker.nano import second_renderer, things
 from tracker.nano.data import FIRST_TRAINING_SEED, box_around, draw_still, inside
 from tracker.nano.looks import Picture
-from tracker.nano.vocabulary import COLORS, PATTERNS, PLACES, SHAPES, SIZES
-from tracker.nano.worlds import WorldObject
+from tracker.nano.things import HELD_OUT_STYLE, Thing
+from tracker.nano.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
+from tracker.nano.worlds import Video, WorldObject
 from tracker.sam3 import Sam3
 from tracker.types import Detection, Mask, Point, Prompt
 
@@ -87,9 +89,10 @@ def ask_words(
     image, objects = draw(rng, seed)
     embedding = model.embed(image)
     seen = [thing for thing in objects if thing.countable]
-    names = {name for thing in seen for name in (thing.name, thing.shape, f"{thing.color} thing".strip()) if name}
-    present = sorted(names)
+    present = sorted({name for thing in seen for name in _names(thing) if name})
     everything = [f"{color} {shape}" for color in COLORS for shape in SHAPES] + list(SHAPES)
+    if any(thing.shape in KINDS for thing in objects):
+        everything = list(KINDS)
     absent = [name for name in everything if not any(thing.matches(name) for thing in objects)]
     texts = [str(text) for text in rng.permutation(present)[:3]] + [str(rng.choice(absent))]
     for text, found in zip(texts, model.concept_segment(embedding, [Prompt(text) for text in texts]), strict=True):
@@ -104,6 +107,32 @@ def ask_words(
         tally.misses += len(truth) - hits
         tally.ious += ious
     return embedding, objects, rng
+
+
+def _names(thing: WorldObject) -> tuple[str, ...]:
+    return (thing.name, thing.shape, f"{thing.color} thing") if thing.color else (thing.shape,)
+
+
+def evaluate_things(model: Sam3, found: list[Thing], pictures: int) -> dict[str, float]:
+    """F1 by name on styles that were taught and on one that was not, and clicks on things whose names were not."""
+    kinds = {
+        "known styles": [each for each in found if each.name in KINDS and each.style != HELD_OUT_STYLE],
+        "held-out style": [each for each in found if each.name in KINDS and each.style == HELD_OUT_STYLE],
+        "held-out names": [each for each in found if each.name in HELD_OUT_KINDS],
+    }
+    figures: dict[str, float] = {}
+    for kind, chosen in kinds.items():
+        shown = evaluate(model, pictures, draw=partial(_draw_things, chosen=chosen)).figures()
+        names = ("F1 @ IoU 0.5", "absent prompts empty") if kind != "held-out names" else ()
+        for name in (*names, "IoU from one click", "IoU from a box"):
+            figures[f"things, {kind}: {name}"] = shown[name]
+    return figures
+
+
+def _draw_things(rng: np.random.Generator, seed: int, chosen: list[Thing]) -> tuple[Picture, list[WorldObject]]:
+    width, height = (320, 240) if rng.random() < 0.5 else (448, 336)
+    frame = Video(seed, width, height, objects=(1, 6), things=chosen, share=1.0).next()
+    return frame.image, frame.objects
 
 
 def _ask_attribute(
@@ -186,20 +215,23 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
     parser.add_argument("--renderer", choices=("first", "second"), default="first")
+    parser.add_argument("--things", type=Path, help="pictures of things, as things.py makes them: ask about these too")
     parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
     arguments = parser.parse_args()
     set_threads(1)
     draw = draw_still if arguments.renderer == "first" else second_renderer.draw_still
-    tally = evaluate(
-        load_model("nano", checkpoint=arguments.checkpoint), arguments.pictures, arguments.first_seed, draw
-    )
+    model = load_model("nano", checkpoint=arguments.checkpoint)
+    tally = evaluate(model, arguments.pictures, arguments.first_seed, draw)
+    figures = tally.figures()
+    if arguments.things is not None:
+        figures |= evaluate_things(model, things.load(arguments.things), arguments.pictures)
     if arguments.json:
         counts = {name: value for name, value in asdict(tally).items() if isinstance(value, int)}
-        print(json.dumps({"figures": tally.figures(), "counts": counts, "pictures": arguments.pictures}))
+        print(json.dumps({"figures": figures, "counts": counts, "pictures": arguments.pictures}))
         return
     print(f"{arguments.pictures} pictures, seeds from {arguments.first_seed}")
-    for name, value in tally.figures().items():
-        print(f"{name:26} {value:.3f}")
+    for name, value in figures.items():
+        print(f"{name:48} {value:.3f}")
 
 
 if __name__ == "__main__":
