@@ -100,7 +100,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
     )
-    group.add_argument("--follower", choices=("pvs", "memory"), help="how objects are followed between keyframes (pvs)")
+    followers = ("auto", "pvs", "memory", "flow")
+    group.add_argument("--follower", choices=followers, help="how objects are followed between keyframes (auto)")
     group.add_argument("--threads", type=_positive, metavar="N", help="of torch; default: cores - 1")
 
 
@@ -108,6 +109,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("server")
     group.add_argument("--host", help="the address to listen on (127.0.0.1); 0.0.0.0 for all")
     group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
+    group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
@@ -124,6 +126,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="log more")
 
 
+_RATE = "results a second that are wanted; past what the model can do masks are moved along by optical flow"
 _ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-_POSITIVE = ("threads", "interval", "max_sessions", "max_subscribers", "open_timeout", "read_timeout", "grace")
+_POSITIVE = ("threads", "interval", "rate", "max_sessions", "max_subscribers", "open_timeout", "read_timeout", "grace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Config:
     device: str | None = None
     threads: int | None = None  # of torch inside one operation; None: cores - 1
     interval: int = 10  # looked-at frames from one keyframe to the next
-    follower: Literal["pvs", "memory"] = "pvs"
+    follower: Literal["auto", "pvs", "memory", "flow"] = "auto"
+    rate: float | None = None  # wanted results a second; past what the model can do masks are moved along by flow
     max_sessions: int = 8
     max_subscribers: int = 16  # for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted

@@ -131,8 +131,10 @@ class Session:
 
     async def _start(self) -> None:
         model = self._engine.need_model()
-        interval, follower = self._config.interval, self._config.follower
-        make = partial(Tracker, model, self._prompts, interval=interval, follower=follower)
+        config = self._config
+        make = partial(
+            Tracker, model, self._prompts, interval=config.interval, follower=config.follower, rate=config.rate
+        )
         self._follower = await self._engine.run(make)
         self._started.set()
 

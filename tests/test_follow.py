@@ -39,7 +39,7 @@ def test_a_box_that_has_moved_out_of_the_picture_is_cut_at_its_edge() -> None:
 
 def test_a_lost_object_is_not_asked_for_by_a_box_where_something_else_is_now() -> None:
     model = FakeModel()
-    follower = Follower(cast(Sam3, model), "pvs")
+    follower = Follower(cast(Sam3, model), "auto")
     lost = made(square(10, 10, 16))
     lost.lose()
     follower.follow(model.embed(picture(("green", 20, 20, 32))), [lost], 1 / 30, 1)
@@ -51,7 +51,7 @@ def test_memory_brings_a_lost_object_back() -> None:
     model = FakeModel()
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
-    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
+    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
     assert (lost.visible, lost.unseen, lost.bad) == (True, 0, 0)
     assert bounds(lost.logits) == bounds(square(40, 40, 16))
     assert len(lost.bank.recent) == 1
@@ -62,7 +62,7 @@ def test_memory_that_is_not_sure_changes_nothing() -> None:
     model.iou = 0.5
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
-    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
+    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
     assert (lost.visible, lost.unseen) == (False, 2)
     assert not lost.bank.recent
 
@@ -73,13 +73,13 @@ def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
     for waited, each in enumerate(lost):
         each.lose()
         each.unseen += waited
-    Follower(cast(Sam3, model), "pvs").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
+    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
     assert [each.visible for each in lost] == [True] * DOUBT_BATCH + [False] * 3
 
 
 def test_memory_is_looked_into_after_two_bad_steps_and_then_now_and_then() -> None:
     model = FakeModel()
-    follower = Follower(cast(Sam3, model), "pvs")
+    follower = Follower(cast(Sam3, model), "auto")
     lost = remembered(made(square(10, 10, 16)))
     looks = []
     for tick in range(1, 3 + 2 * DOUBT_EVERY):
@@ -101,7 +101,7 @@ def test_the_memory_follower_asks_the_head_only_for_what_it_does_not_know() -> N
 
 def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
     model = FakeModel()
-    follower = Follower(cast(Sam3, model), "pvs")
+    follower = Follower(cast(Sam3, model), "auto")
     embedding = model.embed(picture(("red", 20, 20, 32)))
     sure = [made(square(10, 10, 16), number) for number in range(MEMORIZE_BATCH + 1)]
     doubted, new = made(square(10, 10, 16)), made(square(10, 10, 16), confirmed=False)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tracker import Stage
 from tracker.nano.worlds import Video
-from tracker.schedule import CONFIRM_RUN, DOUBT_GAP, SceneCut, Schedule
+from tracker.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation, View
 
 
 def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:
-    decided = [schedule.next(detectable=True, **state) for _ in range(frames)]
+    decided = [schedule.next(Situation(**state)) for _ in range(frames)]
     return [(place, reason) for place, (stage, reason) in enumerate(decided) if stage is Stage.KEYFRAME]
 
 
@@ -47,22 +48,113 @@ def test_objects_in_doubt_get_a_keyframe_but_not_at_once_again() -> None:
 
 def test_without_anything_to_detect_there_are_no_keyframes() -> None:
     schedule = Schedule(2)
-    decided = [schedule.next(detectable=False) for _ in range(6)]
+    decided = [schedule.next(Situation(detectable=False)) for _ in range(6)]
     assert {stage for stage, _ in decided} == {Stage.REFINE}
 
 
 def test_movement_is_no_cut_and_another_world_is() -> None:
-    cut = SceneCut()
+    cut = View()
     for world in (5, 6, 7):
         frames = [frame.image for frame, _ in zip(Video(world, 320, 240), range(20), strict=False)]
-        seen = [cut.seen(image) for image in frames]
+        seen = [cut.cut(image) for image in frames]
         assert not any(seen[1:])
     dark, light = np.zeros((40, 60, 3), np.uint8), np.full((40, 60, 3), 200, np.uint8)
-    assert [cut.seen(image) for image in (dark, dark, light, light)][2:] == [True, False]
+    assert [cut.cut(image) for image in (dark, dark, light, light)][2:] == [True, False]
 
 
 def test_a_changed_picture_size_is_no_cut() -> None:
-    cut = SceneCut()
+    cut = View()
     image = np.random.default_rng(0).integers(0, 30, (240, 320, 3), np.uint8)
-    assert not cut.seen(image)
-    assert not cut.seen(image[::2, ::2])
+    assert not cut.cut(image)
+    assert not cut.cut(image[::2, ::2])
+
+
+def test_what_is_new_in_the_picture_asks_for_a_keyframe_and_light_does_not() -> None:
+    view, room = View(), np.full((96, 128, 3), 90, np.uint8)
+    view.cut(room)
+    view.keyframe([])
+    view.cut(room + np.uint8(60))
+    assert not view.uncovered([])
+    room[20:70, 30:80] = (200, 30, 30)
+    view.cut(room)
+    assert view.uncovered([])
+    assert not view.uncovered([(30 / 128, 20 / 96, 80 / 128, 70 / 96)])
+    view.keyframe([(30 / 128, 20 / 96, 80 / 128, 70 / 96)])
+    room[:] = 90
+    view.cut(room)
+    assert not view.uncovered([])  # where it was the background is no news
+    news = [(place * DOUBT_GAP, "uncovered") for place in (1, 2)]
+    assert keyframes(Schedule(100), 12, uncovered=True) == [(0, "start"), *news]
+
+
+COSTS = {"embed": 0.025, "detect": 0.015, "refine": 0.002, "flow": 0.002, "encode": 0.003}
+
+
+def stages(rate: float | None, frames: int, *, prompts: int = 1, objects: int = 5) -> list[Stage]:
+    budget = Budget(rate, COSTS)
+    schedule = Schedule(10, budget)
+    decided: list[Stage] = []
+    for _ in range(frames):
+        situation = Situation(prompts=prompts, objects=objects, warpable=bool(decided))
+        stage, _ = schedule.next(situation)
+        took = {
+            Stage.KEYFRAME: ("embed", "refine", "detect", "encode"),
+            Stage.REFINE: ("embed", "refine", "encode"),
+            Stage.FLOW: ("flow", "encode"),
+        }[stage]
+        budget.spend(situation, dict.fromkeys(took, 9.9))  # what is given counts, not what is measured
+        decided.append(stage)
+    return decided
+
+
+def test_where_the_wanted_rate_can_be_kept_every_frame_is_encoded() -> None:
+    assert Stage.FLOW not in stages(None, 50)
+    easy = stages(15, 50)
+    assert Stage.FLOW not in easy
+    assert easy.count(Stage.KEYFRAME) == 5
+
+
+def test_where_it_cannot_keyframes_become_rarer_and_then_encoder_passes() -> None:
+    """A refined frame takes 38 ms and a moved one 5."""
+    counted = {rate: stages(rate, 600) for rate in (24, 30, 60)}
+    flows = {rate: each.count(Stage.FLOW) / 600 for rate, each in counted.items()}
+    keyframes = {rate: each.count(Stage.KEYFRAME) for rate, each in counted.items()}
+    assert flows[24] < 0.05
+    assert flows[24] < flows[30] < flows[60]
+    assert keyframes[30] == keyframes[24] == 60
+    assert 600 / (10 * PATIENCE) - 1 <= keyframes[60] <= 30
+    for rate in (30, 60):
+        seconds = sum({Stage.FLOW: 0.005, Stage.REFINE: 0.038, Stage.KEYFRAME: 0.053}[stage] for stage in counted[rate])
+        assert seconds <= 600 / rate * 1.1 + 0.1
+
+
+def test_masks_are_moved_along_for_a_few_frames_only() -> None:
+    crawl = stages(1000, 200)
+    longest = max(len(run) for run in "".join("f" if stage is Stage.FLOW else " " for stage in crawl).split())
+    assert longest == LONGEST_FLOW
+
+
+def test_detecting_takes_the_place_of_refining_where_it_costs_less() -> None:
+    few, many = stages(None, 60, objects=5), stages(None, 60, objects=20)
+    assert few.count(Stage.KEYFRAME) == 6
+    assert many.count(Stage.KEYFRAME) >= 11
+    assert stages(None, 60, objects=20, prompts=4).count(Stage.KEYFRAME) == 6
+
+
+def test_costs_are_measured_where_none_are_given() -> None:
+    budget = Budget(30)
+    for _ in range(20):
+        budget.spend(Situation(prompts=2, objects=4), {"embed": 0.03, "detect": 0.02, "refine": 0.008})
+    assert budget.costs["detect"] == pytest.approx(0.01)
+    assert budget.costs["refine"] == pytest.approx(0.002)
+    assert budget.short
+    for _ in range(60):
+        budget.spend(Situation(), {"flow": 0.002})
+    assert not budget.short
+
+
+def test_a_stream_that_only_flows_does_so_between_keyframes() -> None:
+    schedule = Schedule(5, flowing=True)
+    decided = [schedule.next(Situation(warpable=place > 0))[0] for place in range(11)]
+    assert [place for place, stage in enumerate(decided) if stage is Stage.KEYFRAME] == [0, 5, 10]
+    assert decided.count(Stage.FLOW) == 8

@@ -208,7 +208,7 @@ def test_without_prompts_frames_are_looked_at_for_clicks_only() -> None:
     assert not stream.model.asked
 
 
-@pytest.mark.parametrize("follower", ["pvs", "memory"])
+@pytest.mark.parametrize("follower", ["auto", "memory"])
 def test_a_lost_object_that_returns_in_time_keeps_its_id(follower: Any) -> None:
     stream = Stream(RED, follower=follower)
     stream.watch(12, ("red", 20, 20, 30))
@@ -498,7 +498,7 @@ def sizes(tracker: Tracker) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("follower", ["pvs", "memory"])
+@pytest.mark.parametrize("follower", ["auto", "memory"])
 def test_nothing_grows_over_two_thousand_frames(follower: Any) -> None:
     stream = Stream(RED, Prompt("white"), follower=follower, interval=5)
     random = np.random.default_rng(1)
@@ -543,7 +543,7 @@ def untrained() -> Sam3:
     return Sam3.untrained()
 
 
-@pytest.mark.parametrize("follower", ["pvs", "memory"])
+@pytest.mark.parametrize("follower", ["auto", "memory"])
 def test_nanos_network_goes_through_every_path(untrained: Sam3, follower: Any) -> None:
     """With random weights its answers mean nothing, but every layer, shape and bound is the real one."""
     tracker = Tracker(untrained, [Prompt("red circle", threshold=0.0)], interval=4, follower=follower, max_objects=4)

@@ -2,8 +2,9 @@
 Following objects from frame to frame between keyframes.
 
 "pvs" asks the interactive head for each object with its last mask and box on the frame's one embedding: flat in the
-number of objects. It feeds on itself, so masks that the model doubts are not fed back, and objects in doubt are looked
-up in their memory. "memory" follows every object by its memory bank, as upstream does.
+number of objects. It feeds on itself, so masks that the model doubts are not fed back. "memory" follows every object by
+its memory bank, as upstream does. "auto" refines as "pvs" does and looks objects in doubt up in their memory. "flow"
+follows nothing: between keyframes masks are only moved along with the picture (flow.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tracker.dense import Embedding, SegmentPrompt
 from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shifted
 from tracker.sam3 import Sam3
 
-Mode = Literal["pvs", "memory"]
+Mode = Literal["auto", "pvs", "memory", "flow"]
 
 DOUBT_EVERY = 3  # bad steps from one look into an object's memory to the next: it costs as much as three refinements
 DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
@@ -40,6 +41,8 @@ class Follower:
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds)
             return
         self._by_mask(embedding, objects, seconds)
+        if self.mode != "auto":
+            return
         due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
         self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], tick)
 
@@ -48,7 +51,9 @@ class Follower:
         due = [each for each in objects if each.visible and each.confirmed and each.bad == 0]
         due = [each for each in due if tick - each.memorized >= MEMORIZE_EVERY]
         due = sorted(due, key=lambda each: each.memorized)
-        if self.mode == "pvs":  # where memory is for objects in doubt only, it may not cost much
+        if self.mode in ("pvs", "flow"):
+            return
+        if self.mode == "auto":  # where memory is for objects in doubt only, it may not cost much
             due = due[:MEMORIZE_BATCH]
         if not due:
             return

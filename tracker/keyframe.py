@@ -19,11 +19,12 @@ DENIALS = 2  # keyframes in a row that do not find what is followed: its mask ha
 DISPUTES = 2  # keyframes in a row on which the two masks differ, after which the detector is believed
 
 
-def meet(objects: Sequence[Followed], found: Detected, tick: int) -> list[tuple[Tensor, float]]:
+def meet(objects: Sequence[Followed], found: Detected, tick: int, *, alone: bool = False) -> list[tuple[Tensor, float]]:
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
 
-    Visible objects choose first, lost ones among what is left. Returns logits (S, S) and score of what is new: what
+    Visible objects choose first, lost ones among what is left. ``alone``: the objects' masks were only moved along, and
+    the detector's replace them. Returns logits (S, S) and score of what is new: what
     nobody matches and what lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
@@ -31,7 +32,7 @@ def meet(objects: Sequence[Followed], found: Detected, tick: int) -> list[tuple[
     free = list(range(len(found)))
     for some in (visible, lost):
         for each, place, iou in _pairs(some, found, free):
-            _accept(each, found.logits[place], float(found.scores[place]), iou, tick)
+            _accept(each, found.logits[place], float(found.scores[place]), iou, tick, alone)
             free.remove(place)
     for each in objects:
         each.hits.append(each.detected == tick)
@@ -56,13 +57,13 @@ def _pairs(objects: Sequence[Followed], found: Detected, free: Sequence[int]) ->
     return [(objects[row], free[column], float(ious[row, column])) for row, column in assign(ious, MATCH_IOU)]
 
 
-def _accept(each: Followed, logits: Tensor, score: float, iou: float, tick: int) -> None:
+def _accept(each: Followed, logits: Tensor, score: float, iou: float, tick: int, alone: bool) -> None:
     """A detection is this object. Whose mask is right?"""
     each.detected, each.score = tick, score
     if each.by_user and each.visible:
         return
     each.disputes = 0 if iou >= AGREE_IOU else each.disputes + 1
-    if iou >= AGREE_IOU or each.doubtful or each.bad or not each.confirmed or each.disputes >= DISPUTES:
+    if alone or iou >= AGREE_IOU or each.doubtful or each.bad or not each.confirmed or each.disputes >= DISPUTES:
         each.see(logits)
 
 

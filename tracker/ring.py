@@ -64,6 +64,10 @@ class Ring:
         self._times.append((kept.index, kept.seconds))
         self._trim()
 
+    def note(self, index: int, seconds: float) -> None:
+        """A frame was looked at without an embedding: only its time is kept."""
+        self._times.append((index, seconds))
+
     def nearest(self, index: int) -> Kept:
         """The kept frame nearest to frame ``index``. Raises :class:`FrameGone` if it is over 100 ms away."""
         if not self._frames:

@@ -1,6 +1,12 @@
-"""What is done with a frame: a keyframe (concepts are detected) or a refinement (objects are followed), and why."""
+"""
+What is done with a frame, and why: concepts are detected (keyframe), objects are followed (refine), or masks are only
+moved along (flow).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,66 +14,165 @@ import numpy.typing as npt
 from tracker.types import Stage
 
 CONFIRM_RUN = 3  # keyframes in succession that new objects may ask for before the interval decides again
-DOUBT_GAP = 5  # looked-at frames at least between keyframes that objects in doubt ask for
+DOUBT_GAP = 5  # looked-at frames at least between keyframes that objects in doubt, or news, ask for
+LONGEST_FLOW = 6  # frames in succession on which masks are only moved along: they decay
+PATIENCE = 3  # intervals for which a keyframe may be put off where time is short
+CHEAPER = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
 SAMPLES = 32  # points a side of the grid on which two frames are compared
 CUT = 45.0  # mean difference of two frames, of 255, that is a cut and not movement
 CUT_RATIO = 4.0  # and it is that many times the usual difference
+NEWS = 40.0  # difference of a sample since the last keyframe, of 255, that is something else and not noise
+UNCOVERED = 0.08  # of the picture, outside of what is followed, that shows something else since the last keyframe
+
+Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the tracker knows before it looks at a frame."""
+
+    detectable: bool = True  # some prompt can be detected
+    tentative: bool = False  # new objects wait to be confirmed
+    doubt: bool = False  # an object was just lost or is followed badly
+    uncovered: bool = False  # the picture shows something new where nothing is followed
+    warpable: bool = False  # masks of the frame before can be moved along
+    prompts: int = 1
+    objects: int = 0
+
+
+class Budget:
+    """
+    What each stage costs here, and whether the wanted rate of results can be kept.
+
+    ``rate``: wanted results a second; None: every frame is worth its encoder pass. ``costs``: seconds of each stage
+    (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``) to go by instead of measured ones.
+    """
+
+    def __init__(self, rate: float | None = None, costs: Mapping[str, float] | None = None) -> None:
+        self.rate = rate
+        self._given = costs is not None
+        self.costs: dict[str, float] = dict(costs or {})
+        self._debt = 0.0  # seconds that steps took beyond what the rate gives them
+        self._strain = 0.0  # how often of late time was short, 0 to 1
+
+    @property
+    def short(self) -> bool:
+        """Whether steps took longer of late than the wanted rate gives them."""
+        return self.rate is not None and self._debt > 0
+
+    @property
+    def strained(self) -> bool:
+        """Whether time is short more often than not."""
+        return self._strain > 0.5
+
+    def spend(self, situation: Situation, seconds: Mapping[str, float]) -> None:
+        """Take what a step's stages took."""
+        counts = {"detect": situation.prompts, "refine": situation.objects}
+        each = {name: took / counts.get(name, 1) for name, took in seconds.items() if counts.get(name, 1)}
+        if not self._given:
+            for name, took in each.items():
+                self.costs[name] = 0.8 * self.costs.get(name, took) + 0.2 * took
+        if self.rate is not None:
+            took = sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in each)
+            self._debt = min(max(self._debt + took - 1 / self.rate, -1 / self.rate), 1.0)
+            self._strain = 0.95 * self._strain + 0.05 * self.short
+
+    def detecting_is_cheaper(self, situation: Situation) -> bool:
+        """Whether one detection of every prompt costs less than refining every object."""
+        if "detect" not in self.costs or "refine" not in self.costs:
+            return False
+        return self.costs["detect"] * situation.prompts < CHEAPER * self.costs["refine"] * situation.objects
 
 
 class Schedule:
-    """Decides for one stream. ``interval``: looked-at frames from one keyframe to the next."""
+    """
+    Decides for one stream. ``interval``: looked-at frames from one keyframe to the next. ``flowing``: between keyframes
+    masks are moved along, whatever the budget.
+    """
 
-    def __init__(self, interval: int) -> None:
+    def __init__(self, interval: int, budget: Budget | None = None, *, flowing: bool = False) -> None:
         self.interval = max(1, interval)
+        self.budget = budget or Budget()
+        self._flowing = flowing
         self._since = 0  # looked-at frames since the last keyframe
         self._run = 0  # keyframes in succession asked for by new objects
+        self._warped = 0  # frames in succession on which masks were only moved along
         self._reason: str | None = "start"
 
     def demand(self, reason: str) -> None:
         """Make the next frame a keyframe; the first reason is the one that is told."""
         self._reason = self._reason or reason
 
-    def next(self, *, detectable: bool, tentative: bool = False, doubt: bool = False) -> tuple[Stage, str]:
-        """
-        Stage and reason of the frame at hand.
-
-        ``detectable``: some prompt can be detected. ``tentative``: new objects wait to be confirmed.
-        ``doubt``: an object was just lost or is followed badly.
-        """
+    def next(self, situation: Situation) -> tuple[Stage, str]:
+        """Stage and reason of the frame at hand."""
         self._since += 1
-        reason, self._reason = self._keyframe_reason(tentative, doubt), None
-        if reason is None or not detectable:
-            return Stage.REFINE, reason or "interval"
-        self._run = self._run + 1 if reason == "confirm" else 0
-        self._since = 0
-        return Stage.KEYFRAME, reason
+        reason, self._reason = self._keyframe_reason(situation), None
+        if reason is not None and situation.detectable:
+            self._run = self._run + 1 if reason == "confirm" else 0
+            self._since = self._warped = 0
+            return Stage.KEYFRAME, reason
+        if situation.warpable and self._flowing:
+            return Stage.FLOW, reason or "interval"
+        if situation.warpable and reason is None and self.budget.short and self._warped < LONGEST_FLOW:
+            self._warped += 1
+            return Stage.FLOW, "budget"
+        self._warped = 0
+        return Stage.REFINE, reason or "interval"
 
-    def _keyframe_reason(self, tentative: bool, doubt: bool) -> str | None:
+    def _keyframe_reason(self, situation: Situation) -> str | None:
         if self._reason:
             return self._reason
-        if tentative and self._run < CONFIRM_RUN:
+        if situation.tentative and self._run < CONFIRM_RUN:
             return "confirm"
-        if self._since >= self.interval:
+        # Where time is short keyframes are the first to go, then encoder passes: a late answer is worth less.
+        patience = PATIENCE if self.budget.strained else 1
+        if self._since >= self.interval * patience:
             return "interval"
-        return "confidence" if doubt and self._since >= DOUBT_GAP else None
+        if self.budget.strained or self._since < DOUBT_GAP:
+            return None
+        if situation.doubt:
+            return "confidence"
+        if situation.uncovered:
+            return "uncovered"
+        return "cheaper" if self.budget.detecting_is_cheaper(situation) else None
 
 
-class SceneCut:
-    """Tells a cut from movement by a coarse grid of samples: about 30 µs a frame."""
+class View:
+    """Tells a cut from movement, and what is new since the last keyframe, by a coarse grid of samples: 50 µs."""
 
     def __init__(self) -> None:
-        self._before: npt.NDArray[np.float32] | None = None
+        self._now: npt.NDArray[np.float32] | None = None
+        self._then: npt.NDArray[np.float32] | None = None  # on the last keyframe
+        self._there: Sequence[Share] = ()  # what was followed then
         self._usual = 0.0
 
-    def seen(self, image: npt.NDArray[np.uint8]) -> bool:
-        """Whether this (height, width, 3) frame shows another scene than the one before."""
+    def cut(self, image: npt.NDArray[np.uint8]) -> bool:
+        """Take a (height, width, 3) frame; whether it shows another scene than the one before."""
         rows = np.linspace(0, image.shape[0] - 1, SAMPLES).astype(np.intp)
         columns = np.linspace(0, image.shape[1] - 1, SAMPLES).astype(np.intp)
-        now = image[rows[:, None], columns].astype(np.float32)
-        before, self._before = self._before, now
+        before, self._now = self._now, image[rows[:, None], columns].astype(np.float32)
         if before is None:
             return False
-        change = float(np.abs(now - before).mean())
+        change = float(np.abs(self._now - before).mean())
         cut = change > CUT and change > CUT_RATIO * self._usual
         self._usual = change if self._usual == 0 else 0.9 * self._usual + 0.1 * min(change, CUT)
         return cut
+
+    def keyframe(self, boxes: Sequence[Share]) -> None:
+        """The frame at hand was looked through: ``boxes`` are all that is there."""
+        self._then, self._there = self._now, boxes
+
+    def uncovered(self, boxes: Sequence[Share]) -> bool:
+        """Whether much of the picture, outside of what is and was followed, has changed since the last keyframe."""
+        if self._now is None or self._then is None:
+            return False
+        change = self._now - self._then
+        change -= np.median(change, (0, 1))  # light that came or went is no news
+        news = np.abs(change).mean(-1) > NEWS
+        for x0, y0, x1, y1 in (*boxes, *self._there):
+            wide, high = 0.15 * (x1 - x0) + 1 / SAMPLES, 0.15 * (y1 - y0) + 1 / SAMPLES
+            left, right, top, bottom = (
+                int(min(max(edge, 0.0), 1.0) * SAMPLES + 0.5) for edge in (x0 - wide, x1 + wide, y0 - high, y1 + high)
+            )
+            news[top:bottom, left:right] = False
+        return float(news.mean()) > UNCOVERED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from tracker import clicks, keyframe, postprocess
 from tracker.dense import Embedding, SegmentPrompt
+from tracker.flow import Flow
 from tracker.follow import Follower, Mode
-from tracker.objects import Followed, Key, bounds, settle, shares
+from tracker.objects import LIMIT, Followed, Key, bounds, settle, shares
 from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
-from tracker.schedule import SceneCut, Schedule
+from tracker.schedule import Budget, Schedule, Situation, View
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
@@ -32,6 +33,9 @@ class Tracker:
 
     At most ``max_objects`` objects, each with a memory of fixed length, and a ring of recent embeddings bounded by
     bytes: nothing grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
+
+    ``rate``: results a second that are wanted; where the model cannot keep it, keyframes become rarer, then masks are
+    moved along without an encoder pass (:class:`tracker.schedule.Budget`, which explains ``costs`` too).
     """
 
     def __init__(
@@ -40,7 +44,9 @@ class Tracker:
         prompts: Sequence[Prompt] = (),
         *,
         interval: int = 10,
-        follower: Mode = "pvs",
+        follower: Mode = "auto",
+        rate: float | None = None,
+        costs: Mapping[str, float] | None = None,
         first_id: int = 1,
         max_objects: int = 64,
     ) -> None:
@@ -51,14 +57,18 @@ class Tracker:
         self.max_objects = max_objects
         self.next_id = first_id
         self._follower = Follower(model, follower)
+        self._rate, self._costs = rate, costs
+        self._flow = Flow()
         self._ring = Ring()
         self._drawn = {key for key, prompt in zip(keys(prompts), prompts, strict=True) if prompt.boxes}
         self._start()
 
     def _start(self) -> None:
         self._objects: list[Followed] = []
-        self._schedule = Schedule(self.interval)
-        self._cut = SceneCut()
+        budget = Budget(self._rate, self._costs)
+        self._schedule = Schedule(self.interval, budget, flowing=self._follower.mode == "flow")
+        self._view = View()
+        self._flow.clear()
         self._tick = 0  # looked-at frames
         self._size: tuple[int, int] | None = None
         self._present: Embedding | None = None  # of the newest frame, with the detector's features
@@ -139,58 +149,109 @@ class Tracker:
         """
         clock = Clock()
         self._notice(image)
-        embedding = self.model.embed(image)
-        clock.lap("embed")
-        stage, reason = self._schedule.next(
+        situation = self._situation()
+        stage, reason = self._schedule.next(situation)
+        if stage is Stage.FLOW:
+            tracks, ask = self._move(image, index, seconds, clock), Question()
+        else:
+            tracks, ask = self._look(image, index, seconds, stage, reason, clock)
+        self._schedule.budget.spend(situation, clock.seconds)
+        self._tick += 1
+        return Step(stage, reason, tracks, clock.seconds, ask.notes | self._crowd())
+
+    def _situation(self) -> Situation:
+        visible = [each for each in self._objects if each.visible]
+        return Situation(
             detectable=bool(self.prompts),
             tentative=any(not each.confirmed for each in self._objects),
             doubt=any(each.key is not None and each.confirmed and each.bad == 2 for each in self._objects),
+            uncovered=self._view.uncovered([each.box for each in visible]),
+            warpable=self._flow.known and self._present is not None,
+            prompts=len(self.prompts),
+            objects=len(visible),
         )
-        self._follow(embedding, seconds, cut=reason == "scene")
-        clock.lap("refine")
+
+    def _move(self, image: Picture, index: int, seconds: float, clock: Clock) -> list[Track]:
+        """Show the masks moved along with the picture, without an encoder pass."""
+        self._carry_along()
+        clock.lap("flow")
+        tracks = self._tracks(image.shape[0], image.shape[1], seconds)
+        self._forget()
+        self._ring.note(index, seconds)
+        clock.lap("encode")
+        return tracks
+
+    def _carry_along(self) -> None:
+        seen = [each for each in self._objects if each.visible]
+        if seen:
+            moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
+            for each, logits in zip(seen, moved, strict=True):
+                each.stage = Stage.FLOW
+                if bool((logits > 0).any()):
+                    each.logits = logits
+                else:
+                    each.lose()
+
+    def _look(
+        self, image: Picture, index: int, seconds: float, stage: Stage, reason: str, clock: Clock
+    ) -> tuple[list[Track], Question]:
+        """Embed the frame, follow what is known, and on a keyframe detect what is asked."""
+        embedding = self.model.embed(image)
+        clock.lap("embed")
+        # Where detecting costs less than refining, or nothing is refined at all, the detector says where everything is.
+        alone = stage is Stage.KEYFRAME and (reason == "cheaper" or self._follower.mode == "flow")
+        if reason == "scene":
+            for each in self._objects:
+                each.lose()
+        elif alone:
+            self._carry_along()
+        else:
+            self._follow(self._objects, embedding, seconds)
+        clock.lap("flow" if alone else "refine")
         ask = self._question(embedding)
         if stage is Stage.KEYFRAME:
-            self._detect(embedding, ask, seconds, self._tick)
+            self._detect(embedding, ask, seconds, self._tick, alone=alone)
             self._drawn.clear()
             clock.lap("detect")
-        tracks = self._tracks(embedding, stage, seconds)
+        if reason == "cheaper":
+            self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
+            clock.lap("refine")
+        tracks = self._tracks(embedding.height, embedding.width, seconds)
         if stage is Stage.KEYFRAME:
+            self._view.keyframe([each.box for each in self._objects if each.visible])
             self._follower.memorize(embedding, self._objects, self._tick)
         self._forget()
         self._present = embedding
         self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks))
-        self._tick += 1
         clock.lap("encode")
-        return Step(stage, reason, tracks, clock.seconds, ask.notes | self._crowd())
+        return tracks, ask
 
     def _notice(self, image: Picture) -> None:
         """What about this frame asks for a keyframe?"""
         size = image.shape[0], image.shape[1]
         if self._size not in (None, size):
             self._schedule.demand("resized")
-        if self._cut.seen(image):
+        self._flow.look(image)
+        if self._view.cut(image):
             self._schedule.demand("scene")
+            self._flow.clear()
         self._size = size
 
-    def _follow(self, embedding: Embedding, seconds: float, *, cut: bool) -> None:
-        if cut:
-            for each in self._objects:
-                each.lose()
-        else:
-            self._follower.follow(embedding, self._objects, seconds, self._tick)
-        for each in self._objects:
+    def _follow(self, objects: list[Followed], embedding: Embedding, seconds: float) -> None:
+        self._follower.follow(embedding, objects, seconds, self._tick)
+        for each in objects:
             each.stage = Stage.REFINE
 
     def _question(self, embedding: Embedding) -> Question:
         return question(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
 
-    def _detect(self, embedding: Embedding, ask: Question, seconds: float, tick: int) -> None:
-        """Detect what is asked on this frame and bring it together with the objects."""
+    def _detect(self, embedding: Embedding, ask: Question, seconds: float, tick: int, *, alone: bool = False) -> None:
+        """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.meet(mine, detected, tick):
+            for logits, score in keyframe.meet(mine, detected, tick, alone=alone):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:
@@ -212,7 +273,7 @@ class Tracker:
             return {}
         return {len(self.prompts) - 1: f"{self._refused} more were found: at most {self.max_objects} are followed"}
 
-    def _tracks(self, embedding: Embedding, stage: Stage, seconds: float) -> list[Track]:
+    def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
         """Settle who owns which pixel, and encode what is shown."""
         for key in {each.key for each in self._objects}:
             settle([each for each in self._objects if each.key == key])
@@ -220,14 +281,14 @@ class Tracker:
         if not seen:
             return []
         logits = torch.stack([each.logits for each in seen])
-        masks = self.model.masks(logits, embedding.height, embedding.width, hole_area=postprocess.TRACK_SPECK)
+        masks = self.model.masks(logits, height, width, hole_area=postprocess.TRACK_SPECK)
         places = {key: place for place, key in enumerate(keys(self.prompts))}
         tracks = []
         for each, (mask, box) in zip(seen, masks, strict=True):
             if box.x1 <= box.x0:  # nothing is left of it beside the others
                 each.lose()
                 continue
-            each.place(shares(box, embedding.height, embedding.width), seconds)
+            each.place(shares(box, height, width), seconds)
             place = places[each.key] if each.key is not None else None
             if each.shown and (place is None or each.score >= self.prompts[place].threshold):
                 tracks.append(

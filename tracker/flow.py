@@ -1,0 +1,69 @@
+"""
+Masks moved along with the picture, without a pass of the encoder.
+
+Dense optical flow between two frames on a small grey picture (DIS, Kroeger et al. 2016) says where each place came
+from, and mask logits are read from there. It costs a millisecond, knows nothing of objects, and decays: over two frames
+of moving worlds masks keep 0.82 IoU where standing still would leave 0.69, over eight 0.66 and 0.37.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WIDTH = 320  # pixels of the grey picture: over two frames 256 loses a hundredth of IoU, 448 gains one and costs thrice
+SOFT = 1.2  # sigma of its blur: noise looks like motion
+
+Grey = npt.NDArray[np.uint8]
+Field = npt.NDArray[np.float32]
+
+
+class Flow:
+    """The motion from each looked-at frame to the next."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._before: Grey | None = None
+        self._now: Grey | None = None
+        self._field: Field | None = None
+
+    def look(self, image: npt.NDArray[np.uint8]) -> None:
+        """Take the next frame, (height, width, 3) RGB. Its motion is found when it is asked for."""
+        self._before, self._now, self._field = self._now, _small(image), None
+
+    def clear(self) -> None:
+        """Forget every frame: what comes next is another scene."""
+        self._before = self._now = self._field = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there are two frames of one size to compare."""
+        return self._before is not None and self._now is not None and self._before.shape == self._now.shape
+
+    def warp(self, logits: Tensor, outside: float) -> Tensor:
+        """Move (N, S, S) logits of the frame before to the present one; what comes in from outside is ``outside``."""
+        if not self.known or not len(logits):
+            return logits
+        assert self._before is not None
+        assert self._now is not None
+        if self._field is None:
+            found = self._dis.calc(self._now, self._before, None)  # type: ignore[call-overload]
+            self._field = np.asarray(found, np.float32)
+        height, width = self._now.shape
+        side = logits.shape[-1]
+        came = cv2.resize(self._field, (side, side), interpolation=cv2.INTER_AREA) / (width, height)
+        place = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / side
+        grid = torch.from_numpy(((place + came) * 2 - 1).astype(np.float32)).to(logits.device)[None]
+        moved = F.grid_sample(logits[None] - outside, grid, align_corners=False)[0]  # one field for all: N as channels
+        return moved + outside
+
+
+def _small(image: npt.NDArray[np.uint8]) -> Grey:
+    height, width = image.shape[:2]
+    size = (WIDTH, max(1, round(height * WIDTH / width)))
+    grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), SOFT), np.uint8)
