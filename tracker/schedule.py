@@ -87,13 +87,15 @@ class Budget:
 class Schedule:
     """
     Decides for one stream. ``interval``: looked-at frames from one keyframe to the next. ``flowing``: between keyframes
-    masks are moved along, whatever the budget.
+    masks are moved along, whatever the budget. ``adaptive``: doubt, news and costs may ask for keyframes in between.
     """
 
-    def __init__(self, interval: int, budget: Budget | None = None, *, flowing: bool = False) -> None:
+    def __init__(
+        self, interval: int, budget: Budget | None = None, *, flowing: bool = False, adaptive: bool = True
+    ) -> None:
         self.interval = max(1, interval)
         self.budget = budget or Budget()
-        self._flowing = flowing
+        self._flowing, self._adaptive = flowing, adaptive
         self._since = 0  # looked-at frames since the last keyframe
         self._run = 0  # keyframes in succession asked for by new objects
         self._warped = 0  # frames in succession on which masks were only moved along
@@ -128,7 +130,7 @@ class Schedule:
         patience = PATIENCE if self.budget.strained else 1
         if self._since >= self.interval * patience:
             return "interval"
-        if self.budget.strained or self._since < DOUBT_GAP:
+        if not self._adaptive or self.budget.strained or self._since < DOUBT_GAP:
             return None
         if situation.doubt:
             return "confidence"

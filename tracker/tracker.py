@@ -34,6 +34,7 @@ class Tracker:
     At most ``max_objects`` objects, each with a memory of fixed length, and a ring of recent embeddings bounded by
     bytes: nothing grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
 
+    ``interval``: looked-at frames from keyframe to keyframe; ``adaptive``: or fewer, where there is reason to.
     ``rate``: results a second that are wanted; where the model cannot keep it, keyframes become rarer, then masks are
     moved along without an encoder pass (:class:`tracker.schedule.Budget`, which explains ``costs`` too).
     """
@@ -45,6 +46,7 @@ class Tracker:
         *,
         interval: int = 10,
         follower: Mode = "auto",
+        adaptive: bool = True,
         rate: float | None = None,
         costs: Mapping[str, float] | None = None,
         first_id: int = 1,
@@ -57,7 +59,7 @@ class Tracker:
         self.max_objects = max_objects
         self.next_id = first_id
         self._follower = Follower(model, follower)
-        self._rate, self._costs = rate, costs
+        self._adaptive, self._rate, self._costs = adaptive, rate, costs
         self._flow = Flow()
         self._ring = Ring()
         self._drawn = {key for key, prompt in zip(keys(prompts), prompts, strict=True) if prompt.boxes}
@@ -66,7 +68,8 @@ class Tracker:
     def _start(self) -> None:
         self._objects: list[Followed] = []
         budget = Budget(self._rate, self._costs)
-        self._schedule = Schedule(self.interval, budget, flowing=self._follower.mode == "flow")
+        flowing = self._follower.mode == "flow"
+        self._schedule = Schedule(self.interval, budget, flowing=flowing, adaptive=self._adaptive)
         self._view = View()
         self._flow.clear()
         self._tick = 0  # looked-at frames

@@ -9,8 +9,8 @@ serves training, tests, benchmarks and the synthetic camera.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from tracker.nano.things import Thing
 from tracker.nano.vocabulary import ANYTHING, COLORS, PLACES, SHAPES, SIZES, words
 
 Binary = npt.NDArray[np.bool_]  # (height, width)
+Path = Callable[[float], tuple[float, float, float]]
 
 _SUBPIXEL_BITS = 4  # cv2 draws in sixteenths of a pixel
 _MARGIN = 0.3  # of the picture's size: what the backdrop has more than the picture, for a camera that moves
@@ -105,8 +106,13 @@ class WorldFrame:
 
 
 @dataclass(slots=True)
-class _Body:
-    """One moving thing. Lengths are in units of the picture's shorter side."""
+class Body:
+    """
+    One moving thing. Lengths are in units of the picture's shorter side.
+
+    ``path`` gives its place and the factor of its size at a moment, (x, y, factor), for worlds with a script; else it
+    wanders about.
+    """
 
     id: int
     named: bool  # nobody can ask for what is not: it is only in the way
@@ -126,10 +132,12 @@ class _Body:
     breath: float  # amplitude of its change of size
     breath_rate: float  # radians a second
     phase: float
-    _area: float = field(default=0.0)
+    path: Path | None = None
+    seconds: float = 0.0
 
     def advance(self, seconds: float, aspect: tuple[float, float], leave: float) -> None:
         """Move on; turn back once ``leave`` beyond the border."""
+        self.seconds += seconds
         self.position += self.velocity * seconds
         for axis in (0, 1):
             low, high = -leave, aspect[axis] + leave
@@ -142,8 +150,11 @@ class _Body:
     def place(self) -> npt.NDArray[np.float64]:
         """The (2, 3) matrix from its own units, radii from its middle, to the world."""
         size = self.radius * (1 + self.breath * math.sin(self.phase))
-        cos, sin = math.cos(self.angle) * size, math.sin(self.angle) * size
         x, y = self.position
+        if self.path is not None:
+            x, y, factor = self.path(self.seconds)
+            size = self.radius * factor
+        cos, sin = math.cos(self.angle) * size, math.sin(self.angle) * size
         return np.array([[cos * self.squeeze, -sin, x], [sin * self.squeeze, cos, y]])
 
 
@@ -154,7 +165,7 @@ class Video:
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
     (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
     upon things, ``things`` may be among the objects: ``share`` of them. ``hidden`` is the chance of something nameless
-    in the way.
+    in the way. ``script`` makes the bodies in place of chance, with :meth:`actor` and :meth:`screen`.
     """
 
     def __init__(
@@ -171,6 +182,7 @@ class Video:
         things: list[Thing] | None = None,
         share: float = 0.5,
         hidden: float = 0.25,
+        script: Callable[[Video], list[Body]] | None = None,
     ) -> None:
         self.width, self.height, self.fps = width, height, fps
         self._rng = rng = np.random.default_rng(seed)
@@ -181,13 +193,15 @@ class Video:
         self._camera = Camera(rng, min(1.0, speed))
         grown = 1 + _MARGIN if self._camera.moves else 1.0
         self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), self._photos)
-        number = int(rng.integers(objects[0], objects[1] + 1))
-        self._bodies: list[_Body] = []
+        self._bodies: list[Body] = []
+        number = int(rng.integers(objects[0], objects[1] + 1)) if script is None else 0
         for index in range(number):
             self._bodies.append(self._body(index, number))
         if rng.random() < hidden:
             for _ in range(rng.integers(1, 4)):
                 self._bodies.insert(int(rng.integers(0, len(self._bodies) + 1)), self._occluder())
+        if script is not None:
+            self._bodies = script(self)
         self._damage = Damage(rng, damage)
         self._index = 0
 
@@ -209,7 +223,26 @@ class Video:
                 body.advance(1 / self.fps, self._aspect, self._leave)
         self._index += frames
 
-    def _body(self, index: int, number: int) -> _Body:
+    def actor(self, id: int, color: str, shape: str, radius: float, path: Path) -> Body:  # noqa: A002
+        """A shape for a script."""
+        rng = self._rng
+        paint = Paint.drawn(rng, looks.color_of(rng, color), [])
+        paint.alpha, paint.pattern = 1.0, ""
+        body = self._moving(id, True, color, shape, (), looks.OUTLINES[shape], paint, None, radius)
+        body.path, body.spin = path, 0.2 * body.spin
+        return body
+
+    def screen(self, x: float, width: float) -> Body:
+        """An upright bar that is nothing, for a script: things can hide behind it."""
+        paint = Paint.drawn(self._rng, looks.dull(self._rng), [])
+        paint.alpha, paint.pattern = 1.0, ""
+        half, high = width / 2, self._aspect[1]
+        outline: Outline = (np.array([(-half, -high), (half, -high), (half, high), (-half, high)]),)
+        body = self._moving(-1, False, "", "", (), outline, paint, None, 1.0)
+        body.path, body.angle, body.spin, body.squeeze = lambda _: (x, self._aspect[1] / 2, 1.0), 0.0, 0.0, 1.0
+        return body
+
+    def _body(self, index: int, number: int) -> Body:
         """An object; in crowds they are smaller, and sometimes it is the twin of one that is there."""
         rng = self._rng
         largest = min(0.3, 0.55 / math.sqrt(max(number, 1)))
@@ -232,7 +265,7 @@ class Video:
         more = (paint.pattern,) if paint.pattern else ()
         return self._moving(index, True, color, shape, more, outline, paint, None, radius)
 
-    def _occluder(self) -> _Body:
+    def _occluder(self) -> Body:
         rng = self._rng
         paint = Paint.drawn(rng, looks.dull(rng), self._photos)
         paint.alpha, paint.second = 1.0, looks.dull(rng)
@@ -252,11 +285,11 @@ class Video:
         paint: Paint | None,
         sprite: Sprite | None,
         radius: float,
-    ) -> _Body:
+    ) -> Body:
         rng, speed = self._rng, self._speed
         heading, pace = rng.uniform(0, 2 * math.pi), speed * rng.uniform(0.02, 0.45)
         slack = min(radius * 0.6, 0.3)
-        return _Body(
+        return Body(
             id=id,
             named=named,
             color=color,
@@ -317,7 +350,7 @@ class Video:
 
 
 def _paint(
-    image: Picture, owner: npt.NDArray[np.uint8], number: int, body: _Body, place: npt.NDArray[np.float64]
+    image: Picture, owner: npt.NDArray[np.uint8], number: int, body: Body, place: npt.NDArray[np.float64]
 ) -> float:
     """Draw a body into the picture and the map of who is in front; returns its whole area in pixels."""
     if body.sprite is not None:

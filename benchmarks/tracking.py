@@ -1,0 +1,240 @@
+"""
+What following costs and what it is worth, against the truth.
+
+``python -m benchmarks.tracking`` runs every policy (when concepts are detected) with every follower (what happens
+between) over scripted scenarios and prints HOTA, IDF1, id switches, J&F, cgF1, encoder and detector passes, and what a
+frame costs. The streaming figures are of a live camera: on a virtual clock with the costs printed above the table, each
+moment is judged by the newest result there is. With --plot it draws quality against cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from benchmarks.first_light import machine, table
+from benchmarks.scenarios import FPS, Scenario, every
+from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
+from tracker import Mask, Sam3, Stage, Step, Tracker, load_model, set_threads
+
+Follower = Literal["auto", "pvs", "memory", "flow"]
+
+# Seconds of nano's stages on one core (benchmarks.first_light), a detection for each prompt, a refinement for each
+# object: given, so that the virtual clock is the same everywhere.
+COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.003}
+ABSENT = "purple heart"  # asked for as well, and never there: what is shown for it counts against cgF1
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When concepts are detected, and what follows objects between."""
+
+    name: str
+    interval: int
+    follower: Follower = "auto"
+    adaptive: bool = False
+    rate: float | None = None
+
+    def tracker(self, model: Sam3, scenario: Scenario) -> Tracker:
+        """For one sequence."""
+        return Tracker(
+            model,
+            scenario.prompts,
+            interval=self.interval,
+            follower=self.follower,
+            adaptive=self.adaptive,
+            rate=self.rate,
+            costs=COSTS,
+        )
+
+
+POLICIES = (
+    Policy("every frame", 1, "pvs"),
+    *(Policy(f"every {interval}", interval, follower) for interval in (5, 10, 30) for follower in ("pvs", "auto")),
+    Policy("every 10", 10, "memory"),
+    Policy("every 5", 5, "flow"),
+    Policy("adaptive", 10, "auto", adaptive=True),
+    Policy("adaptive, 30 a second", 10, "auto", adaptive=True, rate=30),
+)
+
+
+@dataclass(slots=True)
+class Run:
+    """One policy on one scenario: what was shown on every frame, and what it cost."""
+
+    shown: list[Shown] = field(default_factory=list)
+    by_prompt: list[dict[str, list[Mask]]] = field(default_factory=list)
+    encoded: int = 0
+    detected: int = 0
+    seconds: float = 0.0  # measured
+    given: float = 0.0  # by COSTS
+
+    def take(self, step: Step, took: float, prompts: int) -> float:
+        """Add a step; returns what it costs on the virtual clock."""
+        self.encoded += step.stage is not Stage.FLOW
+        self.detected += step.stage is Stage.KEYFRAME
+        self.seconds += took
+        counts = {"detect": prompts, "refine": len(step.tracks)}
+        cost = sum(COSTS.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
+        self.given += cost
+        return cost
+
+
+def masks_of(step: Step) -> Shown:
+    """What a step shows, by id."""
+    return {track.id: track.mask for track in step.tracks}
+
+
+def act(tracker: Tracker, scenario: Scenario, index: int) -> None:
+    """What people do before a frame."""
+    if index in scenario.edits:
+        tracker.set_prompts(scenario.edits[index])
+    if index in scenario.clicks:
+        seen, point = scenario.clicks[index]
+        tracker.click(seen, [point])
+
+
+def offline(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
+    """Every frame is looked at, however long it takes."""
+    tracker, run = policy.tracker(model, scenario), Run()
+    for index, scene in enumerate(scenario.scenes):
+        act(tracker, scenario, index)
+        began = time.perf_counter()
+        step = tracker.step(scene.image, index, index / FPS)
+        run.take(step, time.perf_counter() - began, len(tracker.prompts))
+        run.shown.append(masks_of(step))
+        texts = [prompt.text or "" for prompt in tracker.prompts]
+        found: dict[str, list[Mask]] = {text: [] for text in texts}
+        for track in step.tracks:
+            if track.prompt is not None:
+                found[texts[track.prompt]].append(track.mask)
+        run.by_prompt.append(found)
+    return run
+
+
+def streaming(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
+    """A live camera: the newest frame is looked at when the last one is done, and each moment has the newest result."""
+    tracker, run = policy.tracker(model, scenario), Run()
+    done: list[tuple[float, Shown]] = []  # when each result was there
+    now, acted = 0.0, 0
+    while (index := int(now * FPS + 1e-9)) < len(scenario.scenes):
+        for moment in range(acted, index + 1):
+            act(tracker, scenario, moment)
+        acted = index + 1
+        step = tracker.step(scenario.scenes[index].image, index, index / FPS)
+        now += run.take(step, 0.0, len(tracker.prompts))
+        done.append((now, masks_of(step)))
+        now = max(now, (index + 1) / FPS)
+    for index in range(len(scenario.scenes)):
+        ready = [shown for when, shown in done if when <= index / FPS + 1e-9]
+        run.shown.append(ready[-1] if ready else {})
+    return run
+
+
+def presence(scenario: Scenario, run: Run) -> list[tuple[Sequence[Mask], Sequence[Mask]]]:
+    """Truth and answer of every frame and prompt."""
+    answers = []
+    for index, found in enumerate(run.by_prompt):
+        scene = scenario.scenes[index]
+        for text, shown in found.items():
+            truth = [mask for each, mask in scene.truth.truth.items() if text in scene.names[each]]
+            answers.append((truth, shown))
+    return answers
+
+
+def judge(model: Sam3, policy: Policy, scenario: Scenario) -> dict[str, float]:
+    """All figures of one policy on one scenario."""
+    truth: list[Frame] = [scenario.truth(index) for index in range(len(scenario.scenes))]
+    run, live = offline(model, policy, scenario), streaming(model, policy, scenario)
+    frames = len(scenario.scenes)
+    streamed = tracking(truth, live.shown)
+    return {
+        **tracking(truth, run.shown),
+        "cgF1": cgf1(presence(scenario, run)) if any(run.by_prompt) else float("nan"),
+        "live HOTA": streamed["HOTA"],
+        "live J&F": streamed["J&F"],
+        "encoder": run.encoded / frames,
+        "detector": run.detected / frames,
+        "ms": 1000 * run.seconds / frames,
+        "given ms": 1000 * run.given / frames,
+    }
+
+
+COLUMNS = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms", "given ms")
+
+
+def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[list[str]]:
+    """One row for each policy: means over seeds."""
+    rows = []
+    for policy, runs in figures.items():
+        values = {name: float(np.nanmean([run[name] for run in runs])) for name in COLUMNS}
+        shown = [
+            f"{values[name]:.1f}" if "ms" in name or name == "switches" else f"{values[name]:.3f}" for name in COLUMNS
+        ]
+        rows.append([policy.name, policy.follower, *shown])
+    return rows
+
+
+def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: Path) -> None:
+    """Quality against cost, one point for each policy."""
+    width, height = 900, 520
+    picture = np.full((height, width, 3), 255, np.uint8)
+    left, top, right, bottom = 70, 20, width - 30, height - 50
+    low, high = min(figures.values()) - 0.03, max(figures.values()) + 0.03
+    most = max(costs.values()) * 1.1
+    cv2.rectangle(picture, (left, top), (right, bottom), (190, 190, 190), 1)
+    for policy, quality in figures.items():
+        x = int(left + (right - left) * costs[policy] / most)
+        y = int(bottom - (bottom - top) * (quality - low) / (high - low))
+        cv2.circle(picture, (x, y), 6, (160, 90, 30), -1, cv2.LINE_AA)
+        words = f"{policy.name}, {policy.follower}"
+        cv2.putText(picture, words, (x + 9, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
+    for share in np.linspace(0, 1, 5):
+        quality, cost = low + share * (high - low), share * most
+        place = (8, int(bottom - (bottom - top) * share) + 4)
+        cv2.putText(picture, f"{quality:.2f}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (90, 90, 90), 1, cv2.LINE_AA)
+        place = (int(left + (right - left) * share) - 12, bottom + 18)
+        cv2.putText(picture, f"{cost:.0f}", place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (90, 90, 90), 1, cv2.LINE_AA)
+    title = "HOTA, mean of all scenarios, against milliseconds a frame"
+    cv2.putText(picture, title, (left, height - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+    cv2.imwrite(str(path), picture)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=120, help="of each sequence")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", help="the scenarios whose names hold this")
+    parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    arguments = parser.parse_args()
+    print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
+    set_threads(1)
+    model = load_model("nano", checkpoint=arguments.checkpoint)
+    together: dict[Policy, list[Mapping[str, float]]] = {policy: [] for policy in POLICIES}
+    films = [list(every(seed, arguments.frames)) for seed in range(arguments.seeds)]
+    for scenarios in zip(*films, strict=True):
+        if arguments.only and arguments.only not in scenarios[0].name:
+            continue
+        figures = {policy: [judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES}
+        print(f"\n{scenarios[0].name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
+        for policy, runs in figures.items():
+            together[policy] += runs
+    print(f"\nall\n\n{table(['policy', 'follower', *COLUMNS], rows_of(together))}")
+    if arguments.plot:
+        quality = {policy: float(np.mean([run["HOTA"] for run in runs])) for policy, runs in together.items()}
+        costs = {policy: float(np.mean([run["given ms"] for run in runs])) for policy, runs in together.items()}
+        plot(quality, costs, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()
