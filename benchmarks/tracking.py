@@ -141,7 +141,7 @@ def streaming(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
 
 def presence(scenario: Scenario, run: Run) -> list[tuple[Sequence[Mask], Sequence[Mask]]]:
     """Truth and answer of every frame and prompt."""
-    answers = []
+    answers: list[tuple[Sequence[Mask], Sequence[Mask]]] = []
     for index, found in enumerate(run.by_prompt):
         scene = scenario.scenes[index]
         for text, shown in found.items():
@@ -177,7 +177,7 @@ def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[lis
     for policy, runs in figures.items():
         values = {name: float(np.nanmean([run[name] for run in runs])) for name in COLUMNS}
         shown = [
-            f"{values[name]:.1f}" if "ms" in name or name == "switches" else f"{values[name]:.3f}" for name in COLUMNS
+            f"{value:.1f}" if "ms" in name or name == "switches" else f"{value:.3f}" for name, value in values.items()
         ]
         rows.append([policy.name, policy.follower, *shown])
     return rows
