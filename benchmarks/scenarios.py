@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks.tracking_metrics import Frame
 from tracker import Mask, Point, Prompt
-from tracker.nano.worlds import Body, Picture, Video, WorldFrame
+from tracker.nano.looks import Picture
+from tracker.nano.worlds import Body, Video, WorldFrame
 
 FPS = 30
 SIZE = (480, 360)

@@ -8,6 +8,7 @@ import pytest
 
 from tracker.nano.looks import HSV
 from tracker.nano.things import Thing
+from tracker.nano.variety import PLAIN, WIDE
 from tracker.nano.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.nano.worlds import Video, WorldObject
 
@@ -51,10 +52,17 @@ def test_masks_never_overlap_and_ids_stay() -> None:
 
 
 def test_every_colour_and_shape_turns_up() -> None:
-    things = [thing for seed in range(120) for thing in Video(seed, 96, 72).next().objects]
+    things = [thing for seed in range(120) for thing in Video(seed, 96, 72, variety=WIDE).next().objects]
     assert {thing.color for thing in things} == set(COLORS)
     assert {thing.shape for thing in things} == {*SHAPES, ""}
     assert {pattern for thing in things for pattern in thing.more} == set(PATTERNS)
+
+
+def test_plain_worlds_hold_no_more_than_they_say() -> None:
+    things = [thing for seed in range(60) for thing in Video(seed, 96, 72).next().objects]
+    assert {thing.color for thing in things} == set(PLAIN.colors)
+    assert {thing.shape for thing in things} == set(PLAIN.shapes)
+    assert not any(thing.more for thing in things)
 
 
 @pytest.mark.parametrize("color", COLORS)
@@ -63,7 +71,7 @@ def test_colours_look_like_their_names(color: str) -> None:
     middle = {name: hsv[0] for name, hsv in HSV.items()}
     hues = []
     for seed in range(200):
-        frame = Video(seed, 96, 72, damage=0).next()
+        frame = Video(seed, 96, 72, damage=0, variety=WIDE).next()
         hsv = cv2.cvtColor(frame.image, cv2.COLOR_RGB2HSV)
         hues += [
             float(np.median(hsv[thing.mask][:, 0]))
@@ -146,7 +154,7 @@ def test_what_is_in_the_way_is_nobody() -> None:
 def test_a_moving_camera_takes_things_and_backdrop_along() -> None:
     moved = 0
     for seed in range(12):
-        video = Video(seed, 160, 120, objects=(1, 1), damage=0, hidden=0)
+        video = Video(seed, 160, 120, objects=(1, 1), damage=0, hidden=0, variety=WIDE)
         first, later = video.next(), [video.next() for _ in range(20)][-1]
         apart = [~(a.objects[0].mask | b.objects[0].mask) for a, b in [(first, later)] if a.objects and b.objects]
         if apart:

@@ -195,6 +195,14 @@ class Tracker:
                 else:
                     each.lose()
 
+    def _foresee(self, seconds: float) -> None:
+        """Where the picture moved says better where things are now than how they moved before."""
+        if self._flow.known:
+            self._carry_along()
+            for each in self._objects:
+                if each.visible:
+                    each.box, each.seconds = bounds(each.logits), seconds
+
     def _look(
         self, image: Picture, index: int, seconds: float, stage: Stage, reason: str, clock: Clock
     ) -> tuple[list[Track], Question]:
@@ -209,6 +217,7 @@ class Tracker:
         elif alone:
             self._carry_along()
         else:
+            self._foresee(seconds)
             self._follow(self._objects, embedding, seconds)
         clock.lap("flow" if alone else "refine")
         ask = self._question(embedding)

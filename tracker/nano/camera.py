@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker.nano.looks import Picture
+from tracker.nano.variety import Variety
 
 
 class Camera:
-    """Where the camera looks: it may pan, zoom, roll and shake, scaled by ``strength``; half of them stand still."""
+    """Where the camera looks: it may pan, zoom, roll and shake, scaled by ``strength``; many stand still."""
 
-    def __init__(self, rng: np.random.Generator, strength: float) -> None:
-        moves = strength if rng.random() < 0.5 else 0.0
+    def __init__(self, rng: np.random.Generator, strength: float, variety: Variety) -> None:
+        moves = strength if rng.random() < variety.moving else 0.0
         self._sway = rng.uniform(0, 0.12, 2) * moves  # in units of the picture's shorter side
         self._zoom = float(rng.uniform(0, 0.12) * moves)
         self._roll = float(rng.uniform(0, 0.08) * moves)  # radians
@@ -41,16 +42,16 @@ class Camera:
 class Damage:
     """Light, blur, noise and JPEG loss. ``strength`` scales them; 0 is a clean picture."""
 
-    def __init__(self, rng: np.random.Generator, strength: float) -> None:
+    def __init__(self, rng: np.random.Generator, strength: float, variety: Variety) -> None:
         self._rng = rng
         self._light = rng.uniform(-0.2, 0.2) * strength
         self._light_rate = rng.uniform(0.2, 1.5)  # radians a second
-        self._roll = float(rng.uniform(0.03, 0.15) * strength) if rng.random() < 0.2 else 0.0  # rolling shutter
+        self._roll = float(rng.uniform(0.03, 0.15) * strength) if rng.random() < variety.rolling else 0.0
         self._blur = float(rng.uniform(0.5, 1.4) * strength) if rng.random() < 0.4 else 0.0  # sigma, 1/300 of a side
-        self._smear = float(rng.uniform(0.01, 0.035) * strength) if rng.random() < 0.15 else 0.0  # of the shorter side
+        self._smear = float(rng.uniform(0.01, 0.035) * strength) if rng.random() < variety.smear else 0.0  # of a side
         self._smear_angle = float(rng.uniform(0, math.pi))
         self._noise = float(rng.uniform(0, 10) * strength)
-        self._quality = int(rng.integers(15, 96)) if strength and rng.random() < 0.6 else 0
+        self._quality = int(rng.integers(variety.quality, 96)) if strength and rng.random() < 0.6 else 0
         # Noise is drawn once, larger than needed, and looked at in another place on each frame: drawing it is slow.
         self._grain = np.empty(0, np.int16)
 

@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset
 from tracker.nano.config import NANO
 from tracker.nano.looks import Picture
 from tracker.nano.things import Thing
+from tracker.nano.variety import WIDE, Variety
 from tracker.nano.vocabulary import ANYTHING, CATEGORIES, COLORS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.types import Box
@@ -66,6 +67,7 @@ class Supply:
 
     photos: list[Picture] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
+    variety: Variety = WIDE
 
 
 BARE = Supply()  # shapes, and backdrops that are drawn
@@ -90,9 +92,17 @@ def draw_still(
     """A picture of a world at one of the usual sizes, after a random time."""
     width, height = _SIZES[rng.choice(len(_SIZES), p=(0.1, 0.2, 0.3, 0.15, 0.1, 0.1, 0.05))]
     kind = rng.random()
-    objects = (1, 6) if kind < 0.6 else (0, 8) if kind < 0.75 else (5, 12) if kind < 0.93 else (12, 25)
+    crowds = supply.variety.crowds
+    objects = (12, 25) if kind < 0.3 * crowds else (5, 12) if kind < crowds else (0, 8) if kind > 0.8 else (1, 6)
     share = float(rng.choice([0.0, 0.5, 1.0])) if supply.things else 0.0
-    video = Video(seed, width, height, objects=objects, photos=supply.photos, things=supply.things, share=share)
+    video = Video(
+        *(seed, width, height),
+        objects=objects,
+        photos=supply.photos,
+        things=supply.things,
+        share=share,
+        variety=supply.variety,
+    )
     video.skip(int(rng.integers(0, 30)))
     frame = video.next()
     return frame.image, frame.objects

@@ -4,8 +4,8 @@ How good nano is, on worlds never trained on, through the same code that serves.
     python -m tracker.nano.evaluate --pictures 300
 
 F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, F1 with attributes
-("big", "left", "striped"), the IoU from one click and from a box. ``--renderer second`` asks about pictures drawn by
-other code than the one that training uses.
+("big", "left", "striped"), the IoU from one click and from a box. ``--renderer plain`` asks about the simpler
+worlds that the demo shows, ``second`` about pictures drawn by other code than the one that training uses.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from scipy.optimize import linear_sum_assignment
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
 from tracker.nano import second_renderer, things
-from tracker.nano.data import FIRST_TRAINING_SEED, box_around, draw_still, inside
+from tracker.nano.data import FIRST_TRAINING_SEED, Supply, box_around, draw_still, inside
 from tracker.nano.looks import Picture
 from tracker.nano.things import HELD_OUT_STYLE, Thing
+from tracker.nano.variety import PLAIN, WIDE
 from tracker.nano.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import Video, WorldObject
 from tracker.sam3 import Sam3
@@ -131,7 +132,7 @@ def evaluate_things(model: Sam3, found: list[Thing], pictures: int) -> dict[str,
 
 def _draw_things(rng: np.random.Generator, seed: int, chosen: list[Thing]) -> tuple[Picture, list[WorldObject]]:
     width, height = (320, 240) if rng.random() < 0.5 else (448, 336)
-    frame = Video(seed, width, height, objects=(1, 6), things=chosen, share=1.0).next()
+    frame = Video(seed, width, height, objects=(1, 6), things=chosen, share=1.0, variety=WIDE).next()
     return frame.image, frame.objects
 
 
@@ -214,12 +215,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
-    parser.add_argument("--renderer", choices=("first", "second"), default="first")
+    parser.add_argument("--renderer", choices=("wide", "plain", "second"), default="wide")
     parser.add_argument("--things", type=Path, help="pictures of things, as things.py makes them: ask about these too")
     parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
     arguments = parser.parse_args()
     set_threads(1)
-    draw = draw_still if arguments.renderer == "first" else second_renderer.draw_still
+    draws: dict[str, Draw] = {
+        "wide": draw_still,
+        "plain": partial(draw_still, supply=Supply(variety=PLAIN)),
+        "second": second_renderer.draw_still,
+    }
+    draw = draws[arguments.renderer]
     model = load_model("nano", checkpoint=arguments.checkpoint)
     tally = evaluate(model, arguments.pictures, arguments.first_seed, draw)
     figures = tally.figures()

@@ -21,6 +21,7 @@ import torch
 from tracker import memory
 from tracker.loading import load_model, set_threads
 from tracker.nano.data import shrink
+from tracker.nano.variety import WIDE
 from tracker.nano.worlds import Binary, Video
 from tracker.objects import GOOD_IOU, PRESENT
 from tracker.sam3 import Sam3
@@ -45,7 +46,7 @@ def evaluate(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
 
 def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     """(J, F, whether it was occluded) of each object that can be seen well on the first frame."""
-    video = Video(seed, 320, 240, objects=(3, 6), speed=1.5, hidden=1.0)
+    video = Video(seed, 320, 240, objects=(3, 6), speed=1.5, variety=WIDE, hidden=1.0)
     frames = []
     for _ in range(FRAMES):
         frames.append(video.next())

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tracker.nano.variety import Variety
 from tracker.nano.vocabulary import COLORS, SHAPES
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB
@@ -127,13 +128,13 @@ class Paint:
     alpha: float  # 1: hides what is behind it
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, color: Color, photos: list[Picture]) -> Paint:
+    def drawn(cls, rng: np.random.Generator, color: Color, photos: list[Picture], variety: Variety) -> Paint:
         """Any paint of a colour."""
         kind = rng.random()
-        pattern = "striped" if kind < 0.14 else "dotted" if kind < 0.22 else ""
+        pattern = "" if kind >= variety.patterns else "striped" if kind < 0.65 * variety.patterns else "dotted"
         light = rng.random() < 0.6
         other = np.clip(color * (1 - 0.75) + 255 * 0.75, 0, 255) if light else color * 0.3
-        photo = photos[rng.integers(len(photos))] if photos and not pattern and rng.random() < 0.25 else None
+        photo = photos[rng.integers(len(photos))] if photos and not pattern and rng.random() < variety.photos else None
         return cls(
             color=color,
             far=np.clip(color * rng.uniform(0.6, 1.2), 0, 255) if rng.random() < 0.8 else color,
@@ -141,10 +142,12 @@ class Paint:
             pattern=pattern,
             second=other if rng.random() < 0.8 else dull(rng),
             period=rng.uniform(0.35, 0.75),
-            line=(color * rng.uniform(0.15, 0.6) if rng.random() < 0.7 else dull(rng)) if rng.random() < 0.3 else None,
+            line=(color * rng.uniform(0.15, 0.6) if rng.random() < 0.7 else dull(rng))
+            if rng.random() < variety.lines
+            else None,
             line_width=rng.uniform(0.05, 0.16),
             photo=photo,
-            alpha=rng.uniform(0.65, 0.9) if rng.random() < 0.1 else 1.0,
+            alpha=rng.uniform(0.65, 0.9) if rng.random() < variety.glassy else 1.0,
         )
 
     def fill(self, across: npt.NDArray[np.float32], down: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

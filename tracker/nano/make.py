@@ -50,7 +50,7 @@ def main() -> None:
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)
     finished = out / "nano-finished.safetensors"
-    figures = {renderer: _figures(finished, renderer, pictures) for renderer in ("first", "second")}
+    figures = {renderer: _figures(finished, renderer, pictures) for renderer in ("wide", "plain", "second")}
     report = {
         "figures": figures,
         "pictures": pictures,

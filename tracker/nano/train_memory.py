@@ -146,6 +146,7 @@ def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -
             speed=1.5,
             photos=supply.photos,
             things=supply.things,
+            variety=supply.variety,
             hidden=0.7,
         )
         stride = int(rng.integers(1, 8))

@@ -20,7 +20,8 @@ from tracker.nano import looks
 from tracker.nano.camera import Camera, Damage
 from tracker.nano.looks import Outline, Paint, Picture, Sprite
 from tracker.nano.things import Thing
-from tracker.nano.vocabulary import ANYTHING, COLORS, PLACES, SHAPES, SIZES, words
+from tracker.nano.variety import PLAIN, TINY, Variety
+from tracker.nano.vocabulary import ANYTHING, PLACES, SIZES, words
 
 Binary = npt.NDArray[np.bool_]  # (height, width)
 Path = Callable[[float], tuple[float, float, float]]
@@ -164,8 +165,9 @@ class Video:
 
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
     (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
-    upon things, ``things`` may be among the objects: ``share`` of them. ``hidden`` is the chance of something nameless
-    in the way. ``script`` makes the bodies in place of chance, with :meth:`actor` and :meth:`screen`.
+    upon things, ``things`` may be among the objects: ``share`` of them. ``variety`` says how varied all of it is;
+    ``hidden``, the chance of something nameless in the way, in its place. ``script`` makes the bodies in place of
+    chance, with :meth:`actor` and :meth:`screen`.
     """
 
     def __init__(
@@ -181,7 +183,8 @@ class Video:
         photos: list[Picture] | None = None,
         things: list[Thing] | None = None,
         share: float = 0.5,
-        hidden: float = 0.25,
+        variety: Variety = PLAIN,
+        hidden: float | None = None,
         script: Callable[[Video], list[Body]] | None = None,
     ) -> None:
         self.width, self.height, self.fps = width, height, fps
@@ -190,19 +193,20 @@ class Video:
         self._aspect = (width / self._unit, height / self._unit)
         self._leave = float(rng.uniform(0.0, 0.25))
         self._photos, self._things, self._share, self._speed = photos or [], things or [], share, speed
-        self._camera = Camera(rng, min(1.0, speed))
+        self._variety = variety
+        self._camera = Camera(rng, min(1.0, speed), variety)
         grown = 1 + _MARGIN if self._camera.moves else 1.0
         self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), self._photos)
         self._bodies: list[Body] = []
         number = int(rng.integers(objects[0], objects[1] + 1)) if script is None else 0
         for index in range(number):
             self._bodies.append(self._body(index, number))
-        if rng.random() < hidden:
+        if rng.random() < (variety.hidden if hidden is None else hidden):
             for _ in range(rng.integers(1, 4)):
                 self._bodies.insert(int(rng.integers(0, len(self._bodies) + 1)), self._occluder())
         if script is not None:
             self._bodies = script(self)
-        self._damage = Damage(rng, damage)
+        self._damage = Damage(rng, damage, variety)
         self._index = 0
 
     def __iter__(self) -> Iterator[WorldFrame]:
@@ -226,7 +230,7 @@ class Video:
     def actor(self, id: int, color: str, shape: str, radius: float, path: Path) -> Body:  # noqa: A002
         """A shape for a script."""
         rng = self._rng
-        paint = Paint.drawn(rng, looks.color_of(rng, color), [])
+        paint = Paint.drawn(rng, looks.color_of(rng, color), [], self._variety)
         paint.alpha, paint.pattern = 1.0, ""
         body = self._moving(id, True, color, shape, (), looks.OUTLINES[shape], paint, None, radius)
         body.path, body.spin = path, 0.2 * body.spin
@@ -234,7 +238,7 @@ class Video:
 
     def screen(self, x: float, width: float) -> Body:
         """An upright bar that is nothing, for a script: things can hide behind it."""
-        paint = Paint.drawn(self._rng, looks.dull(self._rng), [])
+        paint = Paint.drawn(self._rng, looks.dull(self._rng), [], self._variety)
         paint.alpha, paint.pattern = 1.0, ""
         half, high = width / 2, self._aspect[1]
         outline: Outline = (np.array([(-half, -high), (half, -high), (half, high), (-half, high)]),)
@@ -245,8 +249,11 @@ class Video:
     def _body(self, index: int, number: int) -> Body:
         """An object; in crowds they are smaller, and sometimes it is the twin of one that is there."""
         rng = self._rng
-        largest = min(0.3, 0.55 / math.sqrt(max(number, 1)))
-        radius = math.exp(rng.uniform(math.log(0.018 if rng.random() < 0.3 else 0.05), math.log(largest)))
+        variety = self._variety
+        least, most = variety.radius
+        least = TINY if rng.random() < variety.tiny else least
+        most = max(least, min(most, 0.55 / math.sqrt(max(number, 1))))
+        radius = math.exp(rng.uniform(math.log(least), math.log(most)))
         if self._things and rng.random() < self._share:
             thing = self._things[rng.integers(len(self._things))]
             radius = max(radius, 0.045) * 1.3  # a dressed sprite has a margin
@@ -255,19 +262,20 @@ class Video:
             )
             body.doubtful = thing.doubtful
             return body
-        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES)) if rng.random() > 0.06 else ""
+        color = str(rng.choice(variety.colors))
+        shape = str(rng.choice(variety.shapes)) if rng.random() >= variety.nameless else ""
         shapes = [body for body in self._bodies if body.color]
-        if shapes and rng.random() < 0.2:
+        if shapes and rng.random() < variety.twins:
             twin = shapes[rng.integers(len(shapes))]
             color, shape = twin.color, twin.shape
-        paint = Paint.drawn(rng, looks.color_of(rng, color), self._photos)
+        paint = Paint.drawn(rng, looks.color_of(rng, color), self._photos, variety)
         outline = looks.OUTLINES[shape] if shape else looks.blob(rng)
         more = (paint.pattern,) if paint.pattern else ()
         return self._moving(index, True, color, shape, more, outline, paint, None, radius)
 
     def _occluder(self) -> Body:
         rng = self._rng
-        paint = Paint.drawn(rng, looks.dull(rng), self._photos)
+        paint = Paint.drawn(rng, looks.dull(rng), self._photos, self._variety)
         paint.alpha, paint.second = 1.0, looks.dull(rng)
         outline: Outline = looks.blob(rng)
         if rng.random() < 0.5:  # a bar across the picture
@@ -300,7 +308,7 @@ class Video:
             paint=paint,
             sprite=sprite,
             radius=float(radius),
-            squeeze=float(rng.uniform(0.8, 1.0)),
+            squeeze=float(rng.uniform(self._variety.squeeze, 1.0)),
             position=rng.uniform(slack, np.array(self._aspect) - slack),
             velocity=np.array([math.cos(heading), math.sin(heading)]) * pace,
             angle=rng.uniform(-0.5, 0.5) if sprite is None else rng.uniform(-0.3, 0.3),
