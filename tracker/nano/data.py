@@ -67,6 +67,7 @@ class Supply:
 
     photos: list[Picture] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
+    unnamed: list[Thing] = field(default_factory=list)
     variety: Variety = WIDE
 
 
@@ -101,6 +102,7 @@ def draw_still(
         photos=supply.photos,
         things=supply.things,
         share=share,
+        unnamed=supply.unnamed,
         variety=supply.variety,
     )
     video.skip(int(rng.integers(0, 30)))
@@ -190,13 +192,13 @@ def _question(rng: np.random.Generator, seen: list[WorldObject]) -> tuple[str, l
         text = absent_name(rng, seen)
         return _spoken(rng, text), [], [thing for thing in seen if thing.matches(text)]
     thing = seen[rng.integers(len(seen))]
-    if kind < 0.40:
+    if kind < 0.40 and (thing.color or thing.shape):
         same = [other for other in seen if other.name == thing.name]
         examples = rng.permutation(len(same))[: rng.integers(1, 3)]
         boxes: list[Exemplar] = [(_shaken(rng, box_of(same[index].mask), 0.08), 1) for index in examples]
         text = "visual" if rng.random() < 0.7 or not thing.shape else _spoken(rng, thing.name)
         return text, boxes, same
-    if kind < 0.44 and len({other.name for other in seen}) > 1:
+    if kind < 0.44 and (thing.color or thing.shape) and len({other.name for other in seen}) > 1:
         # A counter-example takes away everything of its name.
         text = str(rng.choice(("thing", "object")))
         return text, [(_shaken(rng, box_of(thing.mask), 0.08), 0)], [o for o in seen if o.name != thing.name]

@@ -196,6 +196,39 @@ def dressed(rng: np.random.Generator, sprite: Sprite) -> Sprite:
     return sprite
 
 
+def cut_out(rng: np.random.Generator, photos: list[Picture], side: int = 128) -> Sprite:
+    """Something nobody has a name for: one to three parts, each a piece of a photograph, some alike, some not."""
+    sprite = np.zeros((side, side, 4), np.uint8)
+    piece = _piece(rng, photos, side)
+    for part in range(int(rng.integers(1, 4))):
+        if part and rng.random() < 0.6:
+            piece = _piece(rng, photos, side)
+        reach = side * (0.42 if part == 0 else rng.uniform(0.12, 0.3))
+        middle = np.full(2, side / 2) if part == 0 else rng.uniform(0.25, 0.75, 2) * side
+        kind, stretch = rng.random(), rng.uniform(0.3, 1.0)
+        points = OUTLINES["circle"][0] if kind < 0.3 else OUTLINES["square"][0] if kind < 0.5 else blob(rng)[0]
+        turn = rng.uniform(0, math.pi)
+        around = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+        outline = (points * reach * (stretch, 1.0)) @ around.T + middle
+        cover = np.zeros((side, side), np.uint8)
+        cv2.fillPoly(cover, [outline.round().astype(np.int32)], 255, cv2.LINE_AA)
+        share = cover[..., None] / 255.0
+        sprite[..., :3] = sprite[..., :3] * (1 - share) + piece * share
+        sprite[..., 3] = np.maximum(sprite[..., 3], cover)
+    return sprite
+
+
+def _piece(rng: np.random.Generator, photos: list[Picture], side: int) -> npt.NDArray[np.float64]:
+    """A square piece of a photograph in some light, or a plain colour with a little of one on it."""
+    photo = photos[rng.integers(len(photos))]
+    reach = int(rng.uniform(0.1, 0.6) * min(photo.shape[:2]))
+    top, left = (int(rng.integers(0, length - reach + 1)) for length in photo.shape[:2])
+    square = cv2.resize(photo[top : top + reach, left : left + reach], (side, side)).astype(np.float64)
+    if rng.random() < 0.4:
+        square = rng.uniform(10, 245, 3) * (0.6 + 0.5 * square.mean(-1, keepdims=True) / 255)
+    return np.clip(square * rng.uniform(0.6, 1.2, 3), 0, 255)
+
+
 def named_colors(sprite: Sprite) -> dict[str, float]:
     """The share of a thing that has each named colour; black, white, grey and brown are none of them."""
     hsv = cv2.cvtColor(np.ascontiguousarray(sprite[..., :3]), cv2.COLOR_RGB2HSV).astype(int)
@@ -246,7 +279,7 @@ def _photo(rng: np.random.Generator, width: int, height: int, photo: Picture) ->
         piece = piece[:, ::-1]
     image = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     grey = image.mean(-1, keepdims=True)
-    image = grey + (image - grey) * rng.uniform(0.0, 0.6)
+    image = grey + (image - grey) * rng.uniform(0.0, 0.8)
     return np.asarray(np.clip(image * rng.uniform(0.5, 1.0) + rng.uniform(0, 60), 0, 255), np.uint8)
 
 

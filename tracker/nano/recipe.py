@@ -13,7 +13,7 @@ class Recipe:
     minutes: float = 240  # training time in all
     pictures: int = 8  # a step, shared out among the processes
     prompts: int = 4  # a picture
-    clicks: int = 4  # a picture
+    clicks: int = 6  # a picture
     rate: float = 6e-4  # highest learning rate
     warmup: int = 200  # steps
     let_down: float = 0.35  # the last share of the time, in which the rate falls to nearly nothing

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tracker.nano.looks import Sprite, named_colors
-from tracker.nano.vocabulary import HELD_OUT_KINDS, KINDS
+from tracker.nano.looks import Picture, Sprite, cut_out, named_colors
+from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS, SHAPES
 
 LONGER = 128  # pixels of a picture's longer side
 FILE = "things.npz"
 MOSTLY, HARDLY = 0.55, 0.12  # of a thing: it is of that colour; it is not
+NAMELESS = 400  # further pictures of each style, which clicks and boxes are learnt on and no words
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ HELD_OUT_STYLE = "emojione"  # never trained on
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thing:
-    """A picture of something that has a name, in one style, and the wider names it goes by."""
+    """A picture of something, in one style, its name (empty: nobody can ask for it) and the wider ones it goes by."""
 
     name: str
     style: str
@@ -66,6 +67,8 @@ class Thing:
         colors = named_colors(sprite)
         sure = [color for color, share in colors.items() if share >= MOSTLY]
         doubtful = [color for color, share in colors.items() if HARDLY <= share < MOSTLY]
+        if not name:
+            return cls(name, style, sprite, tuple(sure), (*doubtful, *CATEGORIES))
         return cls(name, style, sprite, (*(KINDS | HELD_OUT_KINDS)[name].categories, *sure), tuple(doubtful))
 
 
@@ -87,6 +90,13 @@ def taught(things: list[Thing]) -> list[Thing]:
     return [thing for thing in things if thing.style != HELD_OUT_STYLE and thing.name in KINDS]
 
 
+def nameless(things: list[Thing], photos: list[Picture], cut_outs: int = 400) -> list[Thing]:
+    """What clicks and boxes are learnt on beside things with names: other drawings, and pieces of photographs."""
+    rng = np.random.default_rng(5)
+    pieces = [Thing.of("", "photo", cut_out(rng, photos)) for _ in range(cut_outs if photos else 0)]
+    return [thing for thing in things if thing.style != HELD_OUT_STYLE and not thing.name] + pieces
+
+
 def build(out: Path) -> None:
     """Fetch, draw and keep; prints what it does."""
     arrays: dict[str, Sprite] = {}
@@ -97,9 +107,20 @@ def build(out: Path) -> None:
             for place, icon in enumerate(kind.icons):
                 if icon in icons["icons"]:
                     arrays[f"{style.name}/{name}/{place}"] = _draw(icons, icon)
+        for place, icon in enumerate(_others(list(icons["icons"]))):
+            arrays[f"{style.name}//{place}"] = _draw(icons, icon)
     out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(out / FILE, **arrays)  # type: ignore[arg-type]
-    print(f"{len(arrays)} pictures of {len(KINDS | HELD_OUT_KINDS)} things: {out / FILE}")
+    print(f"{len(arrays)} pictures of {len(KINDS | HELD_OUT_KINDS)} things, and of things without a name: {out / FILE}")
+
+
+def _others(icons: list[str]) -> list[str]:
+    """NAMELESS of the drawings that are of nothing which nano knows a word for."""
+    kinds = (KINDS | HELD_OUT_KINDS).items()
+    known = {part for name, kind in kinds for word in (name, *kind.icons) for part in word.split("-")}
+    known |= {*SHAPES, *("tone", "skin", "flag", "button", "heart", "moon", "arrow", "o", "x", "white", "black")}
+    free = sorted(icon for icon in icons if not known & set(icon.split("-")))
+    return free[:: max(1, len(free) // NAMELESS)]
 
 
 def _icons(package: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -124,7 +145,8 @@ def _draw(icons: dict[str, dict[str, dict[str, str]]], icon: str) -> Sprite:
     except ImportError:
         raise SystemExit("resvg is needed to draw the pictures: pip install resvg-py") from None
     side = icons.get("height", icons.get("width", 128))
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}">{icons["icons"][icon]["body"]}</svg>'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {side} {side}">'
+    svg = f"{head}{icons['icons'][icon]['body']}</svg>"
     png = resvg_py.svg_to_bytes(svg_string=svg, width=2 * LONGER, height=2 * LONGER)
     whole = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
     part = whole.crop(whole.getchannel("A").point([255 * (value > 127) for value in range(256)]).getbbox())

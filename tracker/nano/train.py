@@ -226,8 +226,8 @@ def command_line(text: str | None) -> Iterator[argparse.Namespace]:
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.recipe = RECIPES[arguments.recipe]
-    pictures = [] if arguments.shapes_only else things.taught(things.load(arguments.things))
-    arguments.supply = Supply(photos.load(), pictures)
+    pictures, backdrops = [] if arguments.shapes_only else things.load(arguments.things), photos.load()
+    arguments.supply = Supply(backdrops, things.taught(pictures), things.nameless(pictures, backdrops))
     yield arguments
     if processes > 1:
         distributed.destroy_process_group()

@@ -14,6 +14,7 @@ class Variety:
     colors: tuple[str, ...] = COLORS
     shapes: tuple[str, ...] = SHAPES
     nameless: float = 0.06  # a shape that has no name
+    unnamed: float = 0.2  # a thing without a name, where there are pictures of such
     twins: float = 0.2  # an object of the same name as one that is there
     radius: tuple[float, float] = (0.05, 0.3)
     tiny: float = 0.3  # the chance that it may be as small as TINY

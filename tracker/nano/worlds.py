@@ -165,7 +165,7 @@ class Video:
 
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
     (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
-    upon things, ``things`` may be among the objects: ``share`` of them. ``variety`` says how varied all of it is;
+    upon things, ``things`` may be among the objects: ``share`` of them, and ``unnamed`` ones too. ``variety`` says how varied all of it is;
     ``hidden``, the chance of something nameless in the way, in its place. ``script`` makes the bodies in place of
     chance, with :meth:`actor` and :meth:`screen`.
     """
@@ -183,6 +183,7 @@ class Video:
         photos: list[Picture] | None = None,
         things: list[Thing] | None = None,
         share: float = 0.5,
+        unnamed: list[Thing] | None = None,
         variety: Variety = PLAIN,
         hidden: float | None = None,
         script: Callable[[Video], list[Body]] | None = None,
@@ -193,6 +194,7 @@ class Video:
         self._aspect = (width / self._unit, height / self._unit)
         self._leave = float(rng.uniform(0.0, 0.25))
         self._photos, self._things, self._share, self._speed = photos or [], things or [], share, speed
+        self._unnamed = unnamed or []
         self._variety = variety
         self._camera = Camera(rng, min(1.0, speed), variety)
         grown = 1 + _MARGIN if self._camera.moves else 1.0
@@ -254,8 +256,9 @@ class Video:
         least = TINY if rng.random() < variety.tiny else least
         most = max(least, min(most, 0.55 / math.sqrt(max(number, 1))))
         radius = math.exp(rng.uniform(math.log(least), math.log(most)))
-        if self._things and rng.random() < self._share:
-            thing = self._things[rng.integers(len(self._things))]
+        things = self._unnamed if self._unnamed and rng.random() < variety.unnamed else self._things
+        if things and (things is self._unnamed or rng.random() < self._share):
+            thing = things[rng.integers(len(things))]
             radius = max(radius, 0.045) * 1.3  # a dressed sprite has a margin
             body = self._moving(
                 index, True, "", thing.name, thing.more, None, None, looks.dressed(rng, thing.sprite), radius
