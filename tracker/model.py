@@ -70,6 +70,7 @@ class Config:
     memory_dim: int = 64
     memory_layers: int = 4
     memory_frames: int = 7
+    mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
 
     @property
     def grid(self) -> int:

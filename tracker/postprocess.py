@@ -84,6 +84,20 @@ def separate(logits: Tensor) -> Tensor:
     return torch.where(mine, logits, logits.clamp(max=-1.0))
 
 
+def within(logits: Tensor, boxes: Tensor, reach: float) -> Tensor:
+    """
+    Keep (..., S, S) mask logits to their boxes: what lies further outside than a cell and ``reach`` becomes negative.
+
+    ``boxes`` are (..., 4): cx, cy, w, h as shares of the picture; ``reach`` is a share of the box's sides.
+    """
+    side = logits.shape[-1]
+    place = (torch.arange(side, device=logits.device) + 0.5) / side
+    cx, cy, width, height = boxes.float()[..., None].unbind(-2)
+    across = (place - cx).abs() <= (0.5 + reach) * width + 1 / side
+    down = (place - cy).abs() <= (0.5 + reach) * height + 1 / side
+    return torch.where(down[..., :, None] & across[..., None, :], logits, logits.clamp(max=-1.0))
+
+
 def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
     """
     Masks at picture size, with their tight boxes, from (N, H, W) logits.

@@ -176,7 +176,10 @@ class Sam3:
             geometric_prompt=self._exemplars(embedding, prompts),
         )
         scores = out["pred_logits"].float().sigmoid() * out["presence_logit_dec"].float().sigmoid().unsqueeze(1)
-        return scores.squeeze(-1), out["pred_masks"]
+        masks = out["pred_masks"]
+        if self.config.mask_reach is not None:
+            masks = postprocess.within(masks, out["pred_boxes"], self.config.mask_reach)
+        return scores.squeeze(-1), masks
 
     def _exemplars(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Any:
         """Boxes as upstream's geometry encoder wants them: (boxes, prompts, 4) normalised centre and size."""
