@@ -13,13 +13,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
+from torch import Tensor
 
+from tracker import postprocess
 from tracker.dense import Embedding, SegmentPrompt
-from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shifted
+from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shares, shifted
 from tracker.sam3 import Sam3
+from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]
 
+REACH = 0.3  # share of its box's sides that an object may have grown or moved beyond it from one look to the next
 DOUBT_EVERY = 3  # bad steps from one look into an object's memory to the next: it costs as much as three refinements
 DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
 MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
@@ -33,14 +37,20 @@ class Follower:
         self.model = model
         self.mode = mode
 
-    def follow(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> None:
-        """Find every object on this frame: each one's mask is then the present one, or it counts as lost."""
+    def follow(
+        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int, *, foreseen: bool = False
+    ) -> None:
+        """
+        Find every object on this frame: each one's mask is then the present one, or it counts as lost.
+
+        ``foreseen``: the masks were already moved along with the picture.
+        """
         if self.mode == "memory":
             remembered = [each for each in objects if each.bank]
             self._by_memory(embedding, remembered, tick)
-            self._by_mask(embedding, [each for each in objects if not each.bank], seconds)
+            self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
             return
-        self._by_mask(embedding, objects, seconds)
+        self._by_mask(embedding, objects, seconds, foreseen)
         if self.mode != "auto":
             return
         due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
@@ -62,7 +72,9 @@ class Follower:
             each.bank.condition(memory)
             each.memorized = tick
 
-    def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float) -> None:
+    def _by_mask(
+        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, foreseen: bool
+    ) -> None:
         for each in objects:
             if each.unseen:
                 # A box where it once was would be filled with whatever is there now.
@@ -70,10 +82,13 @@ class Follower:
         seen = [each for each in objects if not each.unseen]
         if not seen:
             return
-        found = self.model.segment(embedding, ask(embedding, seen, seconds), multimask=False)
-        answers = zip(seen, found.logits[:, 0], found.ious[:, 0].tolist(), found.present.tolist(), strict=True)
+        asked = ask(embedding, seen, seconds)
+        found = self.model.segment(embedding, asked, multimask=False)
+        kept = near(found.logits[:, 0], asked, embedding)
+        answers = zip(seen, kept, found.ious[:, 0].tolist(), found.present.tolist(), strict=True)
         for each, logits, iou, present in answers:
-            each.follow(logits, iou, present)
+            each.stage = Stage.REFINE
+            each.follow(logits, iou, present, foreseen=foreseen)
 
     def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         if not objects:
@@ -83,12 +98,21 @@ class Follower:
         for each, logits, iou, present, memory in answers:
             believed = present >= PRESENT and iou >= GOOD_IOU
             if self.mode == "memory":
+                each.stage = Stage.REFINE
                 each.follow(logits, iou, present)
             elif believed:
                 # Refinement has counted this step already; what memory surely knows replaces it.
+                each.stage = Stage.REFINE
                 each.follow(logits, iou, present)
             if believed:
                 each.bank.remember(memory)
+
+
+def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -> Tensor:
+    """Take away what an answer shows far from where it was asked: that is a look-alike."""
+    corners = [shares(prompt.box, embedding.height, embedding.width) for prompt in asked if prompt.box is not None]
+    boxes = torch.tensor([((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0) for x0, y0, x1, y1 in corners])
+    return postprocess.within(logits, boxes.to(logits.device), REACH)
 
 
 def ask(embedding: Embedding, objects: Sequence[Followed], seconds: float) -> list[SegmentPrompt]:

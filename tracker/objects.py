@@ -26,6 +26,8 @@ SAME = 0.7  # two masks of one prompt with this IoU show one object (upstream: o
 SMOOTHING = 0.5  # share of the newest measurement in an object's velocity
 FASTEST = 0.1  # of the picture: the farthest a guess of its motion moves an object in one step
 STALE = 1.0  # seconds without a frame after which a velocity says nothing
+HOLD = 3  # steps in a row on which a mask that was moved along stands against a refined one that disagrees
+AGREE = 0.6  # IoU of the two from which they agree
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
@@ -73,10 +75,19 @@ class Followed:
         """Followed badly twice, or not seen: refinement alone will not bring it back."""
         return self.unseen > 0 or self.bad >= 2
 
-    def follow(self, logits: Tensor, iou: float, present: float) -> None:
-        """Take what a follower found on this frame: seen well, seen badly, or lost."""
+    def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False) -> None:
+        """
+        Take what a follower found on this frame: seen well, seen badly, or lost.
+
+        ``foreseen``: its mask was already moved along with the picture. What was found must then agree with it, or
+        refinement has slipped onto something else, and the moved mask stays for a few steps.
+        """
         if present < PRESENT or not bool((logits > 0).any()):
             self.lose()
+            return
+        if foreseen and self.bad < HOLD and overlap(logits, self.logits) < AGREE:
+            self.visible, self.unseen, self.stage = True, 0, Stage.FLOW
+            self.bad += 1
             return
         self.logits, self.visible, self.unseen = logits, True, 0
         self.bad = 0 if iou >= GOOD_IOU else self.bad + 1
@@ -113,6 +124,12 @@ class Followed:
             return 0.0, 0.0
         x, y = (max(-FASTEST, min(FASTEST, speed * elapsed)) for speed in self.velocity)
         return x, y
+
+
+def overlap(a: Tensor, b: Tensor) -> float:
+    """IoU of two (S, S) masks by their logits; 0 if both are empty."""
+    one, other = a > 0, b > 0
+    return float((one & other).sum() / (one | other).sum().clamp(min=1))
 
 
 def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:

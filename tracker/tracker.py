@@ -250,9 +250,8 @@ class Tracker:
         self._size = size
 
     def _follow(self, objects: list[Followed], embedding: Embedding, seconds: float) -> None:
-        self._follower.follow(embedding, objects, seconds, self._tick)
-        for each in objects:
-            each.stage = Stage.REFINE
+        foreseen = self._flow.known
+        self._follower.follow(embedding, objects, seconds, self._tick, foreseen=foreseen)
 
     def _question(self, embedding: Embedding) -> Question:
         return question(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
