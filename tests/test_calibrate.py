@@ -13,8 +13,8 @@ def shown(f1: float, empty: float) -> dict[str, float]:
 
 
 def test_the_best_f1_among_the_careful_is_chosen() -> None:
-    figures = {0.0: shown(0.7, 0.5), -1.0: shown(0.65, 0.9), -2.0: shown(0.6, 0.95)}
-    assert calibrate.choose(figures) == -1.0
+    figures = {0.0: shown(0.7, 0.5), -1.0: shown(0.65, 0.9), -2.0: shown(0.6, 0.95), -3.0: shown(0.5, 0.96)}
+    assert calibrate.choose(figures) == -2.0
     assert calibrate.choose({0.0: shown(0.7, 0.5), -1.0: shown(0.6, 0.7)}) == -1.0
 
 

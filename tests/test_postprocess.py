@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tracker import compat, postprocess
-from tracker.postprocess import fill_holes, pairwise_iou, separate, speck_area, suppress, to_masks
+from tracker.postprocess import fill_holes, pairwise_iou, separate, speck_area, suppress, to_masks, within
 
 compat.prepare()
 
@@ -102,3 +102,33 @@ def test_an_empty_mask_is_an_empty_mask() -> None:
 
 def test_no_masks_make_no_masks() -> None:
     assert to_masks(torch.empty(0, 56, 56), 48, 64) == []
+
+
+def test_a_mask_is_kept_to_its_box_and_what_it_reaches_beyond() -> None:
+    logits = torch.rand(40, 40, generator=torch.Generator().manual_seed(1)) + 0.5
+    logits[0, 0] = -7.0
+    kept = within(logits, torch.tensor([0.5, 0.5, 0.5, 0.25]), 0.1)
+    # 20 by 10 samples, 0.1 of that and one sample more to each side: 10 ∓ 3 to 30 + 3, 15 - 2 to 25 + 2.
+    inside = torch.zeros(40, 40, dtype=torch.bool)
+    inside[13:27, 7:33] = True
+    assert torch.equal(kept[inside], logits[inside])
+    assert (kept[~inside] < 0).all()
+    assert kept[0, 0] == -7.0  # what was surely outside stays so
+
+
+def test_every_mask_is_kept_to_its_own_box() -> None:
+    logits = noise(5, 6, smooth=9).reshape(2, 3, 56, 56)
+    before = logits.clone()
+    boxes = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(2)) * 0.5 + 0.2
+    together = within(logits, boxes, 0.25)
+    assert together.shape == logits.shape and torch.equal(logits, before)
+    assert not torch.equal(together, logits)
+    for first in range(2):
+        for second in range(3):
+            alone = within(logits[first, second], boxes[first, second], 0.25)
+            assert torch.equal(together[first, second], alone)
+
+
+def test_a_box_around_everything_takes_nothing_away() -> None:
+    logits = noise(6)
+    assert torch.equal(within(logits, torch.tensor([[0.5, 0.5, 1.0, 1.0]] * 3), 0.0), logits)

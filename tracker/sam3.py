@@ -24,7 +24,7 @@ from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
 from tracker.nano.config import NANO
-from tracker.nano.vocabulary import COLORS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
+from tracker.nano.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
 CONFIGS = (NANO, FULL)
@@ -100,8 +100,9 @@ class Sam3:
             return None
         named = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
         return (
-            f"The embedded model was never taught {named}. It knows the colours {', '.join(COLORS)} and the shapes "
-            f'{", ".join(SHAPES)}, asked for as "red circle", "circle" or "red thing"; anything can be clicked.'
+            f"The embedded model was never taught {named}. It knows the colours {', '.join(COLORS)}, the shapes "
+            f"{', '.join(SHAPES)} and drawings of {len(KINDS)} things such as {', '.join(list(KINDS)[:3])}, asked for as "
+            '"red circle", "circle" or "red thing"; anything can be clicked.'
         )
 
     @on_model

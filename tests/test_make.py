@@ -1,0 +1,153 @@
+"""The whole recipe as one command: its parts in order, and what it leaves in its folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tracker.nano import make
+from tracker.nano.make import curve
+from tracker.nano.recipe import RECIPES
+
+PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate"]
+
+
+def write(path: Path, **losses: list[float]) -> Path:
+    """A curve as train.py writes it: a line each half minute."""
+    count = len(next(iter(losses.values())))
+    rows = [
+        {"step": 10 * (place + 1), "seconds": 30 * (place + 1), **{name: losses[name][place] for name in losses}}
+        for place in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+class Parts:
+    """In place of ``subprocess``: keeps the commands, answers for evaluate, and fails where it is told to."""
+
+    def __init__(self, out: Path, failing: str = "") -> None:
+        self.out, self.failing = out, failing
+        self.commands: list[list[str]] = []
+
+    def run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        self.commands.append(command)
+        part = module(command)
+        if part == self.failing:
+            assert options.get("check"), "a part that fails must end the recipe"
+            raise subprocess.CalledProcessError(1, command)
+        if part == "train":
+            write(self.out / "curve.jsonl", boxes=[2.0, 1.5, 1.0, 0.8])
+        answer = {"figures": {"F1 @ IoU 0.5": 0.5, command[-4]: 1.0}, "counts": {}} if part == "evaluate" else {}
+        return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
+
+
+def module(command: list[str]) -> str:
+    return next(word for word in command if word.startswith("tracker.nano.")).removeprefix("tracker.nano.")
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def make_nano(monkeypatch: pytest.MonkeyPatch, out: Path, failing: str = "", recipe: str = "smoke") -> Parts:
+    parts = Parts(out, failing)
+    monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))
+    monkeypatch.setattr("sys.argv", ["make", "--recipe", recipe, "--out", str(out)])
+    make.main()
+    return parts
+
+
+def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "new" / "nano"
+    commands = make_nano(monkeypatch, out).commands
+    assert [module(command) for command in commands] == PARTS
+    for command in commands[:3]:
+        assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
+    for command in commands[:2]:
+        assert "torch.distributed.run" in command and any(word.startswith("--nproc-per-node=") for word in command)
+    for command in commands[3:]:
+        assert option(command, "--checkpoint") == str(out / "nano-finished.safetensors")
+        assert option(command, "--pictures") == "4" and "--json" in command
+    assert [option(command, "--renderer") for command in commands[3:]] == ["wide", "plain", "second"]
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "gpu"])
+def test_a_real_recipe_is_measured_on_many_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
+    assert {option(command, "--pictures") for command in commands[3:]} == {"300"}
+    assert {option(command, "--recipe") for command in commands[:3]} == {recipe}
+
+
+def test_its_figures_say_how_they_were_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_nano(monkeypatch, tmp_path)
+    report = json.loads((tmp_path / "figures.json").read_text())
+    assert report["figures"] == {name: {"F1 @ IoU 0.5": 0.5, name: 1.0} for name in ("wide", "plain", "second")}
+    assert report["pictures"] == 4
+    assert report["recipe"]["seed"] == RECIPES["smoke"].seed
+    assert report["recipe"]["minutes"] == RECIPES["smoke"].minutes
+    assert report["versions"]["torch"] == version("torch")
+    assert set(report["versions"]) >= {"torch", "sam3", "numpy"}
+    assert "cores" in report["machine"]
+    assert 0 <= report["hours"] < 0.1
+    picture = cv2.imread(str(tmp_path / "curve.png"))
+    assert picture is not None and np.array_equal(picture, curve(tmp_path / "curve.jsonl"))
+    assert str(tmp_path / "nano-finished.safetensors") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("failing", ["train", "train_memory", "calibrate", "evaluate"])
+def test_nothing_runs_after_a_part_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    parts = Parts(tmp_path, failing)
+    monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))
+    monkeypatch.setattr("sys.argv", ["make", "--recipe", "smoke", "--out", str(tmp_path)])
+    with pytest.raises(subprocess.CalledProcessError):
+        make.main()
+    assert [module(command) for command in parts.commands] == PARTS[: PARTS.index(failing) + 1]
+    assert not (tmp_path / "figures.json").exists()
+
+
+def test_a_loss_that_falls_is_drawn_falling(tmp_path: Path) -> None:
+    path = write(tmp_path / "curve.jsonl", boxes=[4 * 0.8**step for step in range(40)])
+    picture = curve(path)
+    assert picture.shape == (420, 900, 3) and picture.dtype == np.uint8
+    rows, columns = np.nonzero(np.ptp(picture[:380, :740].astype(int), axis=-1) > 100)  # the frame and words are grey
+    assert len(rows) > 300
+    assert columns.max() - columns.min() > 600  # from the first line to the last
+    assert rows[columns < columns.min() + 20].mean() + 200 < rows[columns > columns.max() - 20].mean()
+
+
+def test_every_loss_has_a_colour_of_its_own(tmp_path: Path) -> None:
+    names = {name: [1.0, 0.5 + place / 10, 0.4 + place / 10] for place, name in enumerate(("boxes", "masks", "words"))}
+    picture = curve(write(tmp_path / "curve.jsonl", **names))
+    hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+    strong = hsv[..., 0][(hsv[..., 1] > 190) & (hsv[..., 2] > 180)]
+    assert {hue for hue in (0, 60, 120) if (abs(strong.astype(int) - hue) <= 2).sum() > 50} == {0, 60, 120}
+
+
+@pytest.mark.parametrize("lines", [1, 2, 12])
+def test_a_curve_of_any_length_can_be_drawn_at_any_size(tmp_path: Path, lines: int) -> None:
+    path = write(tmp_path / "curve.jsonl", boxes=[1.0] * lines, masks=[0.0] * lines)
+    assert curve(path, width=400, height=200).shape == (200, 400, 3)
+
+
+def test_an_empty_curve_is_an_empty_picture(tmp_path: Path) -> None:
+    path = tmp_path / "curve.jsonl"
+    path.write_text("")
+    picture = curve(path)
+    assert picture.shape == (420, 900, 3)
+    assert np.ptp(picture.astype(int), axis=-1).max() == 0  # no loss, only a grey frame and words
+    assert (picture < 128).any()

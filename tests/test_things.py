@@ -1,0 +1,269 @@
+"""Pictures of things: what a pack becomes, who may learn from it, and how one is fetched and drawn."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tracker.nano import things
+from tracker.nano.looks import Picture, Sprite, cut_out, dressed, named_colors
+from tracker.nano.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
+from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS
+
+RED, BLUE, YELLOW = (215, 20, 20), (30, 60, 215), (240, 220, 30)
+Icons = dict[str, Any]
+
+
+def sprite(*colors: tuple[tuple[int, int, int], float], side: int = 100) -> Sprite:
+    """Columns of colours, each a share of the width; the lower half is empty."""
+    drawn = np.zeros((side, side, 4), np.uint8)
+    left = 0.0
+    for color, share in colors:
+        drawn[: side // 2, round(left * side) : round((left + share) * side)] = (*color, 255)
+        left += share
+    return drawn
+
+
+def thing(name: str, style: str) -> Thing:
+    return Thing.of(name, style, sprite((RED, 1.0), side=10))
+
+
+def photo(seed: int = 0) -> Picture:
+    return np.random.default_rng(seed).integers(0, 256, (60, 80, 3), np.uint8)
+
+
+def icon(body: str) -> dict[str, str]:
+    return {"body": body}
+
+
+@pytest.fixture
+def icons() -> Icons:
+    """As a set of drawings comes: something taught, something held out, two that nobody has a word for."""
+    wide = icon('<rect x="16" y="48" width="96" height="48" fill="#d71414"/>')
+    return {
+        "width": 128,
+        "height": 128,
+        "icons": {"dog": wide, "penguin": wide, "abacus": wide, "anchor": wide, "hot-dog": wide},
+    }
+
+
+def test_a_missing_pack_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"python -m tracker\.nano\.things --out") as failure:
+        load(tmp_path)
+    assert str(tmp_path / FILE) in str(failure.value)
+
+
+def test_a_pack_is_loaded_with_all_that_its_things_are_called(tmp_path: Path) -> None:
+    dog, free = sprite((RED, 0.7), (BLUE, 0.25), (YELLOW, 0.05)), sprite((BLUE, 0.5), (YELLOW, 0.5))
+    np.savez_compressed(tmp_path / FILE, **{"noto/dog/0": dog, "emojione//0": free})  # type: ignore[arg-type]
+    found = {each.name: each for each in load(tmp_path)}
+    assert len(found) == 2
+    assert (found["dog"].style, found["dog"].more, found["dog"].doubtful) == ("noto", ("animal", "red"), ("blue",))
+    assert np.array_equal(found["dog"].sprite, dog)
+    assert found[""].style == "emojione" and found[""].more == ()
+    assert set(found[""].doubtful) == {"blue", "yellow", *CATEGORIES}  # it may well be an animal
+
+
+def test_a_held_out_name_has_its_categories_too() -> None:
+    assert Thing.of("pineapple", "noto", sprite((YELLOW, 1.0))).more == ("fruit", "food", "yellow")
+
+
+def test_only_names_and_styles_that_are_not_held_out_are_taught() -> None:
+    assert HELD_OUT_STYLE in {style.name for style in STYLES}
+    kept = thing("dog", "noto")
+    others = [thing("dog", HELD_OUT_STYLE), thing("", "noto"), thing("", "photo")]
+    others += [thing(name, "noto") for name in HELD_OUT_KINDS]
+    assert taught([*others, kept]) == [kept]
+
+
+def test_things_without_names_are_of_no_held_out_style() -> None:
+    kept = thing("", "noto")
+    assert nameless([thing("", HELD_OUT_STYLE), kept, thing("dog", "noto"), thing("penguin", "noto")], []) == [kept]
+
+
+def test_pieces_of_photographs_come_with_photographs_only() -> None:
+    assert nameless([], [], cut_outs=3) == []
+    pieces = nameless([thing("", "noto")], [photo()], cut_outs=3)[1:]
+    assert [(each.name, each.style) for each in pieces] == [("", "photo")] * 3
+    assert set(CATEGORIES) <= set(pieces[0].doubtful)
+    again = nameless([], [photo()], cut_outs=3)
+    assert all(np.array_equal(a.sprite, b.sprite) for a, b in zip(pieces, again, strict=True))
+    assert not np.array_equal(pieces[0].sprite, pieces[1].sprite)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_cut_out_shows_something_and_is_decided_by_its_random_numbers(seed: int) -> None:
+    photos = [photo(1), photo(2)]
+    one, again, other = (cut_out(np.random.default_rng(each), photos, 64) for each in (seed, seed, seed + 100))
+    assert one.shape == (64, 64, 4) and one.dtype == np.uint8
+    assert 0.05 < (one[..., 3] > 127).mean() < 1
+    assert not one[one[..., 3] == 0].any()
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+
+
+def test_cut_outs_hold_pieces_of_their_photographs() -> None:
+    blue = np.zeros((60, 80, 3), np.uint8)
+    blue[..., 2] = 200
+    drawn = [cut_out(np.random.default_rng(seed), [blue], 48) for seed in range(40)]
+    whole = [each[each[..., 3] == 255] for each in drawn]
+    assert sum(bool((each[:, :2] == 0).all() and (each[:, 2] > 100).all()) for each in whole) >= 10
+
+
+def test_shares_of_colours_are_of_what_is_seen() -> None:
+    found = named_colors(sprite((RED, 0.5), (BLUE, 0.3), (YELLOW, 0.2)))
+    assert found["red"] == pytest.approx(0.5) and found["blue"] == pytest.approx(0.3)
+    assert found["yellow"] == pytest.approx(0.2)
+    assert sum(found.values()) == pytest.approx(1.0)
+    glass = sprite((RED, 1.0))
+    glass[..., 3] //= 3
+    assert not any(named_colors(glass).values())
+
+
+@pytest.mark.parametrize(
+    ("color", "name"),
+    [
+        ((250, 140, 20), "orange"),
+        ((40, 170, 60), "green"),
+        ((40, 215, 220), "cyan"),
+        ((140, 60, 170), "purple"),
+        ((245, 110, 190), "pink"),
+        ((245, 150, 150), "pink"),  # pale red is called pink
+        ((200, 10, 40), "red"),  # red lies at both ends of the hues
+    ],
+)
+def test_colours_have_the_names_that_people_give_them(color: tuple[int, int, int], name: str) -> None:
+    assert {each for each, share in named_colors(sprite((color, 1.0))).items() if share} == {name}
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (128, 128, 128), (101, 67, 33)])
+def test_black_white_grey_and_brown_are_no_named_colour(color: tuple[int, int, int]) -> None:
+    assert not any(named_colors(sprite((color, 1.0))).values())
+
+
+def test_a_dressed_thing_is_decided_by_its_random_numbers_and_keeps_its_size() -> None:
+    plain = np.full((60, 36, 4), 255, np.uint8)
+    plain[:, :18, :3] = RED
+    dressings = [dressed(np.random.default_rng(seed), plain) for seed in range(20)]
+    for seed, one in enumerate(dressings):
+        assert one.shape == (80, 56, 4)  # a margin for what leans over
+        assert 0.6 < (one[..., 3] > 127).sum() / (60 * 36) < 1.4
+        assert np.array_equal(one, dressed(np.random.default_rng(seed), plain))
+    left = [one[40, :28, 1].mean() < one[40, 28:, 1].mean() for one in dressings]
+    assert 3 <= sum(left) <= 17  # mirrored or not
+    assert (plain[:, :18, :3] == RED).all()
+
+
+def test_a_shadow_is_never_taken_for_the_thing() -> None:
+    white = np.full((40, 40, 4), 255, np.uint8)
+    shadows = 0
+    for seed in range(40):
+        one = dressed(np.random.default_rng(seed), white)
+        black = (one[..., :3].max(-1) < 5) & (one[..., 3] > 0)
+        shadows += bool(black.any())
+        assert not (one[..., 3][black] > 127).any()
+    assert 8 <= shadows <= 28
+
+
+def test_drawings_of_what_has_a_name_are_not_among_the_nameless() -> None:
+    icons = [
+        "dog",
+        "hot-dog",
+        "dog-face",
+        "penguin",
+        "honeybee",
+        "red-heart",
+        "star",
+        "flag-france",
+        "anchor",
+        "abacus",
+    ]
+    assert things._others(icons) == ["abacus", "anchor"]
+
+
+def test_of_many_nameless_drawings_some_of_every_part_are_taken() -> None:
+    chosen = things._others([f"w{number:04}" for number in range(5 * NAMELESS)])
+    assert len(chosen) == len(set(chosen)) == NAMELESS
+    assert chosen[0] == "w0000" and chosen[-1] >= f"w{5 * NAMELESS - 10:04}"
+
+
+def test_a_pack_that_is_built_can_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, icons: Icons, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("resvg_py", reason="drawings need resvg: pip install resvg-py")
+    fetched: list[str] = []
+
+    def fetch(package: str) -> Icons:
+        fetched.append(package)
+        return icons
+
+    monkeypatch.setattr(things, "_icons", fetch)
+    monkeypatch.setattr("sys.argv", ["things", "--out", str(tmp_path / "new" / "pack")])
+    things.main()
+    assert fetched == [style.package for style in STYLES]
+    found = load(tmp_path / "new" / "pack")
+    expected = [(style.name, name) for style in STYLES for name in ("dog", "penguin", "", "")]
+    assert sorted((each.style, each.name) for each in found) == sorted(expected)
+    assert all("red" in each.more for each in found)
+    printed = capsys.readouterr().out
+    assert all(f"{style.package}, {style.licence}" in printed for style in STYLES)
+    assert f"{len(expected)} pictures" in printed
+
+
+def test_a_drawing_is_cut_to_what_it_shows(icons: Icons) -> None:
+    pytest.importorskip("resvg_py", reason="drawings need resvg: pip install resvg-py")
+    drawn = things._draw(icons, "dog")
+    assert drawn.shape == (LONGER // 2, LONGER, 4) and drawn.dtype == np.uint8
+    assert (drawn[..., 3] == 255).mean() > 0.95
+    assert np.abs(drawn[32, 64, :3].astype(int) - (0xD7, 0x14, 0x14)).max() <= 1
+
+
+def test_a_missing_resvg_is_named(monkeypatch: pytest.MonkeyPatch, icons: Icons) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(SystemExit, match="pip install resvg-py"):
+        things._draw(icons, "dog")
+
+
+FAKE_NPM = """#!{python}
+import io, json, sys, tarfile
+assert sys.argv[1:] == ["pack", "--silent", "@some/icons@1.2.3"], sys.argv
+content = json.dumps({{"width": 36, "icons": {{"dog": {{"body": "<g/>"}}}}}}).encode()
+with tarfile.open("some-icons-1.2.3.tgz", "w:gz") as archive:
+    member = tarfile.TarInfo("package/icons.json")
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+print("some-icons-1.2.3.tgz")
+"""
+
+
+def npm(folder: Path, script: str) -> None:
+    path = folder / "npm"
+    path.write_text(script)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_a_set_is_fetched_with_npm_and_nothing_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm(tmp_path, FAKE_NPM.format(python=sys.executable))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    assert things._icons("@some/icons@1.2.3") == {"width": 36, "icons": {"dog": {"body": "<g/>"}}}
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_set_that_npm_cannot_fetch_is_named_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    npm(tmp_path, "#!/bin/sh\necho 'E404 no such package' >&2\nexit 1\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"npm cannot fetch @some/icons@9: E404 no such package"):
+        things._icons("@some/icons@9")
+
+
+def test_a_missing_npm_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"npm is needed.*Node\.js"):
+        things.build(tmp_path / "pack")
+    assert not (tmp_path / "pack").exists()
