@@ -328,8 +328,8 @@ def test_the_same_seed_makes_the_same_untrained_model_and_leaves_the_worlds_chan
 
 def test_words_that_were_never_taught_get_a_hint(model: Sam3) -> None:
     assert model.hint("two red circles") == 'The embedded model was never taught "two". ' + (
-        "It knows the colours red, orange, yellow, green, cyan, blue, purple, pink, the shapes circle, square, triangle, "
-        "star, heart, cross, ring, crescent and drawings of 57 things such as dog, cat, horse, asked for as "
+        "It knows the colours red, orange, yellow, green, cyan, blue, purple, pink, the shapes circle, square, "
+        "triangle, star, heart, cross, ring, crescent and drawings of 57 things such as dog, cat, horse, asked for as "
         '"red circle", "circle" or "red thing"; anything can be clicked.'
     )
     assert model.hint("a red circle") is None

@@ -13,7 +13,8 @@ from streamer.frame import Frame
 from streamer.sources import demo as module
 from streamer.sources.base import State
 from streamer.sources.demo import DemoSource
-from tracker.nano import worlds
+from tracker.nano import things, worlds
+from tracker.nano.vocabulary import KINDS
 
 
 async def watch(source: DemoSource, count: int) -> tuple[list[Frame], list[State]]:
@@ -46,6 +47,22 @@ async def test_it_shows_the_world_of_its_seed() -> None:
     assert frames[0].index == 0
 
 
+async def test_it_shows_things_with_names() -> None:
+    source = DemoSource("demo:?seed=3&size=160x120&fps=25&objects=5&things=60")
+    frames, _ = await watch(source, 3)
+    pictures = list(things.shipped())
+    world = iter(worlds.Video(3, 160, 120, fps=25, objects=(5, 5), things=pictures, share=0.6))
+    truth = [next(world) for _ in range(frames[-1].index + 1)]
+    assert all(np.array_equal(frame.rgb(), truth[frame.index].image) for frame in frames)
+    assert any(each.shape in KINDS for each in truth[0].objects)
+    assert any(each.color for each in truth[0].objects)
+
+
+def test_every_kind_of_thing_is_shipped() -> None:
+    assert sorted(each.name for each in things.shipped()) == sorted(KINDS)
+    assert things.SHIPPED.stat().st_size < 400_000
+
+
 async def test_it_is_paced() -> None:
     frames, _ = await watch(DemoSource("demo:?size=64x64&fps=20"), 11)
     passed = frames[-1].arrived - frames[0].arrived
@@ -69,6 +86,7 @@ def test_every_part_is_optional() -> None:
         ("demo:?size=8x8", "size"),
         ("demo:?size=4000x4000", "size"),
         ("demo:?objects=99", "objects"),
+        ("demo:?things=101", "things"),
         ("demo:?colour=red", "no option 'colour'"),
         ("demo:video.mp4", "no synthetic camera"),
         ("demonstration:", "no synthetic camera"),

@@ -13,7 +13,7 @@ import pytest
 from tracker.nano import things
 from tracker.nano.looks import Picture, Sprite, cut_out, dressed, named_colors
 from tracker.nano.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
-from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS
+from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS
 
 RED, BLUE, YELLOW = (215, 20, 20), (30, 60, 215), (240, 220, 30)
 Icons = dict[str, Any]
@@ -212,6 +212,23 @@ def test_a_pack_that_is_built_can_be_loaded(
     printed = capsys.readouterr().out
     assert all(f"{style.package}, {style.licence}" in printed for style in STYLES)
     assert f"{len(expected)} pictures" in printed
+
+
+def test_the_pack_of_the_package_is_one_small_picture_of_each_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = sprite((RED, 1.0), side=128)
+    arrays = {f"noto/{name}/{place}": wide for name in (*KINDS, *HELD_OUT_KINDS, "") for place in (0, 1)}
+    np.savez_compressed(tmp_path / FILE, **arrays, **{"twemoji/dog/0": wide})  # type: ignore[arg-type]
+    monkeypatch.setattr(things, "SHIPPED", tmp_path / "shipped.npz")
+    monkeypatch.setattr("sys.argv", ["things", "--out", str(tmp_path), "--shipped"])
+    things.main()
+    things.shipped.cache_clear()
+    found = things.shipped()
+    things.shipped.cache_clear()
+    assert [each.name for each in found] == list(KINDS) and {each.style for each in found} == {"noto"}
+    assert {max(each.sprite.shape[:2]) for each in found} == {80}
+    assert f"{len(KINDS)} pictures" in capsys.readouterr().out
 
 
 def test_a_drawing_is_cut_to_what_it_shows(icons: Icons) -> None:

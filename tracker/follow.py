@@ -72,9 +72,7 @@ class Follower:
             each.bank.condition(memory)
             each.memorized = tick
 
-    def _by_mask(
-        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, foreseen: bool
-    ) -> None:
+    def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, foreseen: bool) -> None:
         for each in objects:
             if each.unseen:
                 # A box where it once was would be filled with whatever is there now.

@@ -101,8 +101,8 @@ class Sam3:
         named = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
         return (
             f"The embedded model was never taught {named}. It knows the colours {', '.join(COLORS)}, the shapes "
-            f"{', '.join(SHAPES)} and drawings of {len(KINDS)} things such as {', '.join(list(KINDS)[:3])}, asked for as "
-            '"red circle", "circle" or "red thing"; anything can be clicked.'
+            f"{', '.join(SHAPES)} and drawings of {len(KINDS)} things such as {', '.join(list(KINDS)[:3])}, asked for "
+            'as "red circle", "circle" or "red thing"; anything can be clicked.'
         )
 
     @on_model

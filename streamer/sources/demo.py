@@ -10,16 +10,21 @@ from streamer.errors import BadSource
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
 from streamer.sources.thread import Outlet, pump
-from tracker.nano import worlds
+from tracker.nano import things, worlds
 
 CLOCK = 90_000  # ticks a second, as video over RTP has
 SEED = 11  # a world in which a red circle, a star and blue things are to be seen most of the time
 LATE = 0.5  # seconds behind which the camera stops trying to catch up
-_LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16)}
+_LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16), "things": (0, 100)}
 
 
 class DemoSource:
-    """``demo:?seed=3&size=640x480&fps=30&objects=3``, every part optional; endless, and decided by the seed."""
+    """
+    ``demo:?seed=3&size=640x480&fps=30&objects=3&things=50``, every part optional; endless, and decided by the seed.
+
+    ``things`` is the share, in percent, of the objects that are drawings of dogs, apples, cars and so on, in place of
+    coloured shapes.
+    """
 
     kind = "demo"
     live = True
@@ -28,6 +33,7 @@ class DemoSource:
         self.name = address
         self.seed, self.width, self.height, self.fps = SEED, 640, 480, 30
         self.objects: tuple[int, int] = (2, 5)
+        self.things = 0
         scheme, _, rest = address.partition(":")
         if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
             raise BadSource(f"{address:.80} is no synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
@@ -47,11 +53,22 @@ class DemoSource:
             self.fps = _number(key, value)
         elif key == "objects":
             self.objects = (_number(key, value),) * 2
+        elif key == "things":
+            self.things = _number(key, value)
         else:
-            raise BadSource(f"demo: has no option {key!r:.40}.", detail="It has seed, size, fps and objects.")
+            raise BadSource(f"demo: has no option {key!r:.40}.", detail="It has seed, size, fps, objects and things.")
 
     def _draw(self, outlet: Outlet) -> None:
-        world = worlds.Video(self.seed, self.width, self.height, fps=self.fps, objects=self.objects)
+        pictures = list(things.shipped()) if self.things else []
+        world = worlds.Video(
+            self.seed,
+            self.width,
+            self.height,
+            fps=self.fps,
+            objects=self.objects,
+            things=pictures,
+            share=self.things / 100,
+        )
         outlet.state(State.LIVE)
         due = time.monotonic()
         for index, drawn in enumerate(world):

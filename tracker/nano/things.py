@@ -4,13 +4,15 @@ Pictures of things that have names, in several styles, from emoji sets under fre
     python -m tracker.nano.things --out runs/things
 
 fetches the sets with npm (each is one JSON of drawings), draws those that nano is taught with resvg
-(``pip install resvg-py``), and keeps them as one file that :func:`load` reads. Training and evaluation need it; the
-service does not. ``LICENSES`` of the sets: STYLES names them, NOTICE has the lines they ask for.
+(``pip install resvg-py``), and keeps them as one file that :func:`load` reads. Training and evaluation need it. The
+synthetic camera shows the few that are in the package: :func:`shipped`, written by ``--shipped``. STYLES names the
+licences of the sets, NOTICE has the lines they ask for.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import subprocess
@@ -27,6 +29,8 @@ from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS, SHAPES
 
 LONGER = 128  # pixels of a picture's longer side
 FILE = "things.npz"
+SHIPPED = Path(__file__).with_name(FILE)
+SHIPPED_STYLE, SHIPPED_LONGER = "noto", 80
 MOSTLY, HARDLY = 0.55, 0.12  # of a thing: it is of that colour; it is not
 NAMELESS = 400  # further pictures of each style, which clicks and boxes are learnt on and no words
 
@@ -77,6 +81,16 @@ def load(folder: Path) -> list[Thing]:
     path = folder / FILE
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there: python -m tracker.nano.things --out {folder} makes it.")
+    return _read(path)
+
+
+@functools.cache
+def shipped() -> tuple[Thing, ...]:
+    """One small picture of each of KINDS, in one style: what the synthetic camera shows."""
+    return tuple(_read(SHIPPED))
+
+
+def _read(path: Path) -> list[Thing]:
     found = []
     with np.load(path) as arrays:
         for key in arrays.files:
@@ -114,6 +128,15 @@ def build(out: Path) -> None:
     print(f"{len(arrays)} pictures of {len(KINDS | HELD_OUT_KINDS)} things, and of things without a name: {out / FILE}")
 
 
+def ship(out: Path) -> None:
+    """Write the pack of the package from one that was built."""
+    first = {each.name: each for each in reversed(load(out)) if each.style == SHIPPED_STYLE and each.name in KINDS}
+    images = {name: Image.fromarray(first[name].sprite) for name in KINDS}
+    small = {f"{SHIPPED_STYLE}/{name}/0": _scaled(image, SHIPPED_LONGER) for name, image in images.items()}
+    np.savez_compressed(SHIPPED, **small)  # type: ignore[arg-type]
+    print(f"{len(small)} pictures: {SHIPPED}, {SHIPPED.stat().st_size / 1000:.0f} kB")
+
+
 def _others(icons: list[str]) -> list[str]:
     """NAMELESS of the drawings that are of nothing which nano knows a word for."""
     kinds = (KINDS | HELD_OUT_KINDS).items()
@@ -145,21 +168,27 @@ def _draw(icons: dict[str, dict[str, dict[str, str]]], icon: str) -> Sprite:
     except ImportError:
         raise SystemExit("resvg is needed to draw the pictures: pip install resvg-py") from None
     side = icons.get("height", icons.get("width", 128))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {side} {side}">'
-    svg = f"{head}{icons['icons'][icon]['body']}</svg>"
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    svg = f'<svg {names} viewBox="0 0 {side} {side}">{icons["icons"][icon]["body"]}</svg>'
     png = resvg_py.svg_to_bytes(svg_string=svg, width=2 * LONGER, height=2 * LONGER)
     whole = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
     part = whole.crop(whole.getchannel("A").point([255 * (value > 127) for value in range(256)]).getbbox())
-    scale = LONGER / max(part.size)
-    size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
-    return np.asarray(part.resize(size, Image.Resampling.LANCZOS), np.uint8)
+    return _scaled(part, LONGER)
+
+
+def _scaled(image: Image.Image, longer: int) -> Sprite:
+    scale = longer / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.uint8)
 
 
 def main() -> None:
     """Read the command line and build."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/things"))
-    build(parser.parse_args().out)
+    parser.add_argument("--shipped", action="store_true", help="write the package's own pack from the one in --out")
+    arguments = parser.parse_args()
+    (ship if arguments.shipped else build)(arguments.out)
 
 
 if __name__ == "__main__":

@@ -165,9 +165,9 @@ class Video:
 
     ``seed`` decides everything. ``objects`` is the lowest and highest number of them, ``speed`` scales motion
     (0 stands still), ``damage`` scales noise, blur and JPEG loss (0 is a clean picture). ``photos`` may lie behind and
-    upon things, ``things`` may be among the objects: ``share`` of them, and ``unnamed`` ones too. ``variety`` says how varied all of it is;
-    ``hidden``, the chance of something nameless in the way, in its place. ``script`` makes the bodies in place of
-    chance, with :meth:`actor` and :meth:`screen`.
+    upon things, ``things`` may be among the objects, ``share`` of them, and ``unnamed`` ones too. ``variety`` says how
+    varied all of it is; ``hidden``, the chance of something nameless in the way, in its place. ``script`` makes the
+    bodies in place of chance, with :meth:`actor` and :meth:`screen`.
     """
 
     def __init__(
