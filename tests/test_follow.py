@@ -8,8 +8,8 @@ import torch
 
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import made, square
-from tracker import Box, Sam3
-from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask
+from tracker import Box, Sam3, SegmentPrompt
+from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask, near
 from tracker.memory import Memory
 from tracker.objects import Followed, bounds
 
@@ -27,6 +27,27 @@ def test_an_object_is_asked_for_where_it_has_probably_moved() -> None:
     assert prompt.box == Box(56, 20, 120, 52)
     assert prompt.logits is not None
     assert bounds(prompt.logits) == bounds(square(14, 10, 16))
+
+
+def test_where_two_guesses_disagree_both_are_asked_and_the_better_answer_stays() -> None:
+    """The picture's motion says that it stood still, its own that it went on; there it is."""
+    model = FakeModel()
+    each = made(square(4, 10, 10))
+    each.astray = (24 / 64, 0.0)
+    Follower(cast(Sam3, model), "pvs").follow(
+        model.embed(picture(("red", 56, 20, 20))), [each], 1 / 30, 1, foreseen=True
+    )
+    assert [prompt.box and prompt.box.x0 for prompt in model.prompted] == [8, 56]
+    assert bounds(each.logits) == bounds(square(28, 10, 10))
+    assert (each.visible, each.bad, each.astray) == (True, 0, None)
+
+
+def test_what_is_shown_far_from_where_it_was_asked_is_a_look_alike() -> None:
+    embedding = FakeModel().embed(picture())
+    asked = [SegmentPrompt(box=Box(20, 20, 40, 40))]
+    both = torch.maximum(square(10, 10, 10), square(40, 10, 10))
+    (kept,) = near(both[None], asked, embedding)
+    assert bounds(kept) == bounds(square(10, 10, 10))
 
 
 def test_a_box_that_has_moved_out_of_the_picture_is_cut_at_its_edge() -> None:

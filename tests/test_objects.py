@@ -6,8 +6,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from tracker import Box
-from tracker.objects import FASTEST, Followed, bounds, pixels, settle, shares, shifted
+from tracker import Box, Stage
+from tracker.objects import (
+    FAINT,
+    FASTEST,
+    HOLD,
+    Followed,
+    bounds,
+    entangle,
+    overlap,
+    pixels,
+    settle,
+    shares,
+    shifted,
+    size,
+)
 
 SIDE = 64
 
@@ -52,6 +65,98 @@ def test_its_motion_is_learnt_from_where_it_was() -> None:
     assert each.motion(50.0) == (0, 0)
     each.place(bounds(square(50, 50, 10)), 12 / 30)
     assert each.motion(1.0)[1] <= FASTEST
+
+
+def walked(number: int, left: int, step: float, frames: int = 8) -> Followed:
+    """A square of 10 samples that has moved by ``step`` samples a frame, and stands at ``left`` at second 0."""
+    each = made(square(left, 10, 10), number)
+    for frame in range(1 - frames, 1):
+        x0, y0, x1, y1 = bounds(square(left, 10, 10))
+        each.place((x0 + step * frame / SIDE, y0, x1 + step * frame / SIDE, y1), frame / 30)
+    return each
+
+
+def test_where_it_should_be_goes_on_from_when_it_was_followed_well() -> None:
+    each = walked(1, 20, 1.0, frames=15)
+    each.bad = 1
+    each.place(bounds(square(2, 40, 10)), 3 / 30)  # its mask has slipped
+    x0, y0, _, _ = each.expected(6 / 30)
+    assert x0 * SIDE == pytest.approx(26, abs=0.3)
+    assert y0 * SIDE == pytest.approx(10)
+    each.bad = 0
+    each.place(bounds(square(26, 10, 10)), 6 / 30)
+    assert each.sure == bounds(square(26, 10, 10))
+
+
+def test_its_full_size_outlasts_its_being_hidden() -> None:
+    each = walked(1, 20, 0.0)
+    for frame in range(1, 6):
+        each.place(bounds(square(20, 10, 10 - 2 * frame + 1)), frame / 30)
+    assert each.extent > 0.8 * size(bounds(square(20, 10, 10)))
+
+
+def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_user_pointed_at_it() -> None:
+    for told in (False, True):
+        each = made(square(10, 10, 10))
+        each.by_user = told
+        seen = []
+        for _ in range(FAINT):
+            each.follow(square(10, 10, 10), 0.4, 0.99)
+            seen.append(each.visible)
+        assert seen == [True] * (FAINT - 1) + [told]
+
+
+def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagrees() -> None:
+    each = made(square(10, 10, 10))
+    for step in range(HOLD):
+        each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+        assert bounds(each.logits) == bounds(square(10, 10, 10))
+        assert (each.visible, each.bad, each.stage) == (True, step + 1, Stage.FLOW)
+    each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+    assert bounds(each.logits) == bounds(square(40, 40, 10))
+
+
+def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch() -> None:
+    for touching in (False, True):
+        each = made(square(10, 10, 10))
+        each.entangled = touching
+        each.follow(square(16, 10, 10), 0.9, 0.99, foreseen=True)
+        assert bounds(each.logits) == bounds(square(10 if touching else 16, 10, 10))
+
+
+def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
+    each = walked(1, 20, 3.0)
+    each.foresee(square(23, 10, 10), 1 / 30)
+    assert each.astray is None
+    each = walked(1, 20, 3.0)
+    each.foresee(square(20, 10, 10), 1 / 30)  # the picture seems to stand still
+    assert each.astray is not None
+    x, y = each.astray
+    assert x * SIDE == pytest.approx(3, rel=0.3)
+    assert y == pytest.approx(0, abs=1e-6)
+
+
+def test_two_masks_overlap_by_their_common_share() -> None:
+    assert overlap(square(10, 10, 10), square(15, 10, 10)) == pytest.approx(50 / 150)
+    assert overlap(square(0, 0, 0), square(0, 0, 0)) == 0
+
+
+def test_those_that_touch_are_entangled_seen_or_not_and_those_apart_are_not() -> None:
+    one, two, far = walked(1, 10, 0.0), walked(2, 17, 0.0), walked(3, 45, 0.0)
+    two.lose()
+    entangle([one, two, far], 1 / 30)
+    assert [each.entangled for each in (one, two, far)] == [True, True, False]
+    entangle([one, far], 1 / 30)
+    assert not one.entangled
+    entangle([one, two], 5.0)  # nobody knows where they should be by now
+    assert not one.entangled
+
+
+def test_a_mask_that_has_become_larger_than_its_object_is_of_more_than_it() -> None:
+    one, far = walked(1, 10, 0.0), walked(2, 45, 0.0)
+    one.box = bounds(square(10, 10, 20))
+    entangle([one, far], 1 / 30)
+    assert (one.entangled, far.entangled) == (True, False)
 
 
 def test_what_is_believed_stays_within_what_may_be_fed_back() -> None:

@@ -76,6 +76,13 @@ def test_separated_masks_share_no_pixel_and_lose_none() -> None:
     assert separate(logits[:1]) is not None
 
 
+def test_separated_masks_share_no_pixel_at_picture_size() -> None:
+    logits = noise(4, 5, smooth=11)
+    scaled = np.stack([mask.dense() for mask, _ in to_masks(separate(logits), 333, 480)])
+    assert scaled.sum(0).max() == 1
+    assert np.stack([mask.dense() for mask, _ in to_masks(logits, 333, 480)]).sum(0).max() > 1
+
+
 @pytest.mark.parametrize("size", [(480, 640), (640, 480), (1080, 1920), (50, 40), (56, 56), (7, 300)])
 @pytest.mark.parametrize("seed", range(3))
 def test_masks_are_those_of_scaling_all_logits_and_thresholding(size: tuple[int, int], seed: int) -> None:

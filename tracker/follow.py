@@ -26,6 +26,9 @@ Mode = Literal["auto", "pvs", "memory", "flow"]
 REACH = 0.3  # share of its box's sides that an object may have grown or moved beyond it from one look to the next
 DOUBT_EVERY = 3  # bad steps from one look into an object's memory to the next: it costs as much as three refinements
 DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
+LONGEST_DOUBT = (
+    30  # frames for which a lost object is looked up (upstream: max_trk_keep_alive); then it must be detected
+)
 MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
 MEMORIZE_EVERY = 20  # looked-at frames between an object's conditioning memories
 
@@ -54,6 +57,7 @@ class Follower:
         if self.mode != "auto":
             return
         due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
+        due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
         self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], tick)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
@@ -80,13 +84,20 @@ class Follower:
         seen = [each for each in objects if not each.unseen]
         if not seen:
             return
-        asked = ask(embedding, seen, seconds)
+        torn = [each for each in seen if each.astray]
+        asked = ask(embedding, seen, seconds, torn)
         found = self.model.segment(embedding, asked, multimask=False)
         kept = near(found.logits[:, 0], asked, embedding)
-        answers = zip(seen, kept, found.ious[:, 0].tolist(), found.present.tolist(), strict=True)
-        for each, logits, iou, present in answers:
+        ious, present = found.ious[:, 0].tolist(), found.present.tolist()
+        rows = {each: row for row, each in enumerate(seen)}
+        for row, each in enumerate(torn, len(seen)):
+            first = rows[each]
+            if ious[row] * present[row] > ious[first] * present[first]:
+                rows[each] = row
+        for each, row in rows.items():
             each.stage = Stage.REFINE
-            each.follow(logits, iou, present, foreseen=foreseen)
+            each.follow(kept[row], ious[row], present[row], foreseen=foreseen and each.astray is None)
+            each.astray = None
 
     def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         if not objects:
@@ -113,12 +124,19 @@ def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -
     return postprocess.within(logits, boxes.to(logits.device), REACH)
 
 
-def ask(embedding: Embedding, objects: Sequence[Followed], seconds: float) -> list[SegmentPrompt]:
-    """Each object's last mask and box, moved as it probably moved; masks that were doubted are left out."""
-    moves = [each.motion(seconds) for each in objects]
-    warped = shifted(torch.stack([each.logits for each in objects]), moves)
+def ask(
+    embedding: Embedding, objects: Sequence[Followed], seconds: float, torn: Sequence[Followed] = ()
+) -> list[SegmentPrompt]:
+    """
+    Each object's last mask and box, moved as it probably moved; masks that were doubted are left out.
+
+    The ``torn`` are asked about a second time, where their own motion would have put them.
+    """
+    moves = [each.motion(seconds) for each in objects] + [each.astray or (0.0, 0.0) for each in torn]
+    both = [*objects, *torn]
+    warped = shifted(torch.stack([each.logits for each in both]), moves)
     prompts = []
-    for each, (x, y), logits in zip(objects, moves, warped, strict=True):
+    for each, (x, y), logits in zip(both, moves, warped, strict=True):
         x0, y0, x1, y1 = each.box
         box = pixels((x0 + x, y0 + y, x1 + x, y1 + y), embedding.height, embedding.width)
         prompts.append(SegmentPrompt(box=box, logits=logits if each.bad == 0 else None))

@@ -2,68 +2,107 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tracker import postprocess
 from tracker.dense import Detected
 from tracker.match import assign
-from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, Followed
+from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, Share, bounds, middle, size
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
-AGREE_IOU = 0.8  # the detector's mask replaces the followed one when they agree (upstream: recondition)
 TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
-DENIALS = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
-DISPUTES = 2  # keyframes in a row on which the two masks differ, after which the detector is believed
+REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
+WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
+RESIZED = 1.6  # times larger than it was that it may return
 
 
-def meet(objects: Sequence[Followed], found: Detected, tick: int, *, alone: bool = False) -> list[tuple[Tensor, float]]:
+def meet(
+    objects: Sequence[Followed], found: Detected, seconds: float, tick: int, *, alone: bool = False
+) -> list[tuple[Tensor, float]]:
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
 
-    Visible objects choose first, lost ones among what is left. ``alone``: the objects' masks were only moved along, and
-    the detector's replace them. Returns logits (S, S) and score of what is new: what
-    nobody matches and what lies on no visible object.
+    Visible objects choose first, lost ones among what is left, by the overlap of masks; then those that were lost or
+    are followed badly by how near they are to where they should be at ``seconds`` of the stream's clock. ``alone``: the
+    objects' masks were only moved along. Returns logits (S, S) and score of what is new: what nobody matches and what
+    lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]
     free = list(range(len(found)))
     for some in (visible, lost):
-        for each, place, iou in _pairs(some, found, free):
-            _accept(each, found.logits[place], float(found.scores[place]), iou, tick, alone)
+        for each, place in _pairs(some, found, free, seconds):
+            _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
+    strays = [each for each in objects if each.detected != tick and (each.bad or each.denials or alone)]
+    for each, place in _nearest(strays, found, free, seconds):
+        _accept(each, found.logits[place], float(found.scores[place]), tick)
+        free.remove(place)
     for each in objects:
         each.hits.append(each.detected == tick)
-        each.denials = each.denials + 1 if each.visible and each.detected != tick else 0
+        if each.detected == tick:
+            each.denials = 0
+        elif each.visible:
+            each.denials += 1
         each.confirmed = each.confirmed or sum(each.hits) >= CONFIRM_HITS
+        if each.denied:
+            each.lose()
     seen = [each.logits for each in objects if each.visible]
     new = [place for place in free if not seen or not _lies_on(found.logits[place], torch.stack(seen))]
     return [(found.logits[place], float(found.scores[place])) for place in new]
 
 
 def hopeless(each: Followed) -> bool:
-    """Whether keyframes say that it is no such object: a new one that too few found, or a followed one they deny."""
-    unfounded = not each.confirmed and len(each.hits) == CONFIRM_WINDOW and sum(each.hits) < CONFIRM_HITS
-    return unfounded or (each.denials >= DENIALS and not each.by_user)
+    """Whether keyframes say that it is no object: a new one that too few of them found."""
+    return not each.confirmed and len(each.hits) == CONFIRM_WINDOW and sum(each.hits) < CONFIRM_HITS
 
 
-def _pairs(objects: Sequence[Followed], found: Detected, free: Sequence[int]) -> list[tuple[Followed, int, float]]:
+def _pairs(
+    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float
+) -> list[tuple[Followed, int]]:
+    """Pairs of objects and detections by the overlap of masks; of the entangled by where they should be."""
     if not objects or not free:
         return []
     mine = torch.stack([each.logits for each in objects]) > 0
-    ious = postprocess.pairwise_iou(mine, found.logits[list(free)] > 0).cpu().numpy()
-    return [(objects[row], free[column], float(ious[row, column])) for row, column in assign(ious, MATCH_IOU)]
+    likely = postprocess.pairwise_iou(mine, found.logits[list(free)] > 0).cpu().numpy()
+    places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
+    for row, each in enumerate(objects):
+        if each.entangled and seconds - each.sure_seconds <= STALE:
+            likely[row] = [_nearness(each, box, seconds) for box in places]
+    return [(objects[row], free[column]) for row, column in assign(likely, MATCH_IOU)]
 
 
-def _accept(each: Followed, logits: Tensor, score: float, iou: float, tick: int, alone: bool) -> None:
-    """A detection is this object. Whose mask is right?"""
+def _nearest(
+    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float
+) -> list[tuple[Followed, int]]:
+    """Pairs of objects and what may be them, nearest to where they should be by now; nothing that is too far."""
+    if not objects or not free:
+        return []
+    places = [bounds(found.logits[place]) for place in free]
+    nearness = np.array([[_nearness(each, box, seconds) for box in places] for each in objects])
+    return [(objects[row], free[column]) for row, column in assign(nearness, 0.0)]
+
+
+def _nearness(each: Followed, box: Share, seconds: float) -> float:
+    """1 where the object should be at ``seconds``, 0 at the farthest that it may be, or where it cannot be ``box``."""
+    elapsed = min(max(0.0, seconds - each.sure_seconds), STALE)
+    largest = max(each.extent, size(box))
+    if largest > RESIZED * each.extent:  # smaller it may well be: half of it is still hidden
+        return 0.0
+    expected = each.expected(seconds)
+    x, y = (middle(box, axis) - middle(expected, axis) for axis in (0, 1))
+    return max(0.0, 1 - math.hypot(x, y) / (REACH * largest + WANDER * elapsed))
+
+
+def _accept(each: Followed, logits: Tensor, score: float, tick: int) -> None:
+    """A detection is this object, and its mask is the better one, unless a user said what the object is."""
     each.detected, each.score = tick, score
-    if each.by_user and each.visible:
-        return
-    each.disputes = 0 if iou >= AGREE_IOU else each.disputes + 1
-    if alone or iou >= AGREE_IOU or each.doubtful or each.bad or not each.confirmed or each.disputes >= DISPUTES:
+    if not (each.by_user and each.visible):
         each.see(logits)
 
 

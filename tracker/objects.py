@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,13 +23,20 @@ Spot = tuple[float, float, bool]  # x, y as shares of the picture; whether it be
 SHOWN_AT_ONCE = 0.7  # a new detection with this score is shown before it is confirmed (upstream: new_det_thresh)
 CONFIRM_HITS, CONFIRM_WINDOW = 2, 3  # found on 2 of its first 3 keyframes, a new object is believed
 GOOD_IOU = 0.7  # predicted IoU under which a mask is not fed back as the next one's prompt
+FAINT_IOU, FAINT = 0.6, 3  # predicted under this so many steps in a row: the mask is of nothing any more
+DENIALS = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
 PRESENT = 0.5  # the model's belief that an object is there at all
 SAME = 0.7  # two masks of one prompt with this IoU show one object (upstream: occlusion suppression)
-SMOOTHING = 0.5  # share of the newest measurement in an object's velocity
+SMOOTHING = 0.1  # seconds over which an object's velocity is measured
 FASTEST = 0.1  # of the picture: the farthest a guess of its motion moves an object in one step
+SHRINK = 0.97  # a look: how fast an object may become smaller, as what is half hidden does not
+RECENT = 0.2  # seconds for which an object's own motion is a match for the picture's
+ASTRAY = 0.15  # of its side: two guesses of its place that are this far apart are both asked about
 STALE = 1.0  # seconds without a frame after which a velocity says nothing
 HOLD = 3  # steps in a row on which a mask that was moved along stands against a refined one that disagrees
 AGREE = 0.6  # IoU of the two from which they agree
+SWOLLEN = 1.3  # times its side: a mask that is of more than the object
+CONTACT = 0.1  # of the smaller one's box: two that overlap this much touch each other
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
@@ -47,14 +56,19 @@ class Followed:
     born: int  # tick
     seconds: float  # when it was last seen
     box: Share = (0.0, 0.0, 0.0, 0.0)
+    sure: Share = (0.0, 0.0, 0.0, 0.0)  # its box when it was last followed well and stood alone
+    sure_seconds: float = -math.inf  # when that was
     velocity: tuple[float, float] = (0.0, 0.0)  # of its centre, shares of the picture a second
+    astray: tuple[float, float] | None = None  # from where the picture's motion put it to where its own should have
+    entangled: bool = False  # in contact with one that answers the same prompt: its mask may be of both, or of that one
+    extent: float = 0.0  # its side when all of it was to be seen, a share of the picture's
     confirmed: bool = False
     hits: deque[bool] = field(default_factory=lambda: deque(maxlen=CONFIRM_WINDOW))
     detected: int = 0  # tick of the keyframe that found it last
     visible: bool = True  # on the present frame
     unseen: int = 0  # looked-at frames since it was last seen
     bad: int = 0  # steps in a row that followed it badly or not at all
-    disputes: int = 0  # keyframes in a row whose mask differed from the followed one
+    faint: int = 0  # steps in a row whose mask the model hardly believes
     denials: int = 0  # keyframes in a row that did not find it where it is followed
     dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
     by_user: bool = False  # a user said what its mask is: the detector does not overrule
@@ -75,17 +89,26 @@ class Followed:
         """Followed badly twice, or not seen: refinement alone will not bring it back."""
         return self.unseen > 0 or self.bad >= 2
 
+    @property
+    def denied(self) -> bool:
+        """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
+        return self.denials >= DENIALS and not self.by_user and not self.entangled
+
     def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False) -> None:
         """
         Take what a follower found on this frame: seen well, seen badly, or lost.
 
-        ``foreseen``: its mask was already moved along with the picture. What was found must then agree with it, or
-        refinement has slipped onto something else, and the moved mask stays for a few steps.
+        ``foreseen``: its mask was already moved along with the picture. Where look-alikes touch or the
+        model is in doubt, what was found must agree with it, or refinement has slipped onto something else, and the
+        moved mask stays for a few steps.
         """
-        if present < PRESENT or not bool((logits > 0).any()):
+        self.faint = self.faint + 1 if iou < FAINT_IOU else 0
+        gone = self.faint >= FAINT and not self.by_user
+        if gone or present < PRESENT or not bool((logits > 0).any()):
             self.lose()
             return
-        if foreseen and self.bad < HOLD and overlap(logits, self.logits) < AGREE:
+        slipped = (self.entangled or iou < GOOD_IOU) and overlap(logits, self.logits) < AGREE
+        if foreseen and slipped and self.bad < HOLD:
             self.visible, self.unseen, self.stage = True, 0, Stage.FLOW
             self.bad += 1
             return
@@ -100,22 +123,43 @@ class Followed:
 
     def see(self, logits: Tensor) -> None:
         """Take a mask that is believed: the detector's or a user's."""
-        self.logits, self.visible, self.unseen, self.bad, self.disputes = logits.clamp(-LIMIT, LIMIT), True, 0, 0, 0
+        self.logits, self.visible, self.unseen, self.bad = logits.clamp(-LIMIT, LIMIT), True, 0, 0
+        self.faint = 0
 
     def place(self, box: Share, seconds: float) -> None:
-        """Take its box on this frame, and learn its velocity from the last one."""
-        elapsed = seconds - self.seconds
-        if self.box[2] > self.box[0] and 0 < elapsed <= STALE:
-            x, y = (
-                ((box[axis] + box[axis + 2]) - (self.box[axis] + self.box[axis + 2])) / 2 / elapsed for axis in (0, 1)
-            )
+        """Take its box on this frame, and learn its velocity where that can be trusted."""
+        self.box, self.seconds = box, seconds
+        elapsed = seconds - self.sure_seconds
+        if (self.bad or self.entangled) and elapsed <= STALE:
+            return
+        if 0 < elapsed <= STALE:
+            newest = 1 - math.exp(-elapsed / SMOOTHING)
+            x, y = ((middle(box, axis) - middle(self.sure, axis)) / elapsed for axis in (0, 1))
             self.velocity = (
-                SMOOTHING * x + (1 - SMOOTHING) * self.velocity[0],
-                SMOOTHING * y + (1 - SMOOTHING) * self.velocity[1],
+                newest * x + (1 - newest) * self.velocity[0],
+                newest * y + (1 - newest) * self.velocity[1],
             )
         elif elapsed > STALE:
             self.velocity = (0.0, 0.0)
-        self.box, self.seconds = box, seconds
+        self.sure, self.sure_seconds = box, seconds
+        self.extent = max(size(box), SHRINK * self.extent)
+
+    def expected(self, seconds: float) -> Share:
+        """Its box where it should be by ``seconds``, from when it was last followed well."""
+        elapsed = min(max(0.0, seconds - self.sure_seconds), STALE)
+        x, y = self.velocity[0] * elapsed, self.velocity[1] * elapsed
+        return self.sure[0] + x, self.sure[1] + y, self.sure[2] + x, self.sure[3] + y
+
+    def foresee(self, logits: Tensor, seconds: float) -> None:
+        """Take its mask as the picture's motion moved it, and note where its own motion says something else."""
+        box = bounds(logits)
+        self.astray = None
+        if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= RECENT:
+            expected = self.expected(seconds)
+            x, y = (middle(expected, axis) - middle(box, axis) for axis in (0, 1))
+            if math.hypot(x, y) > ASTRAY * self.extent:
+                self.astray = x, y
+        self.logits, self.box, self.seconds = logits, box, seconds
 
     def motion(self, seconds: float) -> tuple[float, float]:
         """How far it has probably moved by ``seconds`` since it was last seen, in shares of the picture."""
@@ -165,6 +209,37 @@ def bounds(logits: Tensor) -> Share:
         (float(columns[-1]) + 1) / width,
         (float(rows[-1]) + 1) / height,
     )
+
+
+def middle(box: Share, axis: int) -> float:
+    """The middle of a box, x (``axis`` 0) or y."""
+    return (box[axis] + box[axis + 2]) / 2
+
+
+def size(box: Share) -> float:
+    """Side of the square as large as a box, a share of the picture's."""
+    return math.sqrt(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
+
+
+def entangle(objects: Sequence[Followed], seconds: float) -> None:
+    """
+    Note which objects of one prompt touch each other: their masks do not tell them apart for now.
+
+    By where they should be, seen or not, and by masks that have become larger than the object is.
+    """
+    near = [each for each in objects if seconds - each.sure_seconds <= STALE]
+    for each in objects:
+        each.entangled = False
+    if len(near) < 2:
+        return
+    x0, y0, x1, y1 = np.array([each.expected(seconds) for each in near]).T
+    wide = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
+    high = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+    area = (x1 - x0) * (y1 - y0)
+    common = wide.clip(0) * high.clip(0) / np.maximum(np.minimum(area[:, None], area), 1e-9)
+    np.fill_diagonal(common, 0.0)
+    for each, most in zip(near, common.max(1), strict=True):
+        each.entangled = bool(most > CONTACT) or size(each.box) > SWOLLEN * each.extent
 
 
 def settle(objects: Sequence[Followed]) -> None:

@@ -76,12 +76,16 @@ def suppress(binary: Tensor, scores: Tensor, max_iou: float) -> Tensor:
 
 
 def separate(logits: Tensor) -> Tensor:
-    """Let each pixel of (N, H, W) logits belong to one mask only: all but the highest become negative."""
+    """
+    Let each pixel of (N, H, W) logits belong to one mask only, at any size that they are scaled to.
+
+    All but the highest become as negative as that one is positive: no two of them are positive between pixels either.
+    """
     if len(logits) < 2:
         return logits
-    highest = logits.argmax(0, keepdim=True)
-    mine = highest == torch.arange(len(logits), device=logits.device)[:, None, None]
-    return torch.where(mine, logits, logits.clamp(max=-1.0))
+    highest, owner = logits.max(0, keepdim=True)
+    mine = owner == torch.arange(len(logits), device=logits.device)[:, None, None]
+    return torch.where(mine, logits, torch.minimum(logits, -highest))
 
 
 def within(logits: Tensor, boxes: Tensor, reach: float) -> Tensor:

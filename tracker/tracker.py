@@ -14,7 +14,7 @@ from tracker import clicks, keyframe, postprocess
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.flow import Flow
 from tracker.follow import Follower, Mode
-from tracker.objects import LIMIT, Followed, Key, bounds, settle, shares
+from tracker.objects import LIMIT, Followed, Key, bounds, entangle, settle, shares
 from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
@@ -23,8 +23,7 @@ from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, Tracke
 
 Picture = npt.NDArray[np.uint8]
 
-KEEP_ALIVE = 30  # looked-at frames that a lost object waits for its return (upstream: max_trk_keep_alive)
-MISSED_INTERVALS = 3  # intervals without a keyframe that finds it, after which a followed object is dropped
+KEEP_ALIVE = 90  # looked-at frames that a lost object waits for its return: three seconds of a camera
 
 
 class Tracker:
@@ -197,11 +196,15 @@ class Tracker:
 
     def _foresee(self, seconds: float) -> None:
         """Where the picture moved says better where things are now than how they moved before."""
-        if self._flow.known:
-            self._carry_along()
-            for each in self._objects:
-                if each.visible:
-                    each.box, each.seconds = bounds(each.logits), seconds
+        seen = [each for each in self._objects if each.visible] if self._flow.known else []
+        if seen:
+            for each, logits in zip(
+                seen, self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT), strict=True
+            ):
+                if bool((logits > 0).any()):
+                    each.foresee(logits, seconds)
+                else:
+                    each.lose()
 
     def _look(
         self, image: Picture, index: int, seconds: float, stage: Stage, reason: str, clock: Clock
@@ -210,7 +213,7 @@ class Tracker:
         embedding = self.model.embed(image)
         clock.lap("embed")
         # Where detecting costs less than refining, or nothing is refined at all, the detector says where everything is.
-        alone = stage is Stage.KEYFRAME and (reason == "cheaper" or self._follower.mode == "flow")
+        alone = stage is Stage.KEYFRAME and (reason == "cheaper" or self.interval == 1 or self._follower.mode == "flow")
         if reason == "scene":
             for each in self._objects:
                 each.lose()
@@ -262,7 +265,7 @@ class Tracker:
         found = self.model.detect(embedding, list(ask.asked.values()))
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.meet(mine, detected, tick, alone=alone):
+            for logits, score in keyframe.meet(mine, detected, seconds, tick, alone=alone):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:
@@ -270,7 +273,7 @@ class Tracker:
 
     def _found(self, key: Key | None, logits: Tensor, score: float, seconds: float, tick: int) -> Followed | None:
         """Give a new object its id, if there is room for it."""
-        if len(self._objects) >= self.max_objects:
+        if len(self._objects) >= self.max_objects and not self._make_room():
             self._refused += 1
             return None
         new = Followed(self.next_id, key, logits, score, tick, seconds, box=bounds(logits), detected=tick)
@@ -278,6 +281,13 @@ class Tracker:
         self.next_id += 1
         self._objects.append(new)
         return new
+
+    def _make_room(self) -> bool:
+        """Forget who was not seen for longest; False if everyone is to be seen."""
+        gone = max(self._objects, key=lambda each: each.unseen)
+        if gone.unseen:
+            self._objects.remove(gone)
+        return gone.unseen > 0
 
     def _crowd(self) -> dict[int, str]:
         if not self._refused or not self.prompts:
@@ -287,7 +297,9 @@ class Tracker:
     def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
         """Settle who owns which pixel, and encode what is shown."""
         for key in {each.key for each in self._objects}:
-            settle([each for each in self._objects if each.key == key])
+            same = [each for each in self._objects if each.key == key]
+            settle(same)
+            entangle(same, seconds)
         seen = [each for each in self._objects if each.visible]
         if not seen:
             return []
@@ -318,14 +330,7 @@ class Tracker:
 
     def _forget(self) -> None:
         """Drop objects that are gone, and new ones that were no objects."""
-        patience = MISSED_INTERVALS * self.interval
-        self._objects = [
-            each
-            for each in self._objects
-            if each.unseen <= KEEP_ALIVE
-            and not keyframe.hopeless(each)
-            and (each.key is None or self._tick - each.detected <= patience)
-        ]
+        self._objects = [each for each in self._objects if each.unseen <= KEEP_ALIVE and not keyframe.hopeless(each)]
 
     @torch.inference_mode()
     def click(self, index: int, points: Sequence[Point], object_id: int | None = None) -> Answer:
