@@ -200,7 +200,8 @@ class Row:
     def passes(self) -> bool:
         """Whether its masks are as good as fp32's own."""
         both = len(self.found) / max(1, len(self.found) + self.differ)
-        return not self.error and min(np.mean(self.found or 0), np.mean(self.refined or 0), both) >= GATE
+        worst = min(float(np.mean(self.found or [0.0])), float(np.mean(self.refined or [0.0])), both)
+        return not self.error and worst >= GATE
 
     def cells(self) -> list[str]:
         """One line of the table."""

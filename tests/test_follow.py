@@ -39,7 +39,7 @@ def test_where_two_guesses_disagree_both_are_asked_and_the_better_answer_stays()
     )
     assert [prompt.box and prompt.box.x0 for prompt in model.prompted] == [8, 56]
     assert bounds(each.logits) == bounds(square(28, 10, 10))
-    assert (each.visible, each.bad, each.astray) == (True, 0, None)
+    assert (each.visible, each.bad) == (True, 0)
 
 
 def test_what_is_shown_far_from_where_it_was_asked_is_a_look_alike() -> None:

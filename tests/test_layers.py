@@ -22,15 +22,21 @@ NOT_IN_TRACKER = {
 WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
-INNER_IMPORTS = {("sources/demo.py", "tracker.nano.worlds"), ("doctor.py", "tracker.compat")}
+INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
+    ("doctor.py", "tracker.compat")
+}
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "tracker/nano/camera.py": "test_worlds.py",
     "tracker/nano/data.py": "test_nano_training.py",
     "tracker/nano/evaluate.py": "test_nano_training.py",
+    "tracker/nano/looks.py": "test_things.py",
     "tracker/nano/losses.py": "test_nano_training.py",
     "tracker/nano/network.py": "test_nano_training.py",
+    "tracker/nano/photos.py": "test_real_pictures.py",
     "tracker/nano/train.py": "test_nano_training.py",
+    "tracker/nano/vocabulary.py": "test_nano_training.py",
 }
 WITHOUT_TESTS = {
     "streamer/__init__.py": "sets two environment variables",
@@ -38,6 +44,8 @@ WITHOUT_TESTS = {
     "streamer/sources/base.py": "a protocol and the names of states",
     "tracker/__init__.py": "names the public face; test_layers.py reads it",
     "tracker/nano/__init__.py": "says what the package is",
+    "tracker/nano/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
+    "tracker/nano/variety.py": "numbers; test_worlds.py draws by them",
     "tracker/nano/config.py": "sizes; every test that loads nano builds from them",
 }
 
