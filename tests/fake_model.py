@@ -34,6 +34,7 @@ class FakeModel:
 
     name = "fake"
     side = SIDE
+    same_look = 0.9  # its pointers are colours
     device = torch.device("cpu")
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from tests.test_objects import made, square
 from tracker import Detected
-from tracker.keyframe import hopeless, meet
+from tracker.keyframe import Looks, hopeless, meet
+from tracker.memory import Memory
 from tracker.objects import Followed, bounds
 
 TICK = 7
@@ -16,6 +17,13 @@ NOW = 0.1  # seconds
 
 def found(*masks: Tensor, score: float = 0.8) -> Detected:
     return Detected(torch.full((len(masks),), score), torch.stack(masks) if masks else torch.empty(0, 64, 64))
+
+
+RED, BLUE = (1.0, 0.1, 0.0), (0.0, 0.1, 1.0)
+
+
+def looking(pointer: tuple[float, float, float]) -> Memory:
+    return Memory(0, None, torch.tensor([pointer]))
 
 
 def lost(each: Followed) -> Followed:
@@ -105,6 +113,30 @@ def test_what_is_too_far_away_is_new() -> None:
     gone = lost(moving(1, 0, 0.0))
     assert len(meet([gone], found(square(46, 46, 16)), 1 / 3, TICK)) == 1
     assert not gone.visible
+
+
+def test_a_lost_object_is_recognised_by_its_looks() -> None:
+    """Two were lost at one place; what returns there looks like the second."""
+    one, other = lost(moving(1, 4, 0.0)), lost(moving(2, 4, 0.0))
+    for each, color in ((one, RED), (other, BLUE)):
+        each.bank.condition(looking(color))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert meet([one, other], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
+    assert (one.visible, other.visible) == (False, True)
+
+
+def test_what_looks_different_is_new_however_near_it_is() -> None:
+    gone = lost(moving(1, 4, 0.0))
+    gone.bank.condition(looking(RED))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert len(meet([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks)) == 1
+    assert not gone.visible
+
+
+def test_who_has_no_memory_is_recognised_by_place_alone() -> None:
+    gone = lost(moving(1, 4, 0.0))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert meet([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
 
 
 def test_what_is_followed_well_is_not_called_elsewhere() -> None:

@@ -39,6 +39,7 @@ def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
     before = {name: value.clone() for name, value in run.model.network.state_dict().items()}
     losses = run.learn(lesson, 1.0)
     assert losses["follow"] > 0
+    assert losses["same"] > 0
     changed = {name for name, value in run.model.network.state_dict().items() if not torch.equal(value, before[name])}
     assert any("maskmem_backbone" in name for name in changed)
     assert any("model.transformer" in name for name in changed)

@@ -40,6 +40,11 @@ class Follower:
         self.model = model
         self.mode = mode
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it keeps memories of what objects looked like."""
+        return self.mode in ("auto", "memory")
+
     def follow(
         self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int, *, foreseen: bool = False
     ) -> None:
@@ -65,7 +70,7 @@ class Follower:
         due = [each for each in objects if each.visible and each.confirmed and each.bad == 0]
         due = [each for each in due if tick - each.memorized >= MEMORIZE_EVERY]
         due = sorted(due, key=lambda each: each.memorized)
-        if self.mode in ("pvs", "flow"):
+        if not self.remembers:
             return
         if self.mode == "auto":  # where memory is for objects in doubt only, it may not cost much
             due = due[:MEMORIZE_BATCH]

@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tracker import postprocess
 from tracker.dense import Detected
 from tracker.match import assign
+from tracker.memory import Memory, resemblance
 from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, Share, bounds, middle, size
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
 TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
 REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
 WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
+MOST_LOOKS = 8  # detections, the best first, that may be a lost object on one keyframe
 RESIZED = 1.6  # times larger than it was that it may return
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How lost objects are recognised: what a detection looks like, and how alike two looks of one object are."""
+
+    memorize: Callable[[Tensor], Sequence[Memory]]  # of (N, S, S) logits on this frame
+    same: float  # the least resemblance of two looks of one object
+
+    def alike(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
+        """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
+        alike = np.ones((len(objects), len(logits)))
+        if any(each.bank for each in objects):
+            memories = self.memorize(logits)
+            for row, each in enumerate(objects):
+                if each.bank:
+                    best = resemblance(list(each.bank.conditioning), memories).amax(0).cpu().numpy()
+                    alike[row] = np.where(best >= self.same, best, 0.0)
+        return alike
+
+
 def meet(
-    objects: Sequence[Followed], found: Detected, seconds: float, tick: int, *, alone: bool = False
+    objects: Sequence[Followed],
+    found: Detected,
+    seconds: float,
+    tick: int,
+    *,
+    alone: bool = False,
+    looks: Looks | None = None,
 ) -> list[tuple[Tensor, float]]:
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
 
     Visible objects choose first, lost ones among what is left, by the overlap of masks; then those that were lost or
-    are followed badly by how near they are to where they should be at ``seconds`` of the stream's clock. ``alone``: the
-    objects' masks were only moved along. Returns logits (S, S) and score of what is new: what nobody matches and what
+    are followed badly by how near they are to where they should be at ``seconds`` of the stream's clock, and by their
+    ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S) and score of what is new: what nobody matches and what
     lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
@@ -40,7 +69,7 @@ def meet(
             _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
     strays = [each for each in objects if each.detected != tick and (each.bad or each.denials or alone)]
-    for each, place in _nearest(strays, found, free, seconds):
+    for each, place in _nearest(strays, found, free[:MOST_LOOKS], seconds, looks):
         _accept(each, found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:
@@ -78,13 +107,15 @@ def _pairs(
 
 
 def _nearest(
-    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float
+    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float, looks: Looks | None
 ) -> list[tuple[Followed, int]]:
     """Pairs of objects and what may be them, nearest to where they should be by now; nothing that is too far."""
     if not objects or not free:
         return []
     places = [bounds(found.logits[place]) for place in free]
     nearness = np.array([[_nearness(each, box, seconds) for box in places] for each in objects])
+    if looks is not None and nearness.any():
+        nearness *= looks.alike(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(nearness, 0.0)]
 
 

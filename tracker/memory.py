@@ -106,6 +106,12 @@ def memorize(model: Sam3, embedding: Embedding, logits: Tensor, tick: int) -> li
     return found
 
 
+def resemblance(some: Sequence[Memory], others: Sequence[Memory]) -> Tensor:
+    """How alike objects look, (N, M): the cosine of the angle between their pointers, -1 to 1."""
+    a, b = (F.normalize(torch.cat([each.pointer for each in every]).float(), dim=-1) for every in (some, others))
+    return a @ b.T
+
+
 def _attend(
     model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Memory]]:

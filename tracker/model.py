@@ -70,6 +70,7 @@ class Config:
     memory_dim: int = 64
     memory_layers: int = 4
     memory_frames: int = 7
+    same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
 
     @property

@@ -329,6 +329,11 @@ class Sam3:
         """Follow one object for each bank into this frame. Every bank holds at least one conditioning memory."""
         return memory.propagate(self, embedding, banks, tick)
 
+    @property
+    def same_look(self) -> float | None:
+        """The least :func:`tracker.memory.resemblance` of two looks of one object; None: looks say nothing."""
+        return self.config.same_look
+
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
         """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each."""

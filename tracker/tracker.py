@@ -263,9 +263,12 @@ class Tracker:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
+        looks = None
+        if self.model.same_look is not None and self._follower.remembers:
+            looks = keyframe.Looks(lambda logits: self.model.memorize(embedding, logits, tick), self.model.same_look)
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.meet(mine, detected, seconds, tick, alone=alone):
+            for logits, score in keyframe.meet(mine, detected, seconds, tick, alone=alone, looks=looks):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:

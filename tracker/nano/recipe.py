@@ -30,6 +30,8 @@ class Recipe:
     objects: int = 4  # followed in a clip, at most
     memory_rate: float = 4e-4
     memory_warmup: int = 60  # steps
+    same: float = 0.3  # weight of telling objects apart by their pointers
+    temperature: float = 0.1  # of that
     memory_pictures: int = 4  # of the clicks and boxes beside each clip
     memory_clicks: int = 16  # a picture
 

@@ -108,6 +108,7 @@ class MemoryRun:
         start = memory.memorize(self.model, embed(self.model, pictures[0]), (truth[0] * 2 - 1) * 10, 0)
         for bank, first in zip(banks, start, strict=True):
             bank.condition(first)
+        losses = {"same": self._recognise(pictures, truth, start)}
         masks, exists, quality = [], [], []
         for tick, picture in enumerate(pictures[1:], 1):
             found = memory.propagate(self.model, embed(self.model, picture), banks, tick)
@@ -120,11 +121,26 @@ class MemoryRun:
                 quality.append(F.mse_loss(found.ious[there].float(), real))
             for bank, latest in zip(banks, found.memories, strict=True):
                 bank.remember(latest)
-        losses = {"follow": 2 * torch.stack(masks).mean()} if masks else {}
+        if masks:
+            losses["follow"] = 2 * torch.stack(masks).mean()
         losses["follow exists"] = torch.stack(exists).mean()
         if quality:
             losses["follow iou"] = 2 * torch.stack(quality).mean()
         return losses
+
+    def _recognise(self, pictures: list[Picture], truth: Tensor, start: list[memory.Memory]) -> Tensor:
+        """
+        Loss of telling by object pointers which object of the first frame each one of the last is.
+
+        The nearer of all pointers must be its own (InfoNCE, van den Oord et al. 2018).
+        """
+        last = len(pictures) - 1
+        there = truth[last].flatten(1).any(1)
+        if there.sum() == 0 or len(there) < 2:
+            return truth.new_zeros(())
+        later = memory.memorize(self.model, embed(self.model, pictures[last]), (truth[last][there] * 2 - 1) * 10, last)
+        alike = memory.resemblance(later, start)
+        return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
 
 
 def embed(model: Sam3, picture: Picture) -> Embedding:
