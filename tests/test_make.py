@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.nano import make
+from tracker.nano import make, things
 from tracker.nano.make import curve
 from tracker.nano.recipe import RECIPES
 
-PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate"]
+PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate", "evaluate_memory"]
 
 
 def write(path: Path, **losses: list[float]) -> Path:
@@ -46,7 +46,9 @@ class Parts:
             raise subprocess.CalledProcessError(1, command)
         if part == "train":
             write(self.out / "curve.jsonl", boxes=[2.0, 1.5, 1.0, 0.8])
-        answer = {"figures": {"F1 @ IoU 0.5": 0.5, command[-4]: 1.0}, "counts": {}} if part == "evaluate" else {}
+        answer: dict[str, Any] = {"J": 0.25} if part == "evaluate_memory" else {}
+        if part == "evaluate":
+            answer = {"figures": {"F1 @ IoU 0.5": 0.5, option(command, "--renderer"): 1.0}, "counts": {}}
         return subprocess.CompletedProcess(command, 0, json.dumps(answer), "")
 
 
@@ -61,7 +63,7 @@ def option(command: list[str], name: str) -> str:
 def make_nano(monkeypatch: pytest.MonkeyPatch, out: Path, failing: str = "", recipe: str = "smoke") -> Parts:
     parts = Parts(out, failing)
     monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))
-    monkeypatch.setattr("sys.argv", ["make", "--recipe", recipe, "--out", str(out)])
+    monkeypatch.setattr("sys.argv", ["make", "--recipe", recipe, "--out", str(out), "--things", str(out / "things")])
     make.main()
     return parts
 
@@ -74,21 +76,35 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
     assert [module(command) for command in commands] == PARTS
     for command in commands[:3]:
         assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
+        assert "--shapes-only" in command and "--things" not in command
     for command in commands[:2]:
         assert "torch.distributed.run" in command and any(word.startswith("--nproc-per-node=") for word in command)
     for command in commands[3:]:
         assert option(command, "--checkpoint") == str(out / "nano-finished.safetensors")
-        assert option(command, "--pictures") == "4" and "--json" in command
-    assert [option(command, "--renderer") for command in commands[3:]] == ["wide", "plain", "second"]
+        assert "--json" in command
+    assert [option(command, "--renderer") for command in commands[3:6]] == ["plain", "second", "wide"]
+    assert {option(command, "--pictures") for command in commands[3:6]} == {"4"}
 
 
 @pytest.mark.parametrize("recipe", ["cpu", "gpu"])
 def test_a_real_recipe_is_measured_on_many_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
-    commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
-    assert {option(command, "--pictures") for command in commands[3:]} == {"300"}
+    pack = str(tmp_path / "things")
+    first, *commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
+    assert (module(first), option(first, "--out")) == ("things", pack)
+    assert [module(command) for command in commands] == PARTS
+    assert {option(command, "--pictures") for command in commands[3:6]} == {"300"}
     assert {option(command, "--recipe") for command in commands[:3]} == {recipe}
+    assert {option(command, "--things") for command in [*commands[:3], commands[5]]} == {pack}
+
+
+def test_a_pack_of_things_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "things").mkdir()
+    (tmp_path / "things" / things.FILE).touch()
+    commands = make_nano(monkeypatch, tmp_path).commands
+    assert [module(command) for command in commands] == PARTS
+    assert option(commands[0], "--things") == str(tmp_path / "things")
 
 
 def test_its_figures_say_how_they_were_made(
@@ -96,7 +112,8 @@ def test_its_figures_say_how_they_were_made(
 ) -> None:
     make_nano(monkeypatch, tmp_path)
     report = json.loads((tmp_path / "figures.json").read_text())
-    assert report["figures"] == {name: {"F1 @ IoU 0.5": 0.5, name: 1.0} for name in ("wide", "plain", "second")}
+    expected: dict[str, Any] = {name: {"F1 @ IoU 0.5": 0.5, name: 1.0} for name in ("wide", "plain", "second")}
+    assert report["figures"] == expected | {"memory": {"J": 0.25}}
     assert report["pictures"] == 4
     assert report["recipe"]["seed"] == RECIPES["smoke"].seed
     assert report["recipe"]["minutes"] == RECIPES["smoke"].minutes
@@ -109,11 +126,11 @@ def test_its_figures_say_how_they_were_made(
     assert str(tmp_path / "nano-finished.safetensors") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("failing", ["train", "train_memory", "calibrate", "evaluate"])
+@pytest.mark.parametrize("failing", ["train", "train_memory", "calibrate", "evaluate", "evaluate_memory"])
 def test_nothing_runs_after_a_part_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     parts = Parts(tmp_path, failing)
     monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))
-    monkeypatch.setattr("sys.argv", ["make", "--recipe", "smoke", "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["make", "--out", str(tmp_path), "--recipe", "smoke", "--things", "/nowhere"])
     with pytest.raises(subprocess.CalledProcessError):
         make.main()
     assert [module(command) for command in parts.commands] == PARTS[: PARTS.index(failing) + 1]

@@ -58,8 +58,8 @@ def meet(
 
     Visible objects choose first, lost ones among what is left, by the overlap of masks; then those that were lost or
     are followed badly by how near they are to where they should be at ``seconds`` of the stream's clock, and by their
-    ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S) and score of what is new: what nobody matches and what
-    lies on no visible object.
+    ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S) and score of what is new: what
+    nobody matches and what lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]

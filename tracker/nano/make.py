@@ -5,8 +5,9 @@ Make nano: the whole recipe, one command.
     python -m tracker.nano.make --recipe cpu --out runs/nano        hours on two cores
     python -m tracker.nano.make --recipe gpu --out runs/nano        half an hour on one large GPU
 
-Detector, clicks and boxes first (train.py), then following by memory (train_memory.py), then how readily it says that
-something is there (calibrate.py), then its figures (evaluate.py). It leaves in the folder
+The pictures of things first, where they are not there yet (things.py, which needs npm; the smoke run does with shapes).
+Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then how readily it says that
+something is there (calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It leaves in the folder
 ``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and ``curve.png``. Called
 again it goes on where it stopped.
 """
@@ -29,6 +30,7 @@ import cv2
 import numpy as np
 import torch
 
+from tracker.nano import things
 from tracker.nano.recipe import RECIPES
 
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
@@ -39,18 +41,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    parser.add_argument(
+        "--things", type=Path, default=Path("runs/things"), help="where the pictures of things are kept"
+    )
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    common = ["--recipe", arguments.recipe, "--out", str(out)]
+    there = (arguments.things / things.FILE).exists()
+    pack = ["--things", str(arguments.things)] if there or arguments.recipe != "smoke" else []
+    if pack and not there:
+        _run("things", [], ["--out", str(arguments.things)])
+    common = ["--recipe", arguments.recipe, "--out", str(out), *(pack or ["--shapes-only"])]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
     for part in ("train", "train_memory"):
         _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], common)
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)
     finished = out / "nano-finished.safetensors"
-    figures = {renderer: _figures(finished, renderer, pictures) for renderer in ("wide", "plain", "second")}
+    counted = ["--pictures", str(pictures)]
+    figures = {
+        renderer: _figures("evaluate", finished, ["--renderer", renderer, *counted])["figures"]
+        for renderer in ("plain", "second")
+    }
+    figures["wide"] = _figures("evaluate", finished, ["--renderer", "wide", *counted, *pack])["figures"]
+    figures["memory"] = _figures("evaluate_memory", finished, ["--clips", str(max(1, pictures // 6))])
     report = {
         "figures": figures,
         "pictures": pictures,
@@ -71,11 +86,10 @@ def _run(part: str, runner: list[str], arguments: list[str]) -> None:
     subprocess.run(command, check=True)
 
 
-def _figures(checkpoint: Path, renderer: str, pictures: int) -> dict[str, float]:
-    print(f"== evaluate, {renderer} renderer", flush=True)
-    command = [sys.executable, "-m", "tracker.nano.evaluate", "--checkpoint", str(checkpoint), "--renderer", renderer]
-    done = subprocess.run([*command, "--pictures", str(pictures), "--json"], check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)["figures"]
+def _figures(part: str, checkpoint: Path, arguments: list[str]) -> dict[str, Any]:
+    print(f"== {part} {' '.join(arguments)}", flush=True)
+    command = [sys.executable, "-m", f"tracker.nano.{part}", "--checkpoint", str(checkpoint), *arguments, "--json"]
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 
 
