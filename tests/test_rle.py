@@ -90,3 +90,13 @@ def test_outlines_are_where_the_object_is_in_the_whole_picture(mask: Binary) -> 
 
 def test_an_empty_mask_has_no_outlines() -> None:
     assert rle.polygons(rle.encode(np.zeros((8, 5), np.bool_)), 8, 5) == []
+
+
+@given(masks, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+def test_a_part_is_encoded_as_the_picture_that_holds_it(
+    mask: Binary, top: int, left: int, down: int, right: int
+) -> None:
+    whole = np.pad(mask, ((top, down), (left, right)))
+    assert rle.encode_part(mask, top, left, *whole.shape) == rle.encode(whole)
+    empty = rle.encode_part(np.zeros((0, 0), np.bool_), 0, 0, *whole.shape)
+    assert empty == rle.encode(np.zeros(whole.shape, np.bool_))

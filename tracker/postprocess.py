@@ -117,15 +117,14 @@ def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
 
 def _to_mask(logits: Tensor, down: Tensor, across: Tensor) -> tuple[Mask, Box]:
     height, width = len(down), len(across)
-    canvas = np.zeros((height, width), np.bool_)
     positive = (logits > 0).numpy()
     rows, columns = np.flatnonzero(positive.any(1)), np.flatnonzero(positive.any(0))
-    if len(rows):
-        y0, y1, top, bottom = _reach(rows, positive.shape[0], height)
-        x0, x1, left, right = _reach(columns, positive.shape[1], width)
-        scaled = down[top:bottom, y0:y1] @ logits[y0:y1, x0:x1] @ across[left:right, x0:x1].T
-        canvas[top:bottom, left:right] = (scaled > 0).numpy()
-    mask = Mask.from_dense(canvas)
+    if not len(rows):
+        return Mask.from_part(np.zeros((0, 0), np.bool_), 0, 0, height, width), Box(0, 0, 0, 0)
+    y0, y1, top, bottom = _reach(rows, positive.shape[0], height)
+    x0, x1, left, right = _reach(columns, positive.shape[1], width)
+    part = (down[top:bottom, y0:y1] @ logits[y0:y1, x0:x1] @ across[left:right, x0:x1].T > 0).numpy()
+    mask = Mask.from_part(part, top, left, height, width)
     return mask, Box(*rle.bounds(mask.counts, height, width))
 
 

@@ -23,6 +23,14 @@ def encode(dense: Dense) -> bytes:
     return cast(bytes, rlemasklib.encode(np.ascontiguousarray(dense))["counts"])
 
 
+def encode_part(part: Dense, top: int, left: int, height: int, width: int) -> bytes:
+    """The same for a picture of (height, width) that holds ``part`` at (top, left) and nothing else."""
+    small = rlemasklib.encode(np.ascontiguousarray(part))
+    rows, columns = part.shape
+    padded = rlemasklib.pad(small, (left, width - left - columns, top, height - top - rows))
+    return cast(bytes, padded["counts"])
+
+
 def decode(counts: bytes, height: int, width: int) -> npt.NDArray[np.bool_]:
     """Decode compressed counts to a (height, width) array of bool."""
     return cast(npt.NDArray[np.bool_], rlemasklib.decode(_coco(counts, height, width)).view(np.bool_))

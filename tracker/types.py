@@ -72,6 +72,11 @@ class Mask:
         """Encode a (height, width) array of bool or uint8."""
         return cls(dense.shape[0], dense.shape[1], rle.encode(dense))
 
+    @classmethod
+    def from_part(cls, part: npt.NDArray[np.bool_], top: int, left: int, height: int, width: int) -> Mask:
+        """Encode a (height, width) picture that shows ``part`` at (top, left) and nothing else: sooner than all of it."""
+        return cls(height, width, rle.encode_part(part, top, left, height, width))
+
     def dense(self) -> npt.NDArray[np.bool_]:
         """Decode to a (height, width) array of bool."""
         return rle.decode(self.counts, self.height, self.width)
