@@ -76,7 +76,8 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
     assert [module(command) for command in commands] == PARTS
     for command in commands[:3]:
         assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
-        assert "--shapes-only" in command and "--things" not in command
+        assert ("--shapes-only" in command) == (command is not commands[2])
+        assert "--things" not in command
     for command in commands[:2]:
         assert "torch.distributed.run" in command and any(word.startswith("--nproc-per-node=") for word in command)
     for command in commands[3:]:
@@ -96,7 +97,7 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     assert [module(command) for command in commands] == PARTS
     assert {option(command, "--pictures") for command in commands[3:6]} == {"300"}
     assert {option(command, "--recipe") for command in commands[:3]} == {recipe}
-    assert {option(command, "--things") for command in [*commands[:3], commands[5]]} == {pack}
+    assert {option(command, "--things") for command in [*commands[:2], commands[5]]} == {pack}
 
 
 def test_a_pack_of_things_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

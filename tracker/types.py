@@ -74,7 +74,7 @@ class Mask:
 
     @classmethod
     def from_part(cls, part: npt.NDArray[np.bool_], top: int, left: int, height: int, width: int) -> Mask:
-        """Encode a (height, width) picture that shows ``part`` at (top, left) and nothing else: sooner than all of it."""
+        """Encode a (height, width) picture that shows ``part`` at (top, left) and nothing else."""
         return cls(height, width, rle.encode_part(part, top, left, height, width))
 
     def dense(self) -> npt.NDArray[np.bool_]:

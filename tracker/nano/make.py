@@ -52,10 +52,11 @@ def main() -> None:
     pack = ["--things", str(arguments.things)] if there or arguments.recipe != "smoke" else []
     if pack and not there:
         _run("things", [], ["--out", str(arguments.things)])
-    common = ["--recipe", arguments.recipe, "--out", str(out), *(pack or ["--shapes-only"])]
+    common = ["--recipe", arguments.recipe, "--out", str(out)]
+    learning = [*common, *(pack or ["--shapes-only"])]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
     for part in ("train", "train_memory"):
-        _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], common)
+        _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], learning)
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)
     finished = out / "nano-finished.safetensors"
