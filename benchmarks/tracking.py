@@ -30,7 +30,6 @@ Follower = Literal["auto", "pvs", "memory", "flow"]
 # Seconds of nano's stages on one core (benchmarks.first_light), a detection for each prompt, a refinement for each
 # object: given, so that the virtual clock is the same everywhere.
 COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.003}
-ABSENT = "purple heart"  # asked for as well, and never there: what is shown for it counts against cgF1
 
 
 @dataclass(frozen=True, slots=True)
