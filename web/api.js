@@ -59,6 +59,12 @@ export async function listSessions() {
   return (await (await checked(fetch(route("/sessions")))).json()).sessions;
 }
 
+/** The loaded model's name, "nano" or "sam3"; null while there is none. */
+export async function modelName() {
+  const response = await fetch(route("/readyz")).catch(() => null);
+  return response?.ok ? (await response.json()).model : null;
+}
+
 /** What the server says of a session, or null when it knows none with that id. */
 export async function readSession(id) {
   try {

@@ -1,41 +1,27 @@
-// Everything around the picture: cards, chips, lists and figures. Gets values, shows them, calls back on input.
+// Around the picture: cards, the sign in the header, figures, tools and the list of objects. Values in, callbacks out.
 
+import { listenToConcepts, prompts, setModel } from "./concepts.js";
+import { $, make } from "./dom.js";
 import { SYNC, explain, stateWord } from "./words.js";
 
-const EXAMPLES = ["red circle", "blue square", "star", "yellow thing", "triangle"];
+export { prompts, setModel };
+
 const ROWS = 64; // objects listed; the server follows no more
 
-const $ = (id) => document.getElementById(id);
-let act = {}; // what the page does on input, see listen()
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-/** `actions`: webcam, demo, address(url), stop, again, add(text), remove(text), choose(id), removeObject(id). */
-export function listen(actions) {
-  act = actions;
-  for (const name of ["webcam", "demo", "stop", "again"]) $(name).addEventListener("click", () => act[name]());
+/** `act`: webcam, shapes, things, address(url), stop, again, choose(id), removeObject(id), and those of concepts.js. */
+export function listen(act) {
+  for (const name of ["webcam", "shapes", "things", "stop", "again"]) $(name).addEventListener("click", () => act[name]());
   $("back").addEventListener("click", () => act.stop());
   $("wait").querySelector("button").addEventListener("click", () => act.stop());
   $("address").addEventListener("submit", (event) => {
     event.preventDefault();
     act.address($("url").value.trim());
   });
-  $("add").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (act.add($("concept").value)) $("concept").value = "";
-  });
-  $("prompts").addEventListener("click", ({ target }) => {
-    const text = target.closest("button")?.dataset.text;
-    if (text !== undefined) act.remove(text);
-  });
   $("objects").addEventListener("click", ({ target }) => {
     const { id, remove } = target.closest("button")?.dataset ?? {};
     if (id !== undefined) act[remove ? "removeObject" : "choose"](Number(id));
   });
+  listenToConcepts(act);
 }
 
 /** Show one of the cards on the stage, or none. */
@@ -64,14 +50,18 @@ export function waiting(text) {
   state("connecting");
   $("banner").hidden = true;
   card("wait");
+  $("stop").hidden = true;
   $("wait").querySelector("p").textContent = text;
 }
 
-export function started(name) {
+/** A source is open. Only this page's own camera can be shown in two ways. */
+export function started(name, { video }) {
   card(null);
   state("connecting");
   $("where").textContent = name;
   $("stop").hidden = false;
+  $("order").hidden = !video;
+  document.body.dataset.own = video ? "camera" : "";
   $("screen").focus({ preventScroll: true });
 }
 
@@ -86,11 +76,23 @@ function stopped(title, text) {
 
 export function trouble(error) {
   const { title, text } = explain(error);
+  document.body.dataset.trouble = error.kind ?? error.name ?? "";
   stopped(title, text);
 }
 
 export function ended(reason) {
+  document.body.dataset.trouble = "";
   stopped("The picture has ended", reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.`.replace(/\.\.$/, ".") : "");
+}
+
+/** Cameras to choose from, before and while one is on; `value`: the one that is chosen. */
+export function cameras(list, value = "") {
+  const options = () => [{ value: "", label: "Any camera" }, ...list].map((each) => make("option", { value: each.value }, each.label));
+  for (const id of ["camera", "live-camera"]) {
+    $(id).replaceChildren(...options());
+    $(id).value = list.some((each) => each.value === value) ? value : "";
+    $(id).parentElement.hidden = list.length < 2;
+  }
 }
 
 /** Sessions of the server that can be watched. */
@@ -108,49 +110,29 @@ export function sessions(list, choose) {
     );
 }
 
-export function prompts(list) {
-  $("prompts").replaceChildren(
-    ...list.map(({ text, color }) => {
-      const button = make("button", { type: "button", ariaLabel: `Stop looking for ${text}`, title: "Remove" }, "×");
-      button.dataset.text = text;
-      const chip = make("li", {}, make("i", { ariaHidden: "true" }), text, button);
-      chip.style.setProperty("--color", color);
-      return chip;
-    }),
-  );
-  const taken = list.map(({ text }) => text);
-  $("examples").replaceChildren(
-    ...EXAMPLES.filter((text) => !taken.includes(text)).map((text) => {
-      const button = make("button", { type: "button" }, `+ ${text}`);
-      button.addEventListener("click", () => act.add(text));
-      return button;
-    }),
-  );
-}
-
 /** A line under the concepts: a sentence or an error, "" for nothing; `good` when all is well. */
 export function note(said, good = false) {
   $("note").textContent = said instanceof Error ? explain(said).text : said;
   $("note").classList.toggle("good", good);
 }
 
+/** Is there a click or a box that can be taken back? */
+export function undoable(yes) {
+  $("undo").disabled = !yes;
+}
+
 function row({ id, color, label, score, stage, tentative }, chosen) {
   const name = make(
     "button",
-    { type: "button", ariaPressed: String(id === chosen), title: "Clicks go to this object" },
+    { type: "button", ariaPressed: String(id === chosen), title: "Clicks go to this object", data: { id } },
     make("i", { ariaHidden: "true" }),
     make("b", {}, String(id)),
     make("span", {}, label),
     make("small", {}, tentative ? "new" : stage),
     make("output", {}, score.toFixed(2)),
   );
-  const remove = make("button", { type: "button", ariaLabel: `Remove object ${id}`, title: "Remove" }, "×");
-  name.dataset.id = remove.dataset.id = id;
-  remove.dataset.remove = "1";
-  const item = make("li", {}, name, remove);
-  item.dataset.object = id;
-  item.style.setProperty("--color", color);
-  return item;
+  const remove = { type: "button", ariaLabel: `Remove object ${id}`, title: "Remove", data: { id, remove: "1" } };
+  return make("li", { color, data: { object: id } }, name, make("button", remove, "×"));
 }
 
 /** The list keeps its elements while the ids stay, so that focus and a press survive the next result. */
@@ -161,17 +143,19 @@ export function objects(found, chosen) {
   $("nothing").hidden = found.length > 0;
   const same = shown.length === list.children.length && shown.every(({ id }, i) => list.children[i].dataset.object === String(id));
   if (!same) return list.replaceChildren(...shown.map((object) => row(object, chosen)));
-  shown.forEach(({ id, stage, tentative, score, label }, i) => {
+  shown.forEach(({ id, color, stage, tentative, score, label }, i) => {
     const [name] = list.children[i].children;
+    list.children[i].style.setProperty("--color", color);
     name.ariaPressed = String(id === chosen);
-    name.querySelector("span").textContent = label;
-    name.querySelector("small").textContent = tentative ? "new" : stage;
-    name.querySelector("output").textContent = score.toFixed(2);
+    const [, , what, how, figure] = name.children;
+    what.textContent = label;
+    how.textContent = tentative ? "new" : stage;
+    figure.textContent = score.toFixed(2);
   });
 }
 
 /** The line of figures; null: nothing is running. */
-export function figures(result, fps = 0, { sync = null, held = null } = {}, skipped = 0) {
+export function figures(result, fps = 0, { sync = null, delay = null } = {}, skipped = 0) {
   const set = (id, text) => ($(id).textContent = text);
   const [word, why] = SYNC[sync] ?? ["–", ""];
   set("fps", result ? `${fps.toFixed(1)} fps` : "–");
@@ -181,6 +165,6 @@ export function figures(result, fps = 0, { sync = null, held = null } = {}, skip
   set("sync", word);
   $("sync").title = why;
   document.body.dataset.sync = sync ?? "";
-  $("delay-box").hidden = held === null;
-  set("delay", held === null ? "–" : `${Math.round(held)} ms`);
+  $("delay-box").hidden = delay === null;
+  set("delay", delay === null ? "–" : `${Math.round(delay)} ms`);
 }

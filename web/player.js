@@ -1,30 +1,54 @@
 // From results to the screen: brings each result together with its picture, never more than one ahead.
+//
+// A camera of this page can be shown in two ways. In step: pictures are held back until their own masks are there, and
+// lie under exactly those. At once: pictures are shown as they come, with the newest masks there are.
 
-import { objects } from "./draw.js";
+import { objects } from "./objects.js";
 
 const TRYING = 4000; // ms to find the pairing of pictures and packets before calling it approximate
 const MISSES = 15; // results in a row without their picture before falling back to the newest picture
 
 export class Player {
   #screen;
+  #painter;
   #source;
-  #look;
-  #shown;
+  #on;
   #next = null; // the newest result not drawn yet
   #busy = false;
   #closed = false;
   #started = performance.now();
   #misses = 0;
   #matched = false;
+  #inStep;
   skipped = 0;
+  near = null; // id of the object under the pointer
 
-  /** `look(entry)`: colour and label; `shown(result, found, {sync, held})` after each result drawn. */
-  constructor(screen, source, look, shown) {
+  /** `on.look(entry)`: colour and label; `on.shown(result, found, {sync, delay})` after each result drawn. */
+  constructor(screen, painter, source, on, inStep = true) {
     this.#screen = screen;
+    this.#painter = painter;
     this.#source = source;
-    this.#look = look;
-    this.#shown = shown;
+    this.#on = on;
+    this.inStep = inStep;
     if (source.video) screen.follow(source.video);
+  }
+
+  get inStep() {
+    return this.#inStep;
+  }
+
+  set inStep(on) {
+    this.#inStep = on;
+    this.#source.matcher?.hold(on);
+    this.#misses = 0;
+  }
+
+  /** The camera's connection is a new one: its pictures have to be matched anew. */
+  restart() {
+    this.#started = performance.now();
+    this.#matched = false;
+    this.#misses = 0;
+    this.#source.matcher?.hold(this.#inStep);
   }
 
   put(result, blob) {
@@ -48,34 +72,42 @@ export class Player {
   }
 
   async #one(result, blob) {
-    const picture = await this.#picture(result, blob);
-    const found = objects(result, this.#look);
-    if (this.#closed) return picture?.bitmap.close();
-    if (picture) this.#screen.show(picture.bitmap, result.frame, found);
-    else if (this.#source.video && !this.#waitsForPicture()) this.#screen.overlay(this.#source.video, result.frame, found);
-    else return;
-    this.#shown(result, found, { sync: this.#sync(picture), held: picture?.held ?? null });
+    const { video } = this.#source;
+    const matched = blob ? null : await this.#match(result.frame.rtp_timestamp);
+    const told = performance.now();
+    const picture = matched?.bitmap ?? null;
+    if (!picture && !blob && (!video || this.#waitsForPicture())) return;
+    const found = objects(result, this.#on.look);
+    const view = this.#screen.fit(result.frame);
+    const { chosen } = this.#screen;
+    const job = { picture, blob, frame: result.frame, objects: found, view, sharp: view.sharp, chosen, near: this.near };
+    const bitmap = await this.#painter.paint(job);
+    if (this.#closed) return bitmap.close();
+    if (picture || blob) this.#screen.show(bitmap, result.frame, found);
+    else this.#screen.overlay(video, bitmap, result.frame, found);
+    const delay = matched ? matched.held + performance.now() - told : null;
+    this.#on.shown(result, found, { sync: this.#sync(matched), delay });
   }
 
-  async #picture(result, blob) {
-    if (blob) return { bitmap: await createImageBitmap(blob), held: null };
-    const rtp = result.frame.rtp_timestamp;
-    const picture = this.#source.matcher && rtp !== null ? await this.#source.matcher.picture(rtp) : null;
-    this.#misses = picture ? 0 : this.#misses + 1;
-    if (picture) this.#matched = true;
-    return picture;
+  async #match(rtp) {
+    const { matcher } = this.#source;
+    const matched = matcher && rtp !== null ? await matcher.picture(rtp) : null;
+    this.#misses = matched ? 0 : this.#misses + 1;
+    if (matched) this.#matched = true;
+    return matched;
   }
 
   /** Once matching works, a result without its picture is left out rather than drawn on a wrong one. */
   #waitsForPicture() {
-    return this.#matched && this.#misses < MISSES;
+    return this.#inStep && this.#matched && this.#misses < MISSES;
   }
 
-  #sync(picture) {
+  #sync(matched) {
     if (!this.#source.video) return "server";
-    if (picture) return "matched";
+    if (!this.#inStep) return "newest";
+    if (matched?.bitmap) return "matched";
     const trying = this.#source.matcher && !this.#matched && performance.now() - this.#started < TRYING;
-    return trying ? "matching" : "approximate";
+    return trying || matched ? "matching" : "approximate";
   }
 
   close() {

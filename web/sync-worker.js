@@ -7,7 +7,9 @@ import { Ring } from "./ring.js";
 const clock = new Clock();
 const ring = new Ring();
 const COPIES = 3; // pictures being copied at once; one that comes while so many are is not held back
+const NO_PICTURE = { width: 0, height: 0, close() {} }; // stands for one whose time alone is wanted
 let copying = 0;
+let holding = true; // are pictures held back, or their times only?
 
 /** Encoded frames pass untouched; only their RTP timestamps are noted. */
 self.onrtctransform = ({ transformer }) => {
@@ -29,8 +31,11 @@ async function capture(pictures) {
     if (done) return;
     const seen = performance.now();
     clock.captured(frame.timestamp / 1000, seen);
-    if (copying < COPIES) copy(frame, seen);
-    else frame.close();
+    if (holding && copying < COPIES) copy(frame, seen);
+    else {
+      if (!holding) ring.put(frame.timestamp / 1000, NO_PICTURE, seen);
+      frame.close();
+    }
   }
 }
 
@@ -43,17 +48,22 @@ async function copy(frame, seen) {
   copying--;
 }
 
-/** Answer `{request, bitmap, held}` (held: ms since capture); the bitmap moves to the page, older pictures are let go. */
+/**
+ * Answer `{request, found, bitmap, held}` (held: ms since capture); the bitmap moves to the page, null where times alone
+ * are held; older pictures are let go.
+ */
 function take(request, rtp) {
   const ms = rtp === null ? null : clock.capture(rtp);
   const found = ms === null ? null : ring.take(ms);
-  if (!found) return self.postMessage({ request, bitmap: null });
-  const { bitmap, seen } = found;
-  self.postMessage({ request, bitmap, held: performance.now() - seen }, [bitmap]);
+  if (!found) return self.postMessage({ request, found: false, bitmap: null });
+  const held = performance.now() - found.seen;
+  if (found.bitmap === NO_PICTURE) return self.postMessage({ request, found: true, bitmap: null, held });
+  self.postMessage({ request, found: true, bitmap: found.bitmap, held }, [found.bitmap]);
 }
 
 self.onmessage = ({ data }) => {
-  if (data.pictures) capture(data.pictures).catch(() => {});
+  if ("hold" in data) holding = data.hold;
+  else if (data.pictures) capture(data.pictures).catch(() => {});
   else take(data.request, data.rtp);
 };
 self.postMessage({ ready: true });

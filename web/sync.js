@@ -39,23 +39,31 @@ export class Matcher {
     this.#worker.postMessage({ pictures: readable }, [readable]);
   }
 
-  /** `{bitmap, held}` (held: ms since its capture) of the frame with this RTP timestamp, or null when it cannot be told or is gone. */
+  /** Hold pictures back, or, when `on` is false, only the times they were taken at. */
+  hold(on) {
+    this.#worker.postMessage({ hold: on });
+  }
+
+  /**
+   * `{bitmap, held}` (held: ms since its capture) of the frame with this RTP timestamp, or null when it cannot be told or
+   * is gone. The bitmap is null where pictures are not held back.
+   */
   picture(rtp) {
     if (this.#waiting.size >= PENDING) return Promise.resolve(null);
     const request = this.#next++;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answer({ request, bitmap: null }), PATIENCE);
+      const timer = setTimeout(() => this.#answer({ request, found: false, bitmap: null }), PATIENCE);
       this.#waiting.set(request, { resolve, timer });
       this.#worker.postMessage({ request, rtp });
     });
   }
 
-  #answer({ request, bitmap, held }) {
+  #answer({ request, found, bitmap, held }) {
     const waiting = this.#waiting.get(request);
     if (!waiting) return bitmap?.close();
     this.#waiting.delete(request);
     clearTimeout(waiting.timer);
-    waiting.resolve(bitmap ? { bitmap, held } : null);
+    waiting.resolve(found ? { bitmap, held } : null);
   }
 
   close() {

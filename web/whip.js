@@ -33,11 +33,12 @@ function connected(connection) {
 
 /**
  * Publish a camera track. `prepare(sender)` is called in the task that makes the sender, the only time when a
- * sender transform can be set.
- * Returns `{id, connection, sender, connected, stop}`: the session's id (the last part of Location), a promise kept when
- * media can flow, and `stop()`, which says goodbye to the server and closes the connection.
+ * sender transform can be set. `session`: go on with that one, whose connection was lost.
+ * Returns `{id, connection, sender, connected, stop, close}`: the session's id (the last part of Location), a promise kept
+ * when media can flow, `stop()`, which says goodbye to the server and closes the connection, and `close()`, which does
+ * not say goodbye.
  */
-export async function publish(track, prompts, prepare = () => {}) {
+export async function publish(track, prompts, { prepare = () => {}, session = null } = {}) {
   const connection = new RTCPeerConnection();
   try {
     const { sender } = connection.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream([track])] });
@@ -45,7 +46,7 @@ export async function publish(track, prompts, prepare = () => {}) {
     await connection.setLocalDescription();
     await gathered(connection);
     const response = await checked(
-      fetch(route("/whip", prompts.map((text) => ["prompt", text])), {
+      fetch(route("/whip", [...prompts.map((text) => ["prompt", text]), ...(session ? [["session", session]] : [])]), {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
         body: connection.localDescription.sdp,
@@ -59,13 +60,14 @@ export async function publish(track, prompts, prepare = () => {}) {
       bye();
       throw error;
     }
+    const close = () => connection.close();
     const stop = () => {
       bye();
-      connection.close();
+      close();
     };
     const ready = connected(connection);
     ready.catch(() => {}); // looked at by whoever awaits it; not a failure of the page when nobody does
-    return { id: resource.pathname.split("/").at(-1), connection, sender, connected: ready, stop };
+    return { id: resource.pathname.split("/").at(-1), connection, sender, connected: ready, stop, close };
   } catch (error) {
     connection.close();
     throw error;

@@ -27,10 +27,10 @@ const KINDS = {
   ],
   insecure: [
     "The camera needs a secure page",
-    `Browsers give the camera only to https:// pages and to localhost. Open http://localhost:${location.port || 80} on the server itself, or put TLS in front of it.`,
+    `Browsers give the camera only to https:// pages and to localhost. Open http://localhost:${location.port || 80} on the server itself, reach it through a tunnel (ssh -L ${location.port || 80}:localhost:${location.port || 80} and the server’s name), or put TLS in front of it.`,
   ],
   gone: ["The session is gone", "The server stopped it or was restarted."],
-  unplugged: ["The camera is gone", "It was unplugged, or the browser stopped it."],
+  unplugged: ["The camera is gone", "It was unplugged, or the browser stopped it. Plug it in again and it goes on by itself."],
   busy: ["Too much at once", "Wait for the last request to be answered."],
 };
 
@@ -57,8 +57,9 @@ export const stateWord = (state) => STATES[state] ?? state;
 
 /** Masks and pictures: how they were brought together. */
 export const SYNC = {
-  server: ["exact", "Masks lie on the very pictures the server looked at."],
-  matched: ["exact", "Camera pictures are held back and matched to their masks by RTP timestamp."],
+  server: ["in step", "Masks lie on the very pictures the server looked at."],
+  matched: ["in step", "Camera pictures are held back and matched to their masks by RTP timestamp."],
   matching: ["matching…", "Finding out which camera picture belongs to which mask."],
-  approximate: ["approximate", "Newest mask on newest picture: this browser cannot match them exactly."],
+  newest: ["at once", "Pictures are shown as they come, with the newest masks there are."],
+  approximate: ["approximate", "Newest masks on the newest picture: this browser cannot match them exactly."],
 };
