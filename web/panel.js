@@ -62,6 +62,7 @@ export function started(name, { video }) {
   $("stop").hidden = false;
   $("order").hidden = !video;
   document.body.dataset.own = video ? "camera" : "";
+  document.querySelector("main").scrollTop = 0;
   $("screen").focus({ preventScroll: true });
 }
 

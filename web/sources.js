@@ -5,13 +5,14 @@
 import { createSession, deleteSession } from "./api.js";
 
 // The synthetic camera in two flavours, and what is to be seen in each most of the time.
-export const SHAPES = { address: "demo:", name: "Synthetic camera", concepts: ["red circle", "star"] };
-export const THINGS = { address: "demo:?things=60&seed=19", name: "Synthetic camera, things", concepts: ["animal", "fruit"] };
+export const SHAPES = { address: "demo:?seed=94", name: "Synthetic shapes", concepts: ["red circle", "star"] };
+export const THINGS = { address: "demo:?things=60&seed=19", name: "Synthetic things", concepts: ["animal", "fruit"] };
 
 /** The server pulls: a stream, a file on the server, or the synthetic camera. */
 export async function openAddress(address, prompts) {
   const { id, source } = await createSession(address, prompts);
-  const name = address.startsWith("demo:") ? "Synthetic camera" : source; // the server's name for it, without passwords
+  const demo = address.startsWith("demo:");
+  const name = demo ? ({ [SHAPES.address]: SHAPES.name, [THINGS.address]: THINGS.name }[address] ?? "Synthetic camera") : source; // without passwords
   return { id, name, own: true, pictures: true, video: null, matcher: null, stop: () => deleteSession(id) };
 }
 

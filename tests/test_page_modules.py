@@ -1,0 +1,123 @@
+"""The page's modules, in the browser that runs them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+
+from tests.browser import Visit
+
+pytest_plugins = ("tests.page_fixtures",)
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_run_lengths_are_decoded_as_pycocotools_does(page: Visit) -> None:
+    rng = np.random.default_rng(5)
+    masks = [rng.random((height, width)) < share for height, width, share in [(7, 5, 0.5), (1, 9, 0.3), (64, 48, 0.02)]]
+    masks += [np.zeros((6, 4), bool), np.ones((6, 4), bool), np.zeros((720, 1280), bool)]
+    masks[-1][100:600, 300:900] = True
+    coded = [coco.encode(np.asfortranarray(mask.astype(np.uint8))) for mask in masks]
+    sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in coded]
+    decoded = page.page.evaluate(
+        """async (masks) => {
+          const { decode } = await import("/rle.js");
+          return masks.map((mask) => {
+            const { bytes, spans } = decode(mask);
+            const inside = spans.every(([from, to]) => bytes.subarray(from, to).every((byte) => byte === 1));
+            const total = spans.reduce((sum, [from, to]) => sum + to - from, 0);
+            const sum = bytes.reduce((one, other) => one + other, 0);
+            return { bits: bytes.length < 4000 ? [...bytes] : null, sum, total, inside };
+          });
+        }""",
+        sent,
+    )
+    for mask, got in zip(masks, decoded, strict=True):
+        assert got["sum"] == got["total"] == mask.sum() and got["inside"]
+        if got["bits"] is not None:
+            assert np.array_equal(np.array(got["bits"]).reshape(mask.shape[::-1]).T, mask)
+
+
+@pytest.mark.parametrize("counts", ["0", "00000000", "~~~", "é", "PPPPPPPP"])
+def test_damaged_run_lengths_are_refused(page: Visit, counts: str) -> None:
+    refused = page.page.evaluate(
+        """async (counts) => {
+          const { decode } = await import("/rle.js");
+          try { decode({ size: [4, 4], counts }); return false; } catch (error) { return error instanceof RangeError; }
+        }""",
+        counts,
+    )
+    assert refused
+
+
+# A sender's clock: pictures and packets as Chromium gives them, with what goes wrong on a busy machine.
+_PAIRING = """async ({ interval, jitter, encode, lost, started }) => {
+  const { Clock } = await import("/clock.js");
+  let seed = 7;
+  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
+  const clock = new Clock();
+  const offset = 2 ** 32 - 90 * 2000;  // wraps around after two seconds
+  const events = [];
+  const packets = [];
+  for (let i = 0; i < 150; i++) {
+    const ms = 5e6 + i * interval + jitter * (random() - 0.5);
+    const at = ms - 5e6;
+    if (random() >= lost) events.push([at + 1 + random(), () => clock.captured(ms, at + 1)]);
+    const rtp = (offset + 90 * Math.round(at)) % 2 ** 32;
+    const out = Math.max(started, at + encode * (0.7 + 0.6 * random()));
+    events.push([out, () => clock.encoded(rtp, out)]);
+    packets.push([at, rtp, ms]);
+  }
+  events.sort((a, b) => a[0] - b[0]);
+  let [right, wrong] = [0, 0];
+  for (const [now, happen] of events) {
+    happen();
+    const done = packets.findLast(([at]) => at < now - 80);
+    const told = done && clock.capture(done[1]);
+    if (typeof told === "number") Math.abs(told - done[2]) < 5 ? right++ : wrong++;
+  }
+  return { right, wrong };
+}"""
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"interval": 100 / 3, "jitter": 0},
+        {"interval": 50 / 3, "jitter": 0},
+        {"interval": 200 / 3, "jitter": 3},
+        {"interval": 100 / 3, "jitter": 2, "encode": 40},
+        {"interval": 100 / 3, "jitter": 2, "lost": 0.15},
+        {"interval": 100 / 3, "jitter": 2, "started": 900},
+    ],
+    ids=["regular", "60 fps", "slow and uneven", "slow encoder", "lost pictures", "late start"],
+)
+def test_packets_find_the_picture_they_were_made_of(page: Visit, conditions: dict[str, float]) -> None:
+    got = page.page.evaluate(_PAIRING, {"encode": 6, "lost": 0, "started": 0, **conditions})
+    assert got["wrong"] == 0
+    assert got["right"] >= 150
+
+
+def test_held_back_pictures_are_bounded_by_count_and_by_bytes(page: Visit) -> None:
+    got = page.page.evaluate(
+        """async () => {
+          const { Ring, MAX_PICTURES, MAX_BYTES } = await import("/ring.js");
+          const fill = (count, width, height) => {
+            const ring = new Ring();
+            let closed = 0;
+            for (let i = 0; i < count; i++) ring.put(i * 33, { width, height, close: () => closed++ }, 0);
+            return { ring, closed };
+          };
+          const small = fill(3 * MAX_PICTURES, 64, 48);
+          const large = fill(MAX_PICTURES, 1920, 1080);
+          const newest = (3 * MAX_PICTURES - 1) * 33;
+          return {
+            count: small.ring.length === MAX_PICTURES && small.closed === 2 * MAX_PICTURES,
+            bytes: large.ring.bytes <= MAX_BYTES && large.ring.length > 0,
+            gone: small.ring.take(0) === null,
+            found: small.ring.take(newest - 33 * 3).ms === newest - 33 * 3,
+            older: small.ring.length === 3,
+          };
+        }"""
+    )
+    assert got == {"count": True, "bytes": True, "gone": True, "found": True, "older": True}
