@@ -149,7 +149,7 @@ _SHOWN = """() => {
   const [x, y, w, h] = canvas.dataset.view.split(" ").map(Number);
   const copy = Object.assign(document.createElement("canvas"), { width: w, height: h });
   copy.getContext("2d").drawImage(canvas, x, y, w, h, 0, 0, w, h);
-  return [Number(canvas.dataset.index), copy.toDataURL("image/png").split(",")[1], document.body.dataset.sync];
+  return [Number(canvas.dataset.index), copy.toDataURL("image/png").split(",")[1], canvas.dataset.sync];
 }"""
 
 

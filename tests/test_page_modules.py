@@ -121,3 +121,65 @@ def test_held_back_pictures_are_bounded_by_count_and_by_bytes(page: Visit) -> No
         }"""
     )
     assert got == {"count": True, "bytes": True, "gone": True, "found": True, "older": True}
+
+
+def test_run_lengths_tell_what_is_asked_of_them_without_being_decoded(page: Visit) -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:38, 10:13] = True  # a handle,
+    mask[30:40, 5:50] = True  # and a base that goes on into the next column
+    coded = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    nothing = coco.encode(np.asfortranarray(np.zeros((40, 60), np.uint8)))
+    sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in (coded, nothing)]
+    got = page.page.evaluate(
+        """async ([some, none]) => {
+          const { area, covers, empty, inside } = await import("/rle.js");
+          const covered = [];
+          for (let y = 0; y < 40; y++) for (let x = 0; x < 60; x++) covered.push(covers(some, x + 0.5, y + 0.5));
+          const outside = [covers(some, -1, 3), covers(some, 60, 3), covers(some, 3, 40)];
+          return { covered, outside, area: [area(some), area(none)], empty: [empty(some), empty(none)],
+                   inside: [inside(some), inside(none)] };
+        }""",
+        sent,
+    )
+    assert np.array_equal(np.array(got["covered"]).reshape(40, 60), mask)
+    assert not any(got["outside"])
+    assert got["area"] == [int(mask.sum()), 0]
+    assert got["empty"] == [False, True]
+    point, none = got["inside"]
+    assert mask[int(point["y"]), int(point["x"])] and 10 <= point["x"] < 13 and none is None
+
+
+def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None:
+    got = page.page.evaluate(
+        """async () => {
+          const { Minute, MAX_BYTES, MAX_RESULTS, SPAN } = await import("/minute.js");
+          const fill = (count, pause, size) => {
+            const minute = new Minute();
+            const counts = "0".repeat(size);
+            for (let i = 0; i < count; i++) {
+              const result = { stage: i % 10 ? "refine" : "keyframe", frame: { index: i } };
+              const id = i % 40 < 20 ? 1 : 2;
+              minute.add(result, [{ id, color: "#fff", label: "star", masks: { counts } }], i * pause);
+            }
+            return minute;
+          };
+          const old = fill(1000, 100, 10);
+          const many = fill(MAX_RESULTS + 500, 1, 10);
+          const large = fill(100, 100, MAX_BYTES / 10);
+          const { objects, keyframes } = old.spans();
+          return {
+            time: old.entries.at(-1).at - old.entries[0].at <= SPAN && old.entries.length > 500,
+            count: many.entries.length === MAX_RESULTS,
+            bytes: large.bytes <= MAX_BYTES && large.entries.length > 5,
+            objects: objects.map(({ id, spans }) => [id, spans.length, Math.max(...spans.map(([a, b]) => b - a))]),
+            keyframes: keyframes.length,
+            before: old.before(999, 1, 300).result.frame.index,
+            nobody: old.before(999, 7, 300),
+          };
+        }"""
+    )
+    assert got["time"] and got["count"] and got["bytes"]
+    assert sorted(each[0] for each in got["objects"]) == [1, 2]
+    assert all(longest == 1900 for _, _, longest in got["objects"])  # twenty results of each, 100 ms apart
+    assert got["keyframes"] == 60
+    assert got["before"] == 979 and got["nobody"] is None

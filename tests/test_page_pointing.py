@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import Visit, visit
-from tests.page import next_result, (
+from tests.page import (
     DEMO,
     DEMO_SEED,
+    next_result,
     open_address,
     port,
     shown_index,
@@ -34,7 +35,10 @@ def test_a_click_makes_an_object_that_is_followed_corrected_and_removed(page: Vi
     expect(page.page.locator("#objects li")).to_contain_text(["picked"])
     expect(page.page.locator("#note")).to_contain_text("is followed")
     number = int(page.page.locator("#objects li").get_attribute("data-object") or -1)
-    page.page.locator("#screen").click(position={"x": 20, "y": 60}, modifiers=["Shift"])
+    page.page.keyboard.down("Shift")
+    page.page.mouse.click(*page.pixel(0.03, 0.1))
+    page.page.keyboard.up("Shift")
+    expect(page.page.locator("#note")).to_contain_text("is corrected")
     page.page.click("#objects button[data-remove]")
     expect(page.page.locator("#objects li")).to_have_count(0)
     kinds = [sent["type"] for sent in page.sent if sent["type"] != "prompts"]
@@ -155,7 +159,7 @@ def test_an_example_box_becomes_a_concept_and_can_be_taken_back(page: Visit) -> 
     page.prompt()
     open_address(page, f"{DEMO}&objects=2")
     page.showing()
-    page.page.get_by_text("an example", exact=True).click()
+    page.page.check("[name=box][value=example]")
     frame = _drag(page)
     expect(page.page.locator("#prompts .name")).to_have_text(["Example 1"])
     expect(page.page.locator("#note")).to_have_text("Everything like it is looked for.")

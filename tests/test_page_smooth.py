@@ -116,9 +116,8 @@ def _message(index: int) -> str:
 def _jpeg() -> str:
     out = io.BytesIO()
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    Image.fromarray(np.stack([rows % 256, columns % 256, (rows + columns) % 256], -1).astype(np.uint8)).save(
-        out, "JPEG"
-    )
+    picture = np.stack([rows % 256, columns % 256, (rows + columns) % 256], -1).astype(np.uint8)
+    Image.fromarray(picture).save(out, "JPEG")
     return base64.b64encode(out.getvalue()).decode()
 
 

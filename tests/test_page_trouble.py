@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Playwright, Route, expect
 
 from tests.browser import Visit, chromium, visit
-from tests.page import open_sessions, (
+from tests.page import (
     DEMO,
     next_result,
     open_address,
+    open_sessions,
     port,
     trained,
     until_none_open,
@@ -163,7 +164,8 @@ def test_a_session_that_is_gone_is_opened_again_with_its_concepts(page: Visit) -
             route.fallback()
 
     def note(route: Route) -> None:
-        opened.append([each["text"] for each in route.request.post_data_json["prompts"]])
+        body = json.loads(route.request.post_data or "{}")
+        opened.append([each["text"] for each in body["prompts"]])
         route.fallback()
 
     page.page.route_web_socket("**/results*", relay)

@@ -83,10 +83,11 @@ export class Player {
     const job = { picture, blob, frame: result.frame, objects: found, view, sharp: view.sharp, chosen, near: this.near };
     const bitmap = await this.#painter.paint(job);
     if (this.#closed) return bitmap.close();
-    if (picture || blob) this.#screen.show(bitmap, result.frame, found);
-    else this.#screen.overlay(video, bitmap, result.frame, found);
+    const sync = this.#sync(matched);
+    if (picture || blob) this.#screen.show(bitmap, result.frame, found, sync);
+    else this.#screen.overlay(video, bitmap, result.frame, found, sync);
     const delay = matched ? matched.held + performance.now() - told : null;
-    this.#on.shown(result, found, { sync: this.#sync(matched), delay });
+    this.#on.shown(result, found, { sync, delay });
   }
 
   async #match(rtp) {

@@ -9,6 +9,7 @@ export class Screen {
   #layer = null; // ImageBitmap: a picture with its masks or, over a followed camera, the masks alone
   #video = null; // the camera's element, shown picture by picture under the masks
   #pending = 0;
+  #sync = ""; // how what is on it was brought together, see words.js
   #held = null; // what came while the picture was frozen
   #still = null; // the camera's picture when it was frozen
   frame = null; // {index, width, height} of the result on show
@@ -32,13 +33,13 @@ export class Screen {
   }
 
   /** A picture with its own masks drawn on it; the bitmap is ours from here on. */
-  show(bitmap, frame, found) {
-    this.#take({ video: null, bitmap, frame, found });
+  show(bitmap, frame, found, sync) {
+    this.#take({ video: null, bitmap, frame, found, sync });
   }
 
   /** Masks over whatever the camera shows now. */
-  overlay(video, bitmap, frame, found) {
-    this.#take({ video, bitmap, frame, found });
+  overlay(video, bitmap, frame, found, sync) {
+    this.#take({ video, bitmap, frame, found, sync });
   }
 
   #take(next) {
@@ -51,6 +52,7 @@ export class Screen {
     this.#layer = next.bitmap;
     this.frame = next.frame;
     this.found = next.found;
+    this.#sync = next.sync;
     if (next.video) this.follow(next.video);
     else this.#video = null;
     this.redraw();
@@ -111,6 +113,7 @@ export class Screen {
       index: this.frame?.index ?? "",
       view: [view.x, view.y, w, h].join(" "),
       objects: this.found.length,
+      sync: this.#sync,
     });
   }
 
