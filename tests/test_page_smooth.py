@@ -72,8 +72,7 @@ _PLAY = """async ({ messages, jpeg, rate, seconds, here }) => {
     await new Promise((resolve) => setTimeout(resolve, began + (sent * 1000) / rate - performance.now()));
   }
   running = false;
-  const last = shown;
-  while (shown === last) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (shown + player.skipped < sent) await new Promise((resolve) => setTimeout(resolve, 5));
   long.disconnect();
   const share = busy / (seconds * 1000);
   return { where, sent, shown, skipped: player.skipped, refreshes, late, worst, share, bytes: minute.bytes };
@@ -134,6 +133,7 @@ def test_twenty_objects_thirty_times_a_second_leave_the_page_its_own_thread(page
     expect(page.page.locator("#start")).to_be_visible()
     here = _play(page, here=True)
     assert (away["where"], here["where"]) == ("worker", "page")
-    assert away["sent"] <= away["shown"] + away["skipped"] + 1  # what is not drawn is counted
-    assert away["share"] <= here["share"]  # long tasks: what would hold up the page
-    assert away["late"] / away["refreshes"] <= here["late"] / here["refreshes"]
+    assert away["sent"] == away["shown"] + away["skipped"]  # what is not drawn is counted
+    slack = 0.05  # another program on the machine may hold up either
+    assert away["share"] <= here["share"] + slack  # of the time in tasks that hold up the page
+    assert away["late"] / away["refreshes"] <= here["late"] / here["refreshes"] + slack
