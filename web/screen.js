@@ -143,5 +143,6 @@ export class Screen {
     this.found = [];
     this.#canvas.getContext("2d").clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     delete this.#canvas.dataset.index;
+    delete this.#canvas.dataset.objects;
   }
 }
