@@ -36,7 +36,15 @@ function paint(pixels, { height, width, bytes, spans }, color, alpha) {
   }
 }
 
-function label(pen, sharp, view, object, frame, chosen) {
+/** Below the labels that are there already, where it would lie on one. */
+function free(taken, x, y, width, height) {
+  const hit = () => taken.find((each) => x < each.x + each.width && each.x < x + width && y < each.y + height && each.y < y + height);
+  for (let other = hit(), tries = 0; other && tries < taken.length; other = hit(), tries++) y = other.y + height + 1;
+  taken.push({ x, y, width });
+  return y;
+}
+
+function label(pen, sharp, view, object, frame, chosen, taken) {
   const [x0, y0] = object.box;
   const name = object.label.length > LONGEST ? `${object.label.slice(0, LONGEST - 1).trim()}…` : object.label;
   const text = `${chosen ? "▸ " : ""}${object.id}  ${name}  ${object.score.toFixed(2)}${object.tentative ? "  ?" : ""}`;
@@ -44,7 +52,7 @@ function label(pen, sharp, view, object, frame, chosen) {
   const width = pen.measureText(text).width + 12 * sharp;
   const height = 20 * sharp;
   const x = Math.max(0, Math.min((x0 / frame.width) * view.w, view.w - width));
-  const y = Math.max(0, (y0 / frame.height) * view.h - height - 2 * sharp);
+  const y = free(taken, x, Math.max(0, (y0 / frame.height) * view.h - height - 2 * sharp), width, height);
   pen.fillStyle = object.color;
   pen.beginPath();
   pen.roundRect(x, y, width, height, 5 * sharp);
@@ -77,7 +85,8 @@ export class Composer {
     pen.clearRect(0, 0, view.w, view.h);
     if (picture) pen.drawImage(picture, 0, 0, view.w, view.h);
     if (objects.length) pen.drawImage(this.#masks(objects, near), 0, 0, view.w, view.h);
-    for (const object of objects) label(pen, sharp, view, object, frame, object.id === chosen);
+    const taken = []; // places of labels
+    for (const object of objects) label(pen, sharp, view, object, frame, object.id === chosen, taken);
     return canvas;
   }
 
