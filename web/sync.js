@@ -34,9 +34,20 @@ export class Matcher {
    */
   watch(sender, track) {
     sender.transform = new RTCRtpScriptTransform(this.#worker, {});
+    this.follow(track);
+  }
+
+  /** Take pictures from this track from now on: the sender was given another camera. */
+  follow(track) {
+    this.rest();
     this.#track = track.clone();
     const { readable } = new MediaStreamTrackProcessor({ track: this.#track, maxBufferSize: UNREAD });
     this.#worker.postMessage({ pictures: readable }, [readable]);
+  }
+
+  /** Let go of the camera until follow() names another. */
+  rest() {
+    this.#track?.stop();
   }
 
   /** Hold pictures back, or, when `on` is false, only the times they were taken at. */

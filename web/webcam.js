@@ -35,8 +35,9 @@ export class Webcam {
   }
 
   async #capture() {
+    this.matcher?.rest();
+    this.#track?.stop(); // many phones open one camera at a time
     const stream = await openCamera(this.camera);
-    this.#track?.stop();
     const [track] = stream.getVideoTracks();
     this.#track = track;
     this.video.srcObject = stream;
@@ -87,9 +88,16 @@ export class Webcam {
       await this.#capture();
     } catch (error) {
       this.camera = before;
+      await this.#capture();
       throw error;
+    } finally {
+      await this.#change();
     }
-    await this.#again();
+  }
+
+  async #change() {
+    await this.#published.sender.replaceTrack(this.#track);
+    this.matcher?.follow(this.#track);
   }
 
   stop() {
