@@ -81,6 +81,7 @@ def _overlaps(found: list[tuple[str | None, npt.NDArray[np.bool_]]], truths: Seq
 def test_the_webcam_picture_on_show_is_the_one_its_masks_were_made_of(
     page: Visit, served: Served, camera: Camera
 ) -> None:
+    page.page.set_viewport_size({"width": 1280, "height": 1100})  # large, so that no label hides the number
     page.prompt(*camera.names)
     page.page.click("#webcam")
     page.showing("document.body.dataset.sync === 'matched'")
