@@ -81,8 +81,8 @@ def _overlaps(found: list[tuple[str | None, npt.NDArray[np.bool_]]], truths: Seq
 def test_the_webcam_picture_on_show_is_the_one_its_masks_were_made_of(
     page: Visit, served: Served, camera: Camera
 ) -> None:
-    page.page.set_viewport_size({"width": 1280, "height": 1100})  # large, so that no label hides the number
-    page.prompt(*camera.names)
+    high = {truth.name for truths in camera.truths for truth in truths if truth.mask.dense()[:100].any()}
+    page.prompt(*(name for name in camera.names if name not in high))
     page.page.click("#webcam")
     page.showing("document.body.dataset.sync === 'matched'")
     expect(page.page.locator("#sync")).to_have_text("in step")
@@ -90,11 +90,17 @@ def test_the_webcam_picture_on_show_is_the_one_its_masks_were_made_of(
     while compared < 8:
         shown = page.shown()
         picture = jpeg(served, page.results[shown.index]) if shown.index in page.results else None
-        if picture is not None and shown.sync == "matched":
+        if picture is not None and shown.sync == "matched" and not _labels_on_top(page.results[shown.index]):
             assert number_of(shown.picture) == number_of(picture)
             compared += 1
         next_result(page)
     expect(page.page.locator("#delay")).to_contain_text("ms")
+
+
+def _labels_on_top(result: dict[str, Any]) -> bool:
+    """Can a label hide the picture's number?"""
+    tops = [each["box"][1] for entry in result["prompt_results"] for each in entry["predictions"]]
+    return min(tops, default=480) < 100
 
 
 def test_without_a_sender_transform_the_masks_are_called_approximate(browser: Browser, served: Served) -> None:
