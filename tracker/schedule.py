@@ -34,6 +34,7 @@ class Situation:
     detectable: bool = True  # some prompt can be detected
     tentative: bool = False  # new objects wait to be confirmed
     doubt: bool = False  # an object was just lost or is followed badly
+    lost: bool = False  # an object has not been seen for a little while, and may return
     uncovered: bool = False  # the picture shows something new where nothing is followed
     warpable: bool = False  # masks of the frame before can be moved along
     prompts: int = 1
@@ -134,6 +135,8 @@ class Schedule:
             return None
         if situation.doubt:
             return "confidence"
+        if situation.lost:
+            return "lost"
         if situation.uncovered:
             return "uncovered"
         return "cheaper" if self.budget.detecting_is_cheaper(situation) else None
