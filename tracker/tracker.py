@@ -168,10 +168,8 @@ class Tracker:
         return Situation(
             detectable=bool(self.prompts),
             tentative=any(not each.confirmed for each in self._objects),
-            doubt=any(each.key is not None and each.confirmed and each.bad == 2 for each in self._objects),
-            lost=any(
-                each.key is not None and each.confirmed and 0 < each.unseen <= RETURNING for each in self._objects
-            ),
+            doubt=any(each.bad == 2 for each in found),
+            lost=any(0 < each.unseen <= RETURNING for each in found),
             uncovered=self._view.uncovered([each.box for each in visible]),
             warpable=self._flow.known and self._present is not None,
             prompts=len(self.prompts),
