@@ -13,7 +13,10 @@ import argparse
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +24,7 @@ import cv2
 import numpy as np
 
 from benchmarks.first_light import machine, table
-from benchmarks.scenarios import FPS, Scenario, every
+from benchmarks.scenarios import FPS, SCENARIOS, Scenario
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
 from tracker import Mask, Sam3, Stage, Step, Tracker, load_model, set_threads
 
@@ -29,7 +32,7 @@ Follower = Literal["auto", "pvs", "memory", "flow"]
 
 # Seconds of nano's stages on one core (benchmarks.first_light), a detection for each prompt, a refinement for each
 # object: given, so that the virtual clock is the same everywhere.
-COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.003}
+COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.002}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,12 @@ class Policy:
     follower: Follower = "auto"
     adaptive: bool = False
     rate: float | None = None
+    slower: float = 1.0  # times COSTS, on the virtual clock and for the tracker's own budget
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Seconds of each stage."""
+        return {name: self.slower * seconds for name, seconds in COSTS.items()}
 
     def tracker(self, model: Sam3, scenario: Scenario) -> Tracker:
         """For one sequence."""
@@ -51,7 +60,7 @@ class Policy:
             follower=self.follower,
             adaptive=self.adaptive,
             rate=self.rate,
-            costs=COSTS,
+            costs=self.costs,
         )
 
 
@@ -62,6 +71,9 @@ POLICIES = (
     Policy("every 5", 5, "flow"),
     Policy("adaptive", 10, "auto", adaptive=True),
     Policy("adaptive, 30 a second", 10, "auto", adaptive=True, rate=30),
+    Policy("every frame, machine half as fast", 1, "pvs", slower=2),
+    Policy("adaptive, machine half as fast", 10, "auto", adaptive=True, slower=2),
+    Policy("adaptive, 30 a second, machine half as fast", 10, "auto", adaptive=True, rate=30, slower=2),
 )
 
 
@@ -76,13 +88,13 @@ class Run:
     seconds: float = 0.0  # measured
     given: float = 0.0  # by COSTS
 
-    def take(self, step: Step, took: float, prompts: int) -> float:
+    def take(self, step: Step, took: float, prompts: int, costs: Mapping[str, float]) -> float:
         """Add a step; returns what it costs on the virtual clock."""
         self.encoded += step.stage is not Stage.FLOW
         self.detected += step.stage is Stage.KEYFRAME
         self.seconds += took
         counts = {"detect": prompts, "refine": len(step.tracks)}
-        cost = sum(COSTS.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
+        cost = sum(costs.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
         self.given += cost
         return cost
 
@@ -108,7 +120,7 @@ def offline(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
         act(tracker, scenario, index)
         began = time.perf_counter()
         step = tracker.step(scene.image, index, index / FPS)
-        run.take(step, time.perf_counter() - began, len(tracker.prompts))
+        run.take(step, time.perf_counter() - began, len(tracker.prompts), policy.costs)
         run.shown.append(masks_of(step))
         texts = [prompt.text or "" for prompt in tracker.prompts]
         found: dict[str, list[Mask]] = {text: [] for text in texts}
@@ -129,7 +141,7 @@ def streaming(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
             act(tracker, scenario, moment)
         acted = index + 1
         step = tracker.step(scenario.scenes[index].image, index, index / FPS)
-        now += run.take(step, 0.0, len(tracker.prompts))
+        now += run.take(step, 0.0, len(tracker.prompts), policy.costs)
         done.append((now, masks_of(step)))
         now = max(now, (index + 1) / FPS)
     for index in range(len(scenario.scenes)):
@@ -207,27 +219,34 @@ def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: P
     cv2.imwrite(str(path), picture)
 
 
+def film(place: int, seeds: int, frames: int, checkpoint: Path | None) -> tuple[str, list[list[dict[str, float]]]]:
+    """The name of one scenario, and every policy's figures for each seed. Runs in a process of its own."""
+    set_threads(1)
+    model = load_model("nano", checkpoint=checkpoint)
+    scenarios = [SCENARIOS[place](seed, frames) for seed in range(seeds)]
+    return scenarios[0].name, [[judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=120, help="of each sequence")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", help="the scenarios whose names hold this")
+    parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time; ms are of a busy machine then")
     parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
-    set_threads(1)
-    model = load_model("nano", checkpoint=arguments.checkpoint)
     together: dict[Policy, list[Mapping[str, float]]] = {policy: [] for policy in POLICIES}
-    films = [list(every(seed, arguments.frames)) for seed in range(arguments.seeds)]
-    for scenarios in zip(*films, strict=True):
-        if arguments.only and arguments.only not in scenarios[0].name:
-            continue
-        figures = {policy: [judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES}
-        print(f"\n{scenarios[0].name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
-        for policy, runs in figures.items():
-            together[policy] += runs
+    chosen = [place for place, make in enumerate(SCENARIOS) if not arguments.only or arguments.only in make.__name__]
+    work = partial(film, seeds=arguments.seeds, frames=arguments.frames, checkpoint=arguments.checkpoint)
+    with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
+        for name, runs in pool.map(work, chosen):
+            figures = dict(zip(POLICIES, runs, strict=True))
+            print(f"\n{name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
+            for policy, mine in figures.items():
+                together[policy] += mine
     print(f"\nall\n\n{table(['policy', 'follower', *COLUMNS], rows_of(together))}")
     if arguments.plot:
         quality = {policy: float(np.mean([run["HOTA"] for run in runs])) for policy, runs in together.items()}
