@@ -10,6 +10,7 @@ moment is judged by the newest result there is. With --plot it draws quality aga
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -24,9 +25,9 @@ import cv2
 import numpy as np
 
 from benchmarks.first_light import machine, table
-from benchmarks.scenarios import FPS, SCENARIOS, Scenario
+from benchmarks.scenarios import FPS, SCENARIOS, Scenario, easy
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
-from tracker import Mask, Sam3, Stage, Step, Tracker, load_model, set_threads
+from tracker import Mask, Prompt, Sam3, Stage, Step, Tracker, load_model, set_threads
 
 Follower = Literal["auto", "pvs", "memory", "flow"]
 
@@ -219,6 +220,29 @@ def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: P
     cv2.imwrite(str(path), picture)
 
 
+def by_prompts(model: Sam3, frames: int) -> list[list[str]]:
+    """Measured milliseconds a frame of the easy scenario, with 1, 4 and 16 prompts, all but three of them absent."""
+    scenario = easy(0, frames)
+    words = [
+        f"{color} {shape}" for color in ("pink", "cyan", "purple", "orange") for shape in ("heart", "ring", "cross")
+    ]
+    absent = tuple(Prompt(word) for word in words)
+    rows = []
+    for policy in (
+        POLICIES[0],
+        Policy("every 10", 10, "pvs"),
+        Policy("every 10", 10, "auto"),
+        Policy("every 10", 10, "flow"),
+    ):
+        spent = []
+        for count in (1, 4, 16):
+            prompts = (*scenario.prompts, *absent)[:count]
+            run = offline(model, policy, dataclasses.replace(scenario, prompts=prompts))
+            spent.append(f"{1000 * run.seconds / frames:.1f}")
+        rows.append([policy.name, policy.follower, *spent])
+    return rows
+
+
 def film(place: int, seeds: int, frames: int, checkpoint: Path | None) -> tuple[str, list[list[dict[str, float]]]]:
     """The name of one scenario, and every policy's figures for each seed. Runs in a process of its own."""
     set_threads(1)
@@ -235,9 +259,15 @@ def main() -> None:
     parser.add_argument("--only", help="the scenarios whose names hold this")
     parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time; ms are of a busy machine then")
     parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
+    parser.add_argument("--prompts", action="store_true", help="only measure what 1, 4 and 16 prompts cost")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
+    if arguments.prompts:
+        set_threads(2)
+        rows = by_prompts(load_model("nano", checkpoint=arguments.checkpoint), arguments.frames)
+        print(table(["policy", "follower", "1 prompt, ms", "4 prompts, ms", "16 prompts, ms"], rows))
+        return
     together: dict[Policy, list[Mapping[str, float]]] = {policy: [] for policy in POLICIES}
     chosen = [place for place, make in enumerate(SCENARIOS) if not arguments.only or arguments.only in make.__name__]
     work = partial(film, seeds=arguments.seeds, frames=arguments.frames, checkpoint=arguments.checkpoint)
