@@ -19,21 +19,67 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.first_light import machine, table
 from benchmarks.scenarios import FPS, SCENARIOS, Scenario, easy
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
-from tracker import Mask, Prompt, Sam3, Stage, Step, Tracker, load_model, set_threads
+from tracker import Mask, Prompt, Sam3, Stage, Step, Track, Tracker, load_model, set_threads
+from tracker.match import assign
+from tracker.nano.looks import Picture
 
-Follower = Literal["auto", "pvs", "memory", "flow"]
+Follower = Literal["auto", "pvs", "memory", "flow", "overlap"]
 
 # Seconds of nano's stages on one core (benchmarks.first_light), a detection for each prompt, a refinement for each
 # object: given, so that the virtual clock is the same everywhere.
 COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.002}
+
+
+class Overlap:
+    """
+    What everyone can do with a detector alone: detect on every frame, match by mask IoU with what was seen last.
+
+    The yardstick for following: nothing is refined, remembered or expected anywhere. What is not found for KEPT frames
+    is forgotten.
+    """
+
+    KEPT, LEAST = 30, 0.1  # frames; IoU
+
+    def __init__(self, model: Sam3, prompts: Sequence[Prompt]) -> None:
+        self.model, self.prompts, self.next_id = model, tuple(prompts), 1
+        self.known: dict[int, tuple[str | None, Mask, int]] = {}  # id: text, mask, frame
+
+    def set_prompts(self, prompts: Sequence[Prompt]) -> None:
+        """Ask for other things from now on."""
+        self.prompts = tuple(prompts)
+
+    def step(self, image: Picture, index: int, seconds: float) -> Step:
+        """Look at one frame."""
+        embedding = self.model.embed(image)
+        tracks: list[Track] = []
+        found = self.model.finish(embedding, self.model.detect(embedding, self.prompts)) if self.prompts else []
+        for place, (prompt, some) in enumerate(zip(self.prompts, found, strict=True)):
+            mine = [each for each, (text, _, _) in self.known.items() if text == prompt.text]
+            dense = [self.known[each][1].dense() for each in mine]
+            ious = np.array([[overlap(each, one.mask.dense()) for one in some] for each in dense])
+            pairs = assign(ious.reshape(len(mine), len(some)), self.LEAST) if mine and some else []
+            ids = {column: mine[row] for row, column in pairs}
+            for column, one in enumerate(some):
+                if column not in ids:
+                    ids[column], self.next_id = self.next_id, self.next_id + 1
+                self.known[ids[column]] = (prompt.text, one.mask, index)
+                tracks.append(Track(ids[column], place, one.score, one.box, one.mask, 0, Stage.KEYFRAME, False))
+        self.known = {each: was for each, was in self.known.items() if index - was[2] <= self.KEPT}
+        return Step(Stage.KEYFRAME, "interval", tracks, {"embed": 0.0, "detect": 0.0, "encode": 0.0}, {})
+
+
+def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
+    """IoU of two masks of one size."""
+    return float((a & b).sum() / max(1, (a | b).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +98,10 @@ class Policy:
         """Seconds of each stage."""
         return {name: self.slower * seconds for name, seconds in COSTS.items()}
 
-    def tracker(self, model: Sam3, scenario: Scenario) -> Tracker:
+    def tracker(self, model: Sam3, scenario: Scenario) -> Any:
         """For one sequence."""
+        if self.follower == "overlap":
+            return Overlap(model, scenario.prompts)
         return Tracker(
             model,
             scenario.prompts,
@@ -66,6 +114,7 @@ class Policy:
 
 
 POLICIES = (
+    Policy("every frame", 1, "overlap"),
     Policy("every frame", 1, "pvs"),
     *(Policy(f"every {interval}", interval, follower) for interval in (5, 10, 30) for follower in ("pvs", "auto")),
     Policy("every 10", 10, "memory"),
@@ -105,11 +154,11 @@ def masks_of(step: Step) -> Shown:
     return {track.id: track.mask for track in step.tracks}
 
 
-def act(tracker: Tracker, scenario: Scenario, index: int) -> None:
+def act(tracker: Any, scenario: Scenario, index: int) -> None:
     """What people do before a frame."""
     if index in scenario.edits:
         tracker.set_prompts(scenario.edits[index])
-    if index in scenario.clicks:
+    if index in scenario.clicks and not isinstance(tracker, Overlap):  # which knows no clicks
         seen, point = scenario.clicks[index]
         tracker.click(seen, [point])
 
