@@ -15,6 +15,7 @@ from tracker.memory import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
 @pytest.fixture(scope="module")
 def model() -> Sam3:
     untrained = Sam3.untrained()
+    untrained.bf16_backbone = False
     # Sure that objects are there: where they are not, upstream writes one constant into the mask.
     untrained.interactive.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
     return untrained
