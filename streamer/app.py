@@ -150,16 +150,17 @@ class LiveWebSocket(WebSocketsSansIOProtocol):
     uvicorn's WebSocket, for messages that grow stale and peers that do not read them.
 
     The kernel would take megabytes of results on behalf of a slow reader, half a minute's worth: it is told to hold
-    little of it, and the slot before it does the rest. Closing waits until what was written has been read, which a
+    ``UNSENT`` bytes, and the slot before it does the rest. Closing waits until what was written has been read, which a
     peer that reads nothing never does: after ``FLUSH`` seconds the connection is cut.
     """
 
+    UNSENT = 32 * 1024
     FLUSH = 5.0
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Set the bound on what the kernel holds."""
         super().connection_made(transport)
-        hold_little(transport)
+        hold_little(transport, self.UNSENT)
 
     async def run_asgi(self) -> None:
         """Run the application, then cut the connection unless it closes by itself."""

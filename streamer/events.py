@@ -11,14 +11,15 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope, Send
 
+from streamer.live_http import TRANSPORT, hold_little
 from streamer.options import Options, event
 from streamer.session import Session
 from streamer.subscription import Subscription
 from streamer.wire import OptionsIn
 
 HEARTBEAT = 15.0  # seconds from one comment to the next: proxies cut connections that are silent for a minute
+UNSENT = 4096  # bytes that the kernel holds for a reader; what is more waits here, where the newest replaces it
 STALLED = 30.0  # seconds that a message may wait to be read before its reader is given up
-ABORT = "streamer.abort"  # in the scope: cuts the connection, whatever of it has not been read
 
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "The messages", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
@@ -34,7 +35,7 @@ def _text_only(value: Any) -> Any:
 
 def _no_pictures(value: Any) -> Any:
     if str(value).lower() not in ("0", "false", "off", "no"):
-        raise PydanticCustomError("pictures", "Events are text; pictures are at /sessions/{{id}}/frames/{{index}}.jpg")
+        raise PydanticCustomError("pictures", "Events are text; pictures are at /sessions/{id}/frames/{index}.jpg")
     return False
 
 
@@ -63,13 +64,16 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the session has ended or the reader is gone. Raises TooMany before the first byte."""
+        transport: asyncio.Transport | None = scope.get(TRANSPORT)
         with self._session.subscribe(options=self._options) as subscription:
+            if transport is not None:
+                hold_little(transport, UNSENT)
             reader = _Reader(send)
             await reader.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await subscription.converse(self._tell(reader, subscription), reader.beat(), _gone(receive))
             stalled = reader.stalled or subscription.given_up is not None
-        if stalled and ABORT in scope:
-            scope[ABORT]()
+        if stalled and transport is not None:
+            transport.abort()
             await _gone(receive)
 
     async def _tell(self, reader: _Reader, subscription: Subscription) -> None:
@@ -82,14 +86,18 @@ class EventStream(Response):
 
 
 class _Reader:
-    """The far side of one response. ``stalled``: it left something unread for too long."""
+    """The far side of one response. ``stalled``: it left something unread for too long; ``over``: it has had it all."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.stalled = False
+        self.over = False
 
     async def write(self, text: str | bytes, *, more: bool = True) -> bool:
-        """Write a part of the body; False when it could not be written in time."""
+        """Write a part of the body, with ``more`` to come; False when it could not be written, or not in time."""
+        if self.over:
+            return False
+        self.over = not more
         body = text.encode() if isinstance(text, str) else text
         return await self.send({"type": "http.response.body", "body": body, "more_body": more})
 

@@ -132,8 +132,9 @@ def test_a_session_that_is_not_there_is_not_found(served: Served) -> None:
 
 def test_readers_over_the_limit_are_sent_away_and_places_come_back(served: Served, session: str) -> None:
     with contextlib.ExitStack() as readers:
-        for _ in range(3):
-            following(readers.enter_context(listening(served, session)), "state")
+        streams = [readers.enter_context(listening(served, session)) for _ in range(3)]
+        for events in streams:
+            following(events, "state")
         for _ in range(5):
             answer = served.http.get(f"/sessions/{session}/events")
             assert answer.status_code == 429

@@ -273,10 +273,10 @@ def test_messagepack_is_binary_and_asked_for_in_the_address_or_by_a_message(
     socket.send(json.dumps({"type": "options", "encoding": "msgpack", "request": 7}))
     while not isinstance(message := socket.recv(timeout=SECONDS), bytes):
         assert json.loads(message)["type"] == "result"
-    while (message := msgpack.unpackb(message))["type"] != "ack":
+    while (answer := msgpack.unpackb(message))["type"] != "ack":
         message = socket.recv(timeout=SECONDS)
         assert isinstance(message, bytes)
-    assert (message["request"], message["encoding"]) == (7, "msgpack")
+    assert (answer["request"], answer["encoding"]) == (7, "msgpack")
 
 
 def test_pictures_in_messagepack_are_messages(served: Served, session: str) -> None:
