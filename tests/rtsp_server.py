@@ -2,7 +2,7 @@
 A real RTSP camera for tests: GStreamer's server playing an H.264 file.
 
 Run by the system's Python, which has the bindings.
-Arguments: port, file, a PEM file with certificate and key or "-", and optionally user and password, which TLS needs here.
+Arguments: port, file, a PEM file with certificate and key or "-", and optionally user and password (TLS needs both).
 Prints "ready" when it listens.
 """
 
