@@ -52,7 +52,7 @@ All = Annotated[Sessions, Depends(_sessions)]
 
 @guarded.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
 async def start(body: wire.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
-    """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG, a recording), a path, ``demo:``."""
+    """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG), a path, ``demo:``."""
     config: Config = request.app.state.config
     prompts = [prompt.prompt() for prompt in body.prompts]
     for index, prompt in enumerate(prompts):

@@ -152,8 +152,9 @@ async def test_the_results_channel_speaks_as_the_websocket_does(service: Service
         while (result := await next_message(camera, "result"))["prompt_results"] == []:
             pass
         camera.channel.send(json.dumps({"type": "options", "encoding": "msgpack", "request": 8}))
-        while not isinstance(packed := await camera.messages.get(), bytes):
-            pass
+        packed: Any = ""
+        while isinstance(packed, str):
+            packed = await camera.messages.get()
     assert result["prompt_results"][0]["echo"]["text"] == "unicorn"
     assert result["session"] == id_of(answer)
     assert msgpack.unpackb(packed)["type"] in ("ack", "result")
