@@ -114,8 +114,10 @@ class Schedule:
             self._run = self._run + 1 if reason == "confirm" else 0
             self._since = self._warped = 0
             return Stage.KEYFRAME, reason
-        if situation.warpable and self._flowing:
-            return Stage.FLOW, reason or "interval"
+        if situation.warpable and self._flowing and reason is None:
+            return Stage.FLOW, "interval"
+        if reason is not None:  # nothing can be detected; the frame is looked at all the same: it may be clicked
+            self._since = 0
         if situation.warpable and reason is None and self.budget.short and self._warped < LONGEST_FLOW:
             self._warped += 1
             return Stage.FLOW, "budget"
