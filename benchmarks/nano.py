@@ -35,7 +35,7 @@ from tracker.nano.config import NANO
 from tracker.nano.data import box_around, draw_still
 from tracker.nano.evaluate import compare, iou
 from tracker.nano.worlds import Video
-from tracker.sam3 import Sam3
+from tracker.sam3 import Sam3, matrix_bf16
 from tracker.types import Detection, Mask, Prompt
 
 GATE = 0.99
@@ -131,8 +131,21 @@ def openvino(model: Sam3, precision: str) -> Features:
     return lambda pixels: [*network(pixels.numpy()).values()]
 
 
+def ships(model: Sam3) -> None:
+    """What a model does by itself on this machine."""
+    model.bf16_backbone = matrix_bf16()
+
+
+def in_fp32(load: Callable[[], Sam3]) -> Sam3:
+    """A model that computes in fp32 on every machine."""
+    model = load()
+    model.bf16_backbone = False
+    return model
+
+
 CANDIDATES: dict[str, Change] = {
-    "fp32 as it ships": lambda model: None,
+    "fp32": lambda model: None,
+    "as it ships here": ships,
     "fp32, unread parts left out": lambda model: use(model, Backbone(model)),
     "channels_last": channels_last,
     "bf16 autocast": bf16,
@@ -144,7 +157,7 @@ CANDIDATES: dict[str, Change] = {
     "ONNX Runtime, backbone": lambda model: use(model, onnx_runtime(model)),
     "OpenVINO f32, backbone": lambda model: use(model, openvino(model, "f32")),
     "OpenVINO bf16, backbone": lambda model: use(model, openvino(model, "bf16")),
-    "fp32 as it ships, again": lambda model: None,  # how far the machine drifted meanwhile
+    "fp32, again": lambda model: None,  # how far the machine drifted meanwhile
 }
 
 
@@ -217,7 +230,7 @@ def measure(name: str, change: Change, load: Callable[[], Sam3], questions: Sequ
     """Make a candidate of a fresh model, time it and compare its answers. Whatever it raises becomes its row."""
     row = Row(name)
     try:
-        model = load()
+        model = in_fp32(load)
         spend(row, model, change, repeats)
         for question in questions:
             found, refined = question.answers(model)
@@ -265,7 +278,7 @@ def main() -> None:
     set_threads(1)
     warnings.simplefilter("ignore")  # exporters and compilers warn a lot, and fail loudly
     load = partial(load_model, "nano", checkpoint=arguments.checkpoint, device="cpu")
-    reference = load()
+    reference = in_fp32(load)
     questions = [Question.ask(reference, seed) for seed in range(arguments.pictures)]
     flags = " ".join(sorted(FLAGS.intersection(Path("/proc/cpuinfo").read_text().split())))
     print(f"{machine()}; {flags}; load before: {os.getloadavg()[0]:.1f}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,12 +65,6 @@ def scene(frame: WorldFrame, texts: tuple[str, ...], offset: int = 0) -> Scene:
     truth = {offset + thing.id: Mask.from_dense(thing.mask) for thing in seen}
     names = {offset + thing.id: tuple(text for text in texts if thing.matches(text)) for thing in seen}
     return Scene(frame.image, Frame(truth, crumbs), names)
-
-
-def every(seed: int, frames: int) -> Iterator[Scenario]:
-    """All of them, in the order of the documentation; ``frames`` of each."""
-    for make in (easy, fast, crossing, occlusion, reentry, crowd, scale, shake, cut, lights, edited, clicked):
-        yield make(seed, frames)
 
 
 def _film(name: str, video: Video, frames: int, *texts: str) -> Scenario:
@@ -247,3 +241,7 @@ def clicked(seed: int, frames: int) -> Scenario:
         rows, columns = np.nonzero(dense)
         clicks[seen + late] = (seen, Point(float(columns.mean()), float(rows.mean())))
     return Scenario("clicked", film.scenes, (), clicks=clicks)
+
+
+# All of them, in the order of the documentation: each takes a seed and a number of frames.
+SCENARIOS = (easy, fast, crossing, occlusion, reentry, crowd, scale, shake, cut, lights, edited, clicked)

@@ -10,26 +10,76 @@ moment is judged by the newest result there is. With --plot it draws quality aga
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.first_light import machine, table
-from benchmarks.scenarios import FPS, Scenario, every
+from benchmarks.scenarios import FPS, SCENARIOS, Scenario, easy
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
-from tracker import Mask, Sam3, Stage, Step, Tracker, load_model, set_threads
+from tracker import Mask, Prompt, Sam3, Stage, Step, Track, Tracker, load_model, set_threads
+from tracker.match import assign
+from tracker.nano.looks import Picture
 
-Follower = Literal["auto", "pvs", "memory", "flow"]
+Follower = Literal["auto", "pvs", "memory", "flow", "overlap"]
 
 # Seconds of nano's stages on one core (benchmarks.first_light), a detection for each prompt, a refinement for each
 # object: given, so that the virtual clock is the same everywhere.
-COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.003}
+COSTS = {"embed": 0.024, "detect": 0.016, "refine": 0.0018, "flow": 0.0015, "encode": 0.002}
+
+
+class Overlap:
+    """
+    What everyone can do with a detector alone: detect on every frame, match by mask IoU with what was seen last.
+
+    The yardstick for following: nothing is refined, remembered or expected anywhere. What is not found for KEPT frames
+    is forgotten.
+    """
+
+    KEPT, LEAST = 30, 0.1  # frames; IoU
+
+    def __init__(self, model: Sam3, prompts: Sequence[Prompt]) -> None:
+        self.model, self.prompts, self.next_id = model, tuple(prompts), 1
+        self.known: dict[int, tuple[str | None, Mask, int]] = {}  # id: text, mask, frame
+
+    def set_prompts(self, prompts: Sequence[Prompt]) -> None:
+        """Ask for other things from now on."""
+        self.prompts = tuple(prompts)
+
+    def step(self, image: Picture, index: int, seconds: float) -> Step:
+        """Look at one frame."""
+        embedding = self.model.embed(image)
+        tracks: list[Track] = []
+        found = self.model.finish(embedding, self.model.detect(embedding, self.prompts)) if self.prompts else []
+        for place, (prompt, some) in enumerate(zip(self.prompts, found, strict=True)):
+            mine = [each for each, (text, _, _) in self.known.items() if text == prompt.text]
+            dense = [self.known[each][1].dense() for each in mine]
+            ious = np.array([[overlap(each, one.mask.dense()) for one in some] for each in dense])
+            pairs = assign(ious.reshape(len(mine), len(some)), self.LEAST) if mine and some else []
+            ids = {column: mine[row] for row, column in pairs}
+            for column, one in enumerate(some):
+                if column not in ids:
+                    ids[column], self.next_id = self.next_id, self.next_id + 1
+                self.known[ids[column]] = (prompt.text, one.mask, index)
+                tracks.append(Track(ids[column], place, one.score, one.box, one.mask, 0, Stage.KEYFRAME, False))
+        self.known = {each: was for each, was in self.known.items() if index - was[2] <= self.KEPT}
+        return Step(Stage.KEYFRAME, "interval", tracks, {"embed": 0.0, "detect": 0.0, "encode": 0.0}, {})
+
+
+def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
+    """IoU of two masks of one size."""
+    return float((a & b).sum() / max(1, (a | b).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +91,17 @@ class Policy:
     follower: Follower = "auto"
     adaptive: bool = False
     rate: float | None = None
+    slower: float = 1.0  # times COSTS, on the virtual clock and for the tracker's own budget
 
-    def tracker(self, model: Sam3, scenario: Scenario) -> Tracker:
+    @property
+    def costs(self) -> dict[str, float]:
+        """Seconds of each stage."""
+        return {name: self.slower * seconds for name, seconds in COSTS.items()}
+
+    def tracker(self, model: Sam3, scenario: Scenario) -> Any:
         """For one sequence."""
+        if self.follower == "overlap":
+            return Overlap(model, scenario.prompts)
         return Tracker(
             model,
             scenario.prompts,
@@ -51,17 +109,21 @@ class Policy:
             follower=self.follower,
             adaptive=self.adaptive,
             rate=self.rate,
-            costs=COSTS,
+            costs=self.costs,
         )
 
 
 POLICIES = (
+    Policy("every frame", 1, "overlap"),
     Policy("every frame", 1, "pvs"),
     *(Policy(f"every {interval}", interval, follower) for interval in (5, 10, 30) for follower in ("pvs", "auto")),
     Policy("every 10", 10, "memory"),
     Policy("every 5", 5, "flow"),
     Policy("adaptive", 10, "auto", adaptive=True),
     Policy("adaptive, 30 a second", 10, "auto", adaptive=True, rate=30),
+    Policy("every frame, machine half as fast", 1, "pvs", slower=2),
+    Policy("adaptive, machine half as fast", 10, "auto", adaptive=True, slower=2),
+    Policy("adaptive, 30 a second, machine half as fast", 10, "auto", adaptive=True, rate=30, slower=2),
 )
 
 
@@ -76,13 +138,13 @@ class Run:
     seconds: float = 0.0  # measured
     given: float = 0.0  # by COSTS
 
-    def take(self, step: Step, took: float, prompts: int) -> float:
+    def take(self, step: Step, took: float, prompts: int, costs: Mapping[str, float]) -> float:
         """Add a step; returns what it costs on the virtual clock."""
         self.encoded += step.stage is not Stage.FLOW
         self.detected += step.stage is Stage.KEYFRAME
         self.seconds += took
         counts = {"detect": prompts, "refine": len(step.tracks)}
-        cost = sum(COSTS.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
+        cost = sum(costs.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
         self.given += cost
         return cost
 
@@ -92,11 +154,11 @@ def masks_of(step: Step) -> Shown:
     return {track.id: track.mask for track in step.tracks}
 
 
-def act(tracker: Tracker, scenario: Scenario, index: int) -> None:
+def act(tracker: Any, scenario: Scenario, index: int) -> None:
     """What people do before a frame."""
     if index in scenario.edits:
         tracker.set_prompts(scenario.edits[index])
-    if index in scenario.clicks:
+    if index in scenario.clicks and not isinstance(tracker, Overlap):  # which knows no clicks
         seen, point = scenario.clicks[index]
         tracker.click(seen, [point])
 
@@ -108,7 +170,7 @@ def offline(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
         act(tracker, scenario, index)
         began = time.perf_counter()
         step = tracker.step(scene.image, index, index / FPS)
-        run.take(step, time.perf_counter() - began, len(tracker.prompts))
+        run.take(step, time.perf_counter() - began, len(tracker.prompts), policy.costs)
         run.shown.append(masks_of(step))
         texts = [prompt.text or "" for prompt in tracker.prompts]
         found: dict[str, list[Mask]] = {text: [] for text in texts}
@@ -129,7 +191,7 @@ def streaming(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
             act(tracker, scenario, moment)
         acted = index + 1
         step = tracker.step(scenario.scenes[index].image, index, index / FPS)
-        now += run.take(step, 0.0, len(tracker.prompts))
+        now += run.take(step, 0.0, len(tracker.prompts), policy.costs)
         done.append((now, masks_of(step)))
         now = max(now, (index + 1) / FPS)
     for index in range(len(scenario.scenes)):
@@ -183,19 +245,23 @@ def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[lis
 
 
 def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: Path) -> None:
-    """Quality against cost, one point for each policy."""
+    """Quality against cost, one point for each policy of the usual machine; those in one place share a label."""
+    figures = {policy: quality for policy, quality in figures.items() if policy.slower == 1}
+    words: dict[tuple[int, int], str] = {}
     width, height = 900, 520
     picture = np.full((height, width, 3), 255, np.uint8)
     left, top, right, bottom = 70, 20, width - 30, height - 50
     low, high = min(figures.values()) - 0.03, max(figures.values()) + 0.03
-    most = max(costs.values()) * 1.1
+    most = max(costs[policy] for policy in figures) * 1.25
     cv2.rectangle(picture, (left, top), (right, bottom), (190, 190, 190), 1)
     for policy, quality in figures.items():
         x = int(left + (right - left) * costs[policy] / most)
         y = int(bottom - (bottom - top) * (quality - low) / (high - low))
         cv2.circle(picture, (x, y), 6, (160, 90, 30), -1, cv2.LINE_AA)
-        words = f"{policy.name}, {policy.follower}"
-        cv2.putText(picture, words, (x + 9, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
+        same = next((spot for spot in words if abs(spot[0] - x) < 60 and abs(spot[1] - y) < 9), (x, y))
+        words[same] = " / ".join(filter(None, (words.get(same, ""), f"{policy.name}, {policy.follower}")))
+    for (x, y), said in words.items():
+        cv2.putText(picture, said, (x + 9, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
     for share in np.linspace(0, 1, 5):
         quality, cost = low + share * (high - low), share * most
         place = (8, int(bottom - (bottom - top) * share) + 4)
@@ -207,27 +273,63 @@ def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: P
     cv2.imwrite(str(path), picture)
 
 
+def by_prompts(model: Sam3, frames: int) -> list[list[str]]:
+    """Measured milliseconds a frame of the easy scenario, with 1, 4 and 16 prompts, all but three of them absent."""
+    scenario = easy(0, frames)
+    words = [
+        f"{color} {shape}" for color in ("pink", "cyan", "purple", "orange") for shape in ("heart", "ring", "cross")
+    ]
+    absent = tuple(Prompt(word) for word in words)
+    rows = []
+    for policy in (
+        POLICIES[0],
+        Policy("every 10", 10, "pvs"),
+        Policy("every 10", 10, "auto"),
+        Policy("every 10", 10, "flow"),
+    ):
+        spent = []
+        for count in (1, 4, 16):
+            prompts = (*scenario.prompts, *absent)[:count]
+            run = offline(model, policy, dataclasses.replace(scenario, prompts=prompts))
+            spent.append(f"{1000 * run.seconds / frames:.1f}")
+        rows.append([policy.name, policy.follower, *spent])
+    return rows
+
+
+def film(place: int, seeds: int, frames: int, checkpoint: Path | None) -> tuple[str, list[list[dict[str, float]]]]:
+    """The name of one scenario, and every policy's figures for each seed. Runs in a process of its own."""
+    set_threads(1)
+    model = load_model("nano", checkpoint=checkpoint)
+    scenarios = [SCENARIOS[place](seed, frames) for seed in range(seeds)]
+    return scenarios[0].name, [[judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=120, help="of each sequence")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", help="the scenarios whose names hold this")
+    parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time; ms are of a busy machine then")
     parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
+    parser.add_argument("--prompts", action="store_true", help="only measure what 1, 4 and 16 prompts cost")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
-    set_threads(1)
-    model = load_model("nano", checkpoint=arguments.checkpoint)
+    if arguments.prompts:
+        set_threads(2)
+        rows = by_prompts(load_model("nano", checkpoint=arguments.checkpoint), arguments.frames)
+        print(table(["policy", "follower", "1 prompt, ms", "4 prompts, ms", "16 prompts, ms"], rows))
+        return
     together: dict[Policy, list[Mapping[str, float]]] = {policy: [] for policy in POLICIES}
-    films = [list(every(seed, arguments.frames)) for seed in range(arguments.seeds)]
-    for scenarios in zip(*films, strict=True):
-        if arguments.only and arguments.only not in scenarios[0].name:
-            continue
-        figures = {policy: [judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES}
-        print(f"\n{scenarios[0].name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
-        for policy, runs in figures.items():
-            together[policy] += runs
+    chosen = [place for place, make in enumerate(SCENARIOS) if not arguments.only or arguments.only in make.__name__]
+    work = partial(film, seeds=arguments.seeds, frames=arguments.frames, checkpoint=arguments.checkpoint)
+    with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
+        for name, runs in pool.map(work, chosen):
+            figures = dict(zip(POLICIES, runs, strict=True))
+            print(f"\n{name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
+            for policy, mine in figures.items():
+                together[policy] += mine
     print(f"\nall\n\n{table(['policy', 'follower', *COLUMNS], rows_of(together))}")
     if arguments.plot:
         quality = {policy: float(np.mean([run["HOTA"] for run in runs])) for policy, runs in together.items()}

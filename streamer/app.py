@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import os
-import socket
-import sys
 from asyncio.transports import BaseTransport
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,11 +29,9 @@ from streamer.embeddings import Embeddings
 from streamer.engine import Engine
 from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
+from streamer.live_http import LiveHTTP, hold_little
 from streamer.sessions import Sessions
 from tracker import Sam3, load_model, set_threads
-
-# Python names it from 3.12 on; before that we know Linux's number.
-NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", 25 if sys.platform == "linux" else None)
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +83,7 @@ def server(app: FastAPI, config: Config) -> uvicorn.Server:
             app,
             host=config.host,
             port=config.port,
+            http=LiveHTTP,
             ws=LiveWebSocket,
             ws_max_size=2**20,  # bytes of one message in: prompts and clicks are small
             ws_per_message_deflate=False,  # run lengths and JPEGs hardly shrink, and the loop has no time for it
@@ -164,10 +160,7 @@ class LiveWebSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Set the bound on what the kernel holds."""
         super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and NOTSENT_LOWAT is not None:
-            with contextlib.suppress(OSError):
-                connection.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, self.UNSENT)
+        hold_little(transport, self.UNSENT)
 
     async def run_asgi(self) -> None:
         """Run the application, then cut the connection unless it closes by itself."""

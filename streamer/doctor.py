@@ -19,6 +19,7 @@ import torch
 from streamer.errors import BadRequest
 from streamer.recorder import video_codec
 from streamer.serve import listen
+from streamer.sources import srt
 from tracker import TrackerError, compat, load_model
 
 PORT = 8000
@@ -130,6 +131,8 @@ def streaming() -> Iterator[Finding]:
     """What PyAV's FFmpeg speaks."""
     there = "rtsp" in av.formats_available
     yield Finding(Mark.OK if there else Mark.FAIL, "rtsp", "can be pulled" if there else "is missing in PyAV's FFmpeg")
+    words = "can be pulled" if srt.spoken() else "cannot be pulled: PyAV's wheels come without libsrt"
+    yield Finding(Mark.OK if srt.spoken() else Mark.NOTE, "srt", words)
     there = "whip" in av.formats_available
     words = "PyAV can publish too" if there else "PyAV cannot publish; taking in does not need it"
     yield Finding(Mark.OK if there else Mark.NOTE, "whip", words)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketDisconnect
 
-from streamer import auth, wire
+from streamer import auth, events, options, wire
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -22,6 +22,7 @@ from streamer.errors import (
     Unauthorized,
 )
 from streamer.openapi import refusals
+from streamer.options import Options
 from streamer.result import FrameInfo
 from streamer.session import Session
 from streamer.sessions import Sessions
@@ -51,7 +52,7 @@ All = Annotated[Sessions, Depends(_sessions)]
 
 @guarded.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
 async def start(body: wire.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
-    """Pull a stream or a file: ``rtsp://…``, ``http://…``, a path, ``demo:``."""
+    """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG), a path, ``demo:``."""
     config: Config = request.app.state.config
     prompts = [prompt.prompt() for prompt in body.prompts]
     for index, prompt in enumerate(prompts):
@@ -94,6 +95,24 @@ async def latest_picture(id: str, sessions: All) -> Response:  # noqa: A002
 async def picture(id: str, index: int, sessions: All) -> Response:  # noqa: A002
     """The picture of the frame with that index, if it was looked at and is still kept."""
     return _picture(*await sessions.get(id).picture(index))
+
+
+@guarded.get("/sessions/{id}/events", response_class=Response, responses=events.STREAM | refusals(NotFound, TooMany))
+async def event_stream(
+    id: str,  # noqa: A002
+    request: Request,
+    asked: Annotated[events.EventsIn, Query()],
+    sessions: All,
+) -> Response:
+    """
+    The messages of the WebSocket as server-sent events: ``event`` is a message's type, ``id`` its frame's index.
+
+    A comment comes now and then when nothing else does. The last event is ``end``. Prompts cannot be changed here.
+    """
+    session = sessions.get(id)
+    if request.headers.get("last-event-id") == "end":
+        return Response(status_code=204)  # tells an EventSource that connects again by itself to leave it
+    return events.EventStream(session, Options().changed(asked))
 
 
 def _picture(index: int, data: bytes) -> Response:
@@ -159,7 +178,8 @@ def _request(data: dict[str, Any]) -> Any:
     request = data.get("request")
     try:
         length = len(wire.dumps({"request": request}).encode())
-    except (ValueError, RecursionError):
+        wire.packs({"request": request})  # which has no integers over 64 bits, and less patience with nesting
+    except (ValueError, RecursionError, OverflowError):
         raise BadRequest("request: it cannot be sent back as JSON; use a number.", field="request") from None
     if length > MAX_REQUEST:
         raise BadRequest(f"request: it is longer than {MAX_REQUEST} bytes; use a number.", field="request")
@@ -195,7 +215,7 @@ async def _obey(session: Session, subscription: Subscription, message: wire.Live
             await session.remove(message.object_id)
             return {"object_id": message.object_id}
         case wire.OptionsMessage():
-            return _set_options(subscription, message)
+            return _set_options(session, subscription, message)
 
 
 async def _set_prompts(session: Session, message: wire.PromptsMessage) -> dict[str, Any]:
@@ -227,12 +247,17 @@ def _exemplar_frame(session: Session, message: wire.PromptsMessage, prompts: lis
     return frame
 
 
-def _set_options(subscription: Subscription, message: wire.OptionsMessage) -> dict[str, Any]:
-    if message.format is not None:
-        subscription.format = message.format
-    if "max_fps" in message.model_fields_set:
-        subscription.max_fps = message.max_fps or None
-    return {"format": subscription.format, "max_fps": subscription.max_fps}
+def _set_options(session: Session, subscription: Subscription, message: wire.OptionsMessage) -> dict[str, Any]:
+    if subscription.pictures and message.encoding is not None:  # pictures and messages would be taken for each other
+        raise BadRequest(
+            "encoding: a connection with pictures chooses it in its address: ?pictures=1&encoding=msgpack.",
+            field="encoding",
+        )
+    subscription.options = subscription.options.changed(message)
+    answer, unmatched = subscription.options.told(), subscription.options.unmatched(session.prompts)
+    if not unmatched:
+        return answer
+    return {**answer, "hint": f"No prompt has this text or id at present: {', '.join(unmatched)}."}
 
 
 def _answer(frame: FrameInfo, answer: Answer) -> dict[str, Any]:
@@ -264,14 +289,15 @@ def _box_inside(frame: FrameInfo, field: str, box: Box) -> None:
 
 
 @router.websocket("/sessions/{id}/results")
-async def results(socket: WebSocket, id: str, pictures: Annotated[bool, Query()] = False) -> None:  # noqa: A002
-    """Results out; prompts, clicks, boxes, removals and options in."""
+async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
+    """Results out; prompts, clicks, boxes, removals and options in. The query is a :class:`streamer.wire.ReaderIn`."""
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions
     try:
         auth.check(socket)
         session = sessions.get(id)
-        with session.subscribe(pictures=pictures) as subscription:
+        asked = options.of_query(socket.query_params)
+        with session.subscribe(pictures=asked.pictures, options=Options().changed(asked)) as subscription:
             code, reason = await _converse(socket, session, subscription)
     except StreamerError as error:
         code, reason = 4000 + error.status, error.message

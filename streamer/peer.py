@@ -256,14 +256,14 @@ class Channel:
             await self._news.wait()
         return self._inbox.popleft()
 
-    async def send(self, text: str) -> bool:
-        """Send a text message, waiting while too much is on its way; False when the channel is closed."""
+    async def send(self, message: str | bytes) -> bool:
+        """Send a text or binary message, waiting while too much is on its way; False when the channel is closed."""
         while not self._closed and self._channel.bufferedAmount > HIGH_WATER:
             self._drained.clear()
             await self._drained.wait()
         if self._closed or self._channel.readyState != "open":
             return False
-        self._channel.send(text)
+        self._channel.send(message)
         return True
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
 from streamer.history import History
 from streamer.latest import Closed, Latest
+from streamer.options import Options
 from streamer.pictures import Encoder, Pictures
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
@@ -235,11 +236,11 @@ class Session:
     # Its readers
 
     @contextmanager
-    def subscribe(self, *, pictures: bool = False) -> Iterator[Subscription]:
+    def subscribe(self, *, pictures: bool = False, options: Options | None = None) -> Iterator[Subscription]:
         """Read along for the length of a ``with`` block; the first message is the state. Raises TooMany."""
         if len(self._subscriptions) >= self._config.max_subscribers:
             raise TooMany(f"This session already has {self._config.max_subscribers} readers.")
-        subscription = Subscription(self.pictures.get, pictures=pictures)
+        subscription = Subscription(self.pictures.get, pictures=pictures, options=options)
         subscription.tell(wire.state_message(self.state, self.reason))
         if self.state is State.ENDED:
             subscription.close()

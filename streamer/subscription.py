@@ -6,16 +6,16 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Literal
+from typing import Any
 
-from streamer import wire
+from streamer import options, wire
 from streamer.latest import Latest
+from streamer.options import Options
 from streamer.result import Result
 
 OUTBOX = 64  # messages a reader may leave unread before it is given up
 PATIENCE = 10.0  # seconds an answer waits for a place among them
 
-MaskFormat = Literal["rle", "polygon"]
 JpegOf = Callable[[int], Awaitable[bytes | None]]
 
 
@@ -27,19 +27,18 @@ class Subscription:
     Everything else (acknowledgements, errors, states) stands in line, in order, and is never dropped for a result. That
     line has ``OUTBOX`` places. A reader that leaves it full is given up: :attr:`given_up` says why, and iteration ends.
 
-    Iterate over it to get what to send next: ``str`` is a JSON text message, ``bytes`` a binary one (with ``pictures``,
-    before each result: the frame's index as 4 bytes little-endian, then the JPEG of that very frame).
+    Iterate over it to get what to send next: ``str`` is a text message, ``bytes`` a binary one (in MessagePack all are;
+    with ``pictures``, before each result, the picture of that very frame: see :func:`streamer.options.picture`).
     """
 
-    def __init__(self, jpeg_of: JpegOf, *, pictures: bool = False) -> None:
+    def __init__(self, jpeg_of: JpegOf, *, pictures: bool = False, options: Options | None = None) -> None:
         self.pictures = pictures
-        self.format: MaskFormat = "rle"
-        self.max_fps: float | None = None
+        self.options = options or Options()
         self.given_up: str | None = None
         self._skipped = 0
         self._jpeg_of = jpeg_of
         self._results: Latest[Result] = Latest()
-        self._outbox: deque[str] = deque()  # bound: OUTBOX, kept by tell() and answer()
+        self._outbox: deque[str | bytes] = deque()  # bound: OUTBOX, kept by tell() and answer()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -117,7 +116,7 @@ class Subscription:
                 pass
 
     def _append(self, message: dict[str, Any]) -> None:
-        self._outbox.append(wire.dumps(message))
+        self._outbox.append(self.options.encode(message))
         self._news.set()
 
     def _give_up(self, reason: str) -> None:
@@ -130,13 +129,13 @@ class Subscription:
         """Seconds until the result in the slot may be sent; None: there is none."""
         if not self._results.waiting:
             return None
-        if self.max_fps is None:
+        if self.options.max_fps is None:
             return 0.0
-        return self._last_sent + 1 / self.max_fps - time.monotonic()
+        return self._last_sent + 1 / self.options.max_fps - time.monotonic()
 
     async def _next_result(self) -> list[str | bytes]:
         """Take the result and render it, with its picture before it. Nothing when its picture could not be kept."""
-        result = self._results.take()
+        result, chosen = self._results.take(), self.options
         self._last_sent = time.monotonic()
         parts: list[str | bytes] = []
         if self.pictures:
@@ -144,9 +143,12 @@ class Subscription:
             if jpeg is None:
                 self._skipped += 1
                 return []
-            parts.append(result.frame.index.to_bytes(4, "little") + jpeg)
-        if self.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
-            parts.append(await asyncio.to_thread(wire.result_json, result, self.format, self.dropped))
+            parts.append(options.picture(result.frame.index, jpeg, chosen.encoding))
+        if chosen.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
+            parts.append(await asyncio.to_thread(self._render, result, chosen))
         else:
-            parts.append(wire.result_json(result, self.format, self.dropped))
+            parts.append(self._render(result, chosen))
         return parts
+
+    def _render(self, result: Result, chosen: Options) -> str | bytes:
+        return chosen.encode(wire.result_message(result, chosen.format, self.dropped, chosen.prompts))

@@ -178,7 +178,7 @@ async def converse(session: Session, channel: Channel) -> None:
 
 async def _send(channel: Channel, subscription: Subscription) -> None:
     async for message in subscription:
-        if isinstance(message, str) and not await channel.send(message):
+        if not await channel.send(message):
             return
 
 

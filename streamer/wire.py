@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator
+import msgpack
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -20,7 +21,9 @@ MAX_POINTS = 64  # of one click
 MAX_TEXT = 256  # characters of one prompt
 DEFAULT_THRESHOLD = 0.5
 
-MaskFormat = Literal["rle", "polygon"]
+MaskFormat = Literal["rle", "polygon", "none"]
+Encoding = Literal["json", "msgpack"]
+CLICKED = ""  # names, among the prompts that a reader chooses, the objects made by clicks and boxes
 Model = TypeVar("Model", bound=BaseModel)
 _Pixel = Annotated[float, Field(allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -211,12 +214,45 @@ class RemoveMessage(_Input):
     object_id: int
 
 
-class OptionsMessage(_Input):
-    """How this reader wants its results; what is left out stays as it is, ``max_fps`` null or 0 means no limit."""
+def _no_masks(value: Any) -> Any:
+    """``boxes`` is another word for ``none``."""
+    return "none" if value == "boxes" else value
+
+
+def _name(value: Any) -> Any:
+    if not isinstance(value, str):
+        message = "Name a prompt by its text or its id: places change when prompts are edited"
+        raise PydanticCustomError("prompt_name", message)
+    return value.strip()
+
+
+_Name = Annotated[Annotated[str, Field(max_length=MAX_TEXT)], BeforeValidator(_name)]
+
+
+class OptionsIn(_Input):
+    """
+    How a reader wants its results. What is left out stays as it is; ``max_fps`` null or 0 means no limit.
+
+    ``prompts`` names the prompts to be told of, each by its text or its id; the empty name stands for the objects made
+    by clicks and boxes; null means everything. It may name prompts that are not asked yet.
+    """
+
+    format: Annotated[MaskFormat | None, BeforeValidator(_no_masks)] = None
+    max_fps: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
+    prompts: Annotated[list[_Name] | None, Field(min_length=1, max_length=2 * MAX_PROMPTS)] = None
+    encoding: Encoding | None = None
+
+
+class OptionsMessage(OptionsIn):
+    """The same as a message."""
 
     type: Literal["options"]
-    format: MaskFormat | None = None
-    max_fps: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
+
+
+class ReaderIn(OptionsIn):
+    """The same in the query of the WebSocket; ``pictures``: each result comes after the picture of its frame."""
+
+    pictures: bool = False
 
 
 LiveMessage = PromptsMessage | ClickMessage | BoxMessage | RemoveMessage | OptionsMessage
@@ -286,6 +322,16 @@ def dumps(message: dict[str, Any]) -> str:
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def packs(message: dict[str, Any]) -> bytes:
+    """A message as MessagePack, the counts of its run lengths as bytes: it is taken apart for that."""
+    for entry in message.get("prompt_results", ()):
+        for prediction in entry["predictions"]:
+            if prediction["format"] == "rle":
+                prediction["masks"]["counts"] = prediction["masks"]["counts"].encode("ascii")
+    packed: bytes = msgpack.packb(message)
+    return packed
+
+
 def state_message(state: str, reason: str) -> dict[str, Any]:
     """A change of state."""
     return {"type": "state", "state": str(state), "reason": reason}
@@ -305,7 +351,9 @@ def frame_json(frame: FrameInfo) -> dict[str, Any]:
 
 
 def masks_json(mask: Mask, form: MaskFormat) -> Any:
-    """A mask as COCO run lengths, or as a list of polygons, each a list of [x, y] in pixels."""
+    """A mask as COCO run lengths, as polygons, each a list of [x, y] in pixels, or as None where none is wanted."""
+    if form == "none":
+        return None
     if form == "rle":
         return {"size": [mask.height, mask.width], "counts": mask.counts.decode("ascii")}
     return [[[x, y] for x, y in polygon] for polygon in mask.polygons()]
@@ -332,15 +380,34 @@ def track_json(track: Track, form: MaskFormat) -> dict[str, Any]:
     }
 
 
+def wanted(prompt: Prompt | None, names: Sequence[str] | None) -> bool:
+    """Whether a reader that chose these names is told of a prompt; None: of the objects made by clicks and boxes."""
+    if names is None:
+        return True
+    if prompt is None:
+        return CLICKED in names
+    return (prompt.text is not None and prompt.text in names) or (bool(prompt.id) and prompt.id in names)
+
+
 def prompt_results(
-    prompts: Sequence[Prompt], tracks: Sequence[Track], notes: dict[int, str], form: MaskFormat
+    prompts: Sequence[Prompt],
+    tracks: Sequence[Track],
+    notes: dict[int, str],
+    form: MaskFormat,
+    names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """One entry for each prompt, in order, even when empty, and one more when clicks or boxes made objects."""
+    """
+    One entry for each prompt, in order, even when empty, and one more when clicks or boxes made objects.
+
+    With ``names`` only those entries that :func:`wanted` lets through; they keep their ``prompt_index``.
+    """
     entries: list[dict[str, Any]] = []
     asked: list[Prompt | None] = [*prompts]
     if any(track.prompt is None for track in tracks):
         asked.append(None)
     for index, prompt in enumerate(asked):
+        if not wanted(prompt, names):
+            continue
         own = [track for track in tracks if track.prompt == (index if prompt is not None else None)]
         own.sort(key=lambda track: -track.score)
         entry = {
@@ -354,8 +421,14 @@ def prompt_results(
     return entries
 
 
-def result_message(result: Result, form: MaskFormat = "rle", dropped: int = 0) -> dict[str, Any]:
-    """What became of a frame; ``dropped``: results this reader missed. A step that failed gives an error message."""
+def result_message(
+    result: Result, form: MaskFormat = "rle", dropped: int = 0, names: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """
+    What became of a frame; a step that failed gives an error message.
+
+    ``dropped``: results this reader missed; ``names``: the prompts it chose, None for all.
+    """
     head = {"session": result.session, "frame": frame_json(result.frame)}
     tail = {
         "age_ms": round(result.age * 1000, 1),
@@ -370,7 +443,7 @@ def result_message(result: Result, form: MaskFormat = "rle", dropped: int = 0) -
         "stage": str(step.stage),
         "reason": step.reason,
         **tail,
-        "prompt_results": prompt_results(result.prompts, step.tracks, step.prompt_notes, form),
+        "prompt_results": prompt_results(result.prompts, step.tracks, step.prompt_notes, form, names),
         "time": round(result.seconds, 4),
     }
 

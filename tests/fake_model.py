@@ -87,7 +87,7 @@ class FakeModel:
             color = tuple(int(each) for each in bank.conditioning[-1].pointer[0])
             masks.append(next((blob for each, blob in _blobs(embedding) if each == color), None))
         logits = _logits([np.zeros((SIDE, SIDE), bool) if mask is None else mask for mask in masks])
-        memories = [Memory(tick, torch.zeros(1, 3, 1, 1), torch.zeros(1, 3)) for _ in banks]
+        memories = [Memory(tick, torch.zeros(1, 3, 1, 1), bank.conditioning[-1].pointer) for bank in banks]
         present = torch.tensor([float(mask is not None) for mask in masks])
         return Propagation(logits, torch.full((len(banks),), self.iou), present, memories)
 

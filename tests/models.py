@@ -9,5 +9,7 @@ from tracker import Sam3
 
 @functools.cache
 def untrained() -> Sam3:
-    """nano with random weights: the real code at the real speed, for tests of everything but what it finds."""
-    return Sam3.untrained("nano")
+    """nano with random weights, in fp32 on every machine: the real code, for tests of everything but what it finds."""
+    model = Sam3.untrained("nano")
+    model.bf16_backbone = False
+    return model

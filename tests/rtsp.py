@@ -20,19 +20,27 @@ def free_port() -> int:
 class Camera:
     """GStreamer's RTSP server in a process of its own, playing a file from its start to everyone who comes."""
 
-    def __init__(self, recording: Path, *login: str) -> None:
+    def __init__(self, recording: Path, *login: str, certificate: Path | None = None) -> None:
         self._python = needs.gstreamer()
         self._recording = recording
         self._login = login
+        self._certificate = certificate
         self._process: subprocess.Popen[str] | None = None
         self.port = free_port()
         user = f"{':'.join(login)}@" if login else ""
-        self.url = f"rtsp://{user}127.0.0.1:{self.port}/cam"
+        self.url = f"rtsp{'s' if certificate else ''}://{user}127.0.0.1:{self.port}/cam"
 
     def start(self) -> None:
         """Start, and wait until it listens."""
         script = Path(__file__).with_name("rtsp_server.py")
-        command = [self._python, str(script), str(self.port), str(self._recording), *self._login]
+        command = [
+            self._python,
+            str(script),
+            str(self.port),
+            str(self._recording),
+            str(self._certificate or "-"),
+            *self._login,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
+from streamer.sources.url import UrlSource
 
 
 class HandSource:
@@ -64,3 +67,58 @@ class HandSource:
         picture = np.full((*self.size, 3), index % 256, np.uint8)
         stamp = (index * 3000 + 4_294_960_000) % 2**32
         return Frame(index, 0, index * 3000, Fraction(1, 90_000), stamp, time.monotonic(), picture)
+
+
+class Viewer:
+    """Takes what a source gives, and lets a test wait for words of its state."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[int, int, int | None, Fraction]] = []
+        self.arrived: list[float] = []
+        self.states: list[tuple[State, str]] = []
+        self.news = asyncio.Event()
+
+    async def out(self, frame: Frame) -> None:
+        assert frame.rgb().shape == (frame.height, frame.width, 3)
+        self.frames.append((frame.index, frame.epoch, frame.pts, frame.time_base))
+        self.arrived.append(frame.arrived)
+        self.news.set()
+        await asyncio.sleep(0)
+
+    def tell(self, state: State, reason: str) -> None:
+        self.states.append((state, reason))
+        self.news.set()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, source: UrlSource) -> AsyncIterator[asyncio.Task[None]]:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(source.run(self.out, self.tell))
+            yield task
+            task.cancel()
+
+    async def seen(self, frames: int) -> None:
+        """Wait until so many frames have come."""
+        while len(self.frames) < frames:
+            self.news.clear()
+            await self.news.wait()
+
+    async def until(self, wanted: Callable[[State, str], bool]) -> str:
+        """Wait until a state was told that is wanted; its reason."""
+        while not any(wanted(*told) for told in self.states):
+            self.news.clear()
+            await self.news.wait()
+        return next(reason for state, reason in self.states if wanted(state, reason))
+
+
+async def whole(address: Path | str) -> Viewer:
+    viewer = Viewer()
+    async with asyncio.timeout(60):
+        await UrlSource(str(address)).run(viewer.out, viewer.tell)
+    return viewer
+
+
+async def reason_after(source: UrlSource) -> str:
+    """The reason of the first trouble of a live source."""
+    viewer = Viewer()
+    async with viewer.watching(source):
+        return await viewer.until(lambda state, reason: state is State.RECONNECTING)

@@ -55,7 +55,7 @@ def test_where_polygons_overlap_there_is_no_hole() -> None:
     assert mask.dense()[20, 20]
 
 
-@pytest.mark.parametrize("odd", [{"size": [1]}, {"size": [4, 4]}, [[1, 2]], 7, None])
+@pytest.mark.parametrize("odd", [{"size": [1]}, {"size": [4, 4]}, [[1, 2]], 7, "x"])
 def test_what_is_no_mask_is_refused(odd: Any) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         Mask.read(odd, (HEIGHT, WIDTH))
@@ -64,3 +64,14 @@ def test_what_is_no_mask_is_refused(odd: Any) -> None:
 def test_polygons_without_a_size_are_refused() -> None:
     with pytest.raises(ValueError, match="size"):
         Mask.read([])
+
+
+def test_a_mask_that_was_not_sent_says_so() -> None:
+    mask = Mask.read(None, (HEIGHT, WIDTH))
+    for ask in (mask.dense, mask.polygons, lambda: mask.area):
+        with pytest.raises(ValueError, match="was not sent"):
+            ask()
+
+
+def test_run_lengths_may_be_bytes() -> None:
+    assert Mask.read({"size": [2, 3], "counts": b"06"}) == Mask.read({"size": [2, 3], "counts": "06"})

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from starlette.datastructures import QueryParams
 
 from streamer import wire
 from streamer.client import Box, ClientError, Frame, Point, Prompt, VisualPrompt, requests
 from streamer.client.requests import Address, Call
 from streamer.documented import ConceptRequest, EmbedRequest, VisualRequest
+from streamer.options import of_query
 from tests.pictures import encoded
 
 PICTURE = encoded()
@@ -58,7 +60,8 @@ def test_an_address_is_taken_as_people_write_it(written: str, base: str, socket:
     address = Address.read(written)
     assert address.base == base
     assert address.results("a/b") == f"{socket}/sessions/a%2Fb/results"
-    assert address.results("ab", with_pictures=True) == f"{socket}/sessions/ab/results?pictures=1"
+    asked = requests.reader_query("json", pictures=True, options={})
+    assert address.results("ab", asked) == f"{socket}/sessions/ab/results?pictures=1"
 
 
 @pytest.mark.parametrize("odd", ["", "ftp://host", "http://", "http://host/?api_key=x", "http://host/#x"])
@@ -178,9 +181,9 @@ def test_live_messages_are_what_the_server_reads() -> None:
     assert live(requests.click_message(FRAME, [(1, 2)], None)).object_id is None
     assert edges(live(requests.box_message(FRAME, BOX)).box.box()) == [10, 20, 30, 40]
     assert live(requests.remove_message(7)).object_id == 7
-    options = live(requests.options_message(None, 0))
+    options = live(requests.options_message(None, 0, None))
     assert (options.format, options.max_fps, options.model_fields_set) == (None, 0, {"type", "max_fps"})
-    assert live(requests.options_message("polygon", None)).model_fields_set == {"type", "format"}
+    assert live(requests.options_message("polygon", None, None)).model_fields_set == {"type", "format"}
 
 
 # Answers
@@ -197,3 +200,25 @@ def test_an_answer_is_read_and_a_refusal_is_raised() -> None:
 def test_an_answer_of_another_server_says_so(odd: bytes) -> None:
     with pytest.raises(ClientError, match="not one of this API"):
         ODD.read(httpx.Response(200, content=odd))
+
+
+def test_a_new_connection_asks_for_the_options_that_were_acknowledged() -> None:
+    told = {"format": "none", "max_fps": None, "prompts": ["star", "red cup", ""], "encoding": "msgpack"}
+    asked = requests.reader_query("msgpack", pictures=False, options=told)
+    query = Address.read("localhost:1").results("ab", asked).partition("?")[2]
+    assert of_query(QueryParams(query)).model_dump(exclude_none=True) == {
+        "format": "none",
+        "prompts": ["star", "red cup", ""],
+        "encoding": "msgpack",
+        "pictures": False,
+    }
+
+
+def test_the_prompts_of_a_reader_are_named() -> None:
+    chosen = live(requests.options_message(None, None, ["star", ""]))
+    assert (chosen.prompts, chosen.model_fields_set) == (["star", ""], {"type", "prompts"})
+    every = live(requests.options_message(None, None, "all"))
+    assert (every.prompts, every.model_fields_set) == (None, {"type", "prompts"})
+    for odd in ("star", [0, 2]):
+        with pytest.raises(TypeError, match="by its text or its id"):
+            requests.options_message(None, None, odd)  # type: ignore[arg-type]

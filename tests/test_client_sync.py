@@ -348,6 +348,28 @@ def test_masks_may_come_as_polygons_instead(session: Session) -> None:
             return
 
 
+def test_a_reader_may_be_told_of_some_prompts_and_of_no_masks(session: Session) -> None:
+    session.prompt(ALL, "star")
+    session.options(form="none", only=["circle", ""])
+    for result in session.results():
+        if result.objects and result.objects[0].mask.data is None:
+            break
+    assert {thing.text for thing in result.objects} == {"circle"}
+    with pytest.raises(ValueError, match="was not sent"):
+        result.objects[0].mask.dense()
+
+
+def test_messagepack_brings_the_same(client: Client) -> None:
+    with client.start(DEMO, ALL, pictures=True, encoding="msgpack") as session:
+        result = next(each for each in session.results() if each.objects)
+        assert result.picture is not None
+        assert result.picture.frame == result.frame.index
+        assert session.picture(result.frame.index).jpeg == result.picture.jpeg
+        assert isinstance(result.objects[0].mask.data, bytes)
+        assert result.objects[0].mask.dense().shape == (120, 160)
+        assert session.prompt("zebra") is not None
+
+
 def test_the_picture_of_a_result_is_that_very_frame(client: Client) -> None:
     world = worlds.Video(5, 160, 120, fps=15, objects=(2, 2))
     truth = [world.next().image for _ in range(200)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from PIL import Image
@@ -244,6 +245,64 @@ def test_options_change_what_this_reader_gets_and_nobody_else(
         assert ask(socket, type="options")["format"] == "polygon"
 
 
+def test_a_reader_is_told_of_the_prompts_it_names(served: Served, session: str) -> None:
+    with served.results(session, "?prompts=star&format=none") as socket:
+        assert [entry["echo"]["text"] for entry in read(socket, "result")["prompt_results"]] == []
+        ask(socket, type="prompts", prompts=["red circle", "star"])
+        result = read(socket, "result")
+        while not result["prompt_results"]:
+            result = read(socket, "result")
+        assert [entry["prompt_index"] for entry in result["prompt_results"]] == [1]
+        answer = ask(socket, type="options", prompts=["red circle", "zebra"])
+        assert answer["prompts"] == ["red circle", "zebra"]
+        assert "zebra" in answer["hint"]
+        assert "hint" not in ask(socket, type="options", prompts=None)
+        result = read(socket, "result")
+        assert [entry["echo"]["text"] for entry in result["prompt_results"]] == ["red circle", "star"]
+
+
+def test_messagepack_is_binary_and_asked_for_in_the_address_or_by_a_message(
+    served: Served, session: str, socket: ClientConnection
+) -> None:
+    with served.results(session, "?encoding=msgpack") as packed:
+        first = packed.recv(timeout=SECONDS)
+        assert isinstance(first, bytes)
+        assert msgpack.unpackb(first)["type"] == "state"
+        packed.send(json.dumps({"type": "options", "encoding": "json", "request": 1}))
+        assert ask(packed, type="options")["encoding"] == "json"
+    socket.send(json.dumps({"type": "options", "encoding": "msgpack", "request": 7}))
+    while not isinstance(message := socket.recv(timeout=SECONDS), bytes):
+        assert json.loads(message)["type"] == "result"
+    while (answer := msgpack.unpackb(message))["type"] != "ack":
+        message = socket.recv(timeout=SECONDS)
+        assert isinstance(message, bytes)
+    assert (answer["request"], answer["encoding"]) == (7, "msgpack")
+
+
+def test_pictures_in_messagepack_are_messages(served: Served, session: str) -> None:
+    with served.results(session, "?encoding=msgpack&pictures=1") as socket:
+        messages = [msgpack.unpackb(socket.recv(timeout=SECONDS)) for _ in range(7)]
+        results = [message for message in messages if message["type"] == "result"]
+        pictures = [message for message in messages if message["type"] == "picture"]
+        assert len(results) >= 2
+        for picture, result in zip(pictures, results, strict=False):
+            assert picture["frame_index"] == result["frame"]["index"]
+            assert picture["jpeg"].startswith(b"\xff\xd8")
+    with served.results(session, "?pictures=1") as socket:
+        refused = ask(socket, type="options", encoding="msgpack")
+        assert (refused["type"], refused["field"]) == ("error", "encoding")
+        assert "?pictures=1&encoding=msgpack" in refused["message"]
+
+
+@pytest.mark.parametrize("query", ["?format=png", "?max_fps=fast", "?pictures=perhaps", "?encoding=xml"])
+def test_an_address_with_a_wrong_option_is_refused_with_its_name(served: Served, session: str, query: str) -> None:
+    with served.results(session, query) as socket, pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400
+    assert closed.value.rcvd.reason.startswith(query[1:].partition("=")[0])
+
+
 def _formats(socket: ClientConnection) -> set[str]:
     while True:
         entries = read(socket, "result")["prompt_results"]
@@ -291,6 +350,9 @@ BAD = [
     ({"type": "prompts", "prompts": ["x"] * 17}, "prompts", "16"),
     ({"type": "prompts", "prompts": [{"type": "text", "text": " "}]}, "prompts[0].text", "text or boxes"),
     ({"type": "options", "format": "png"}, "format", "rle"),
+    ({"type": "options", "prompts": [0, 2]}, "prompts[0]", "by its text or its id"),
+    ({"type": "options", "encoding": "xml"}, "encoding", "msgpack"),
+    ('{"type":"options","request":' + "9" * 30 + "}", "request", "cannot be sent back"),
 ]
 
 

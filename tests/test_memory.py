@@ -15,6 +15,7 @@ from tracker.memory import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
 @pytest.fixture(scope="module")
 def model() -> Sam3:
     untrained = Sam3.untrained()
+    untrained.bf16_backbone = False
     # Sure that objects are there: where they are not, upstream writes one constant into the mask.
     untrained.interactive.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
     return untrained
@@ -70,8 +71,14 @@ def test_what_is_read_is_the_past_only() -> None:
     bank.condition(memory(0))
     for tick in range(1, 30):
         bank.remember(memory(tick))
-    assert bank.layout(30) == ((0,), tuple(range(15, 30)))
-    assert bank.layout(40) == ((0,), tuple(range(25, 30)))
+    assert [each.tick for each, _ in bank.maps(30)] == [0, *range(24, 30)]
+    assert [age for _, age in bank.maps(30)] == [0, *range(6, 0, -1)]
+    assert [each.tick for each, _ in bank.pointers(30)] == [0, *range(15, 30)]
+    assert [each.tick for each, _ in bank.maps(33)] == [0, *range(27, 30)]
+    assert [(each.tick, age) for each, age in bank.pointers(40)] == [
+        (0, 40),
+        *((tick, 40 - tick) for tick in range(25, 30)),
+    ]
 
 
 def follow(model: Sam3, some: Sequence[Bank], ticks: range) -> torch.Tensor:
@@ -97,6 +104,28 @@ def test_objects_with_memories_of_different_frames_are_followed_together(model: 
     found = model.propagate(embed(model, 4), [fresh, new], 4)
     assert found.logits.shape == (2, model.side, model.side)
     assert torch.allclose(found.logits[0], alone[0], atol=1e-5)
+
+
+def test_objects_that_joined_at_different_times_are_attended_to_in_one_pass(model: Sam3) -> None:
+    """Once their banks hold as much, and with the same answers as each alone."""
+
+    def joined() -> list[Bank]:
+        one, two = Bank(), Bank()
+        for bank, start in ((one, 0), (two, 3)):
+            bank.condition(model.memorize(embed(model, start), masks(model, 1), start)[0])
+            follow(model, [bank], range(start + 1, 22))
+        return [one, two]
+
+    passes = []
+    hook = model.interactive.transformer.encoder.register_forward_hook(lambda *_: passes.append(1))
+    together = joined()
+    passes.clear()
+    found = model.propagate(embed(model, 22), together, 22)
+    hook.remove()
+    assert len(passes) == 1
+    for place, bank in enumerate(joined()):
+        alone = model.propagate(embed(model, 22), [bank], 22)
+        assert torch.allclose(alone.logits[0], found.logits[place], atol=1e-5)
 
 
 def test_a_pass_equals_upstreams_track_step(model: Sam3) -> None:

@@ -132,6 +132,8 @@ def test_the_command_trains_for_the_time_it_is_given(tmp_path: Path, monkeypatch
     main()
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert state["step"] >= 1 and (tmp_path / "nano.safetensors").stat().st_size <= 24e6
+    (line,) = (tmp_path / "curve.jsonl").read_text().splitlines()
+    assert json.loads(line)["step"] == state["step"]
 
 
 def test_the_rate_warms_up_and_is_let_down() -> None:

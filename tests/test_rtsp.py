@@ -11,6 +11,7 @@ from streamer.sources import url
 from tests.models import untrained
 from tests.rtsp import Camera
 from tests.serving import ask, read, serving
+from tests.test_fetch import write_certificate
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,18 @@ def test_a_cameras_picture_comes_in(film: Path, transport: str) -> None:
         listed = served.http.get(f"/sessions/{session}").json()
         assert listed["state"] == "live"
         assert served.http.get(f"/sessions/{session}/frames/latest.jpg").content.startswith(b"\xff\xd8")
+
+
+def test_a_camera_behind_tls_is_read_though_it_signed_its_own_certificate(film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "camera.pem"
+    write_certificate(path)
+    with Camera(film, "me", "secret", certificate=path) as camera, serving(untrained()) as served:
+        assert camera.url.startswith("rtsps://me:secret@")
+        session = served.start(camera.url)
+        with served.results(session) as socket:
+            read(socket, "state", state="live")
+            assert read(socket, "result")["frame"]["width"] == 320
+        assert "secret" not in served.http.get(f"/sessions/{session}").text
 
 
 def test_the_session_outlives_its_camera(film: Path) -> None:

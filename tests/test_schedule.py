@@ -46,6 +46,13 @@ def test_objects_in_doubt_get_a_keyframe_but_not_at_once_again() -> None:
     assert found == [(place * DOUBT_GAP - 1, "confidence") for place in (1, 2, 3)]
 
 
+def test_without_anything_to_detect_frames_are_looked_at_for_clicks_where_masks_are_moved_along() -> None:
+    schedule = Schedule(5, flowing=True)
+    decided = [schedule.next(Situation(detectable=False, warpable=True)) for _ in range(12)]
+    assert [place for place, (stage, _) in enumerate(decided) if stage is Stage.REFINE] == [0, 5, 10]
+    assert {stage for stage, _ in decided} == {Stage.REFINE, Stage.FLOW}
+
+
 def test_without_anything_to_detect_there_are_no_keyframes() -> None:
     schedule = Schedule(2)
     decided = [schedule.next(Situation(detectable=False)) for _ in range(6)]

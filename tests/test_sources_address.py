@@ -20,7 +20,7 @@ def test_a_path_is_a_recording(tmp_path: Path) -> None:
         assert address.live is False
 
 
-@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp"])
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "rtmps", "udp"])
 def test_these_schemes_are_live(scheme: str) -> None:
     assert read_address(f"{scheme}://camera/1").live is True
 
@@ -75,7 +75,9 @@ def test_secrets_are_not_shown(text: str, shown: str | None) -> None:
         ("rtsp://camera:99999/1", "cannot be read"),
         ("rtsp://[::1/1", "cannot be read"),
         ("rtsp://camera/1?transport=pigeon", "tcp or udp"),
-        ("/dev/video99", "no file"),
+        ("/dev/video99", "no camera /dev/video99"),
+        ("rtmp://host", "names no stream"),
+        ("rtsps://camera/1?transport=udp", "over TLS .* must be tcp"),
         ("\0", "cannot be read|no file"),
     ],
 )

@@ -9,7 +9,7 @@ import http.server
 import re
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from streamer.sources import address
 from streamer.sources import url as module
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource, backoff
+from tests.sources import Viewer, reason_after, whole
 
 FRAMES = 40
 
@@ -31,52 +32,6 @@ FRAMES = 40
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("films") / "film.mp4", FRAMES)
-
-
-class Viewer:
-    """Takes what a source gives, and lets a test wait for words of its state."""
-
-    def __init__(self) -> None:
-        self.frames: list[tuple[int, int, int | None, Fraction]] = []
-        self.states: list[tuple[State, str]] = []
-        self.news = asyncio.Event()
-
-    async def out(self, frame: Frame) -> None:
-        assert frame.rgb().shape == (frame.height, frame.width, 3)
-        self.frames.append((frame.index, frame.epoch, frame.pts, frame.time_base))
-        await asyncio.sleep(0)
-
-    def tell(self, state: State, reason: str) -> None:
-        self.states.append((state, reason))
-        self.news.set()
-
-    @contextlib.asynccontextmanager
-    async def watching(self, source: UrlSource) -> AsyncIterator[asyncio.Task[None]]:
-        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(source.run(self.out, self.tell))
-            yield task
-            task.cancel()
-
-    async def until(self, wanted: Callable[[State, str], bool]) -> str:
-        """Wait until a state was told that is wanted; its reason."""
-        while not any(wanted(*told) for told in self.states):
-            self.news.clear()
-            await self.news.wait()
-        return next(reason for state, reason in self.states if wanted(state, reason))
-
-
-async def whole(address: Path | str) -> Viewer:
-    viewer = Viewer()
-    async with asyncio.timeout(60):
-        await UrlSource(str(address)).run(viewer.out, viewer.tell)
-    return viewer
-
-
-async def reason_after(source: UrlSource) -> str:
-    """The reason of the first trouble of a live source."""
-    viewer = Viewer()
-    async with viewer.watching(source):
-        return await viewer.until(lambda state, reason: state is State.RECONNECTING)
 
 
 # Recordings

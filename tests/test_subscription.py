@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamer import subscription as module
+from streamer.options import Options
 from streamer.subscription import OUTBOX, Subscription
 from tests.results import result, track
 from tracker import Prompt
@@ -48,8 +49,7 @@ async def test_what_is_told_stands_in_line_and_is_not_dropped_for_results() -> N
 
 
 async def test_the_last_result_comes_before_word_of_the_end() -> None:
-    reader = Subscription(no_picture)
-    reader.max_fps = 0.001
+    reader = Subscription(no_picture, options=Options(max_fps=0.001))
     reader.publish(result(0))
     iterator = aiter(reader)
     assert "result" in str(await anext(iterator))
@@ -113,8 +113,7 @@ async def test_a_result_whose_picture_was_not_kept_counts_as_dropped() -> None:
 
 
 async def test_max_fps_holds_results_back_but_not_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Subscription(no_picture)
-    reader.max_fps = 0.01
+    reader = Subscription(no_picture, options=Options(max_fps=0.01))
     iterator = aiter(reader)
     reader.publish(result(0))
     assert json.loads(await anext(iterator))["frame"]["index"] == 0
@@ -125,13 +124,12 @@ async def test_max_fps_holds_results_back_but_not_answers(monkeypatch: pytest.Mo
         assert not following.done()
         reader.tell({"type": "ack"})
         assert json.loads(await following) == {"type": "ack"}
-        reader.max_fps = None
+        reader.options = Options()
         assert json.loads(await _next(iterator))["frame"]["index"] == 1
 
 
 async def test_polygons_are_sent_when_asked_for() -> None:
-    reader = Subscription(no_picture)
-    reader.format = "polygon"
+    reader = Subscription(no_picture, options=Options(format="polygon"))
     reader.publish(result(0, (track(1, 0),), (Prompt("square"),)))
     reader.close()
     (message,) = await gather(reader)

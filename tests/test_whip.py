@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import httpx
+import msgpack
 import numpy as np
 import pytest
 from fastapi import FastAPI
@@ -150,8 +151,13 @@ async def test_the_results_channel_speaks_as_the_websocket_does(service: Service
         assert "not JSON" in (await next_message(camera, "error"))["message"]
         while (result := await next_message(camera, "result"))["prompt_results"] == []:
             pass
+        camera.channel.send(json.dumps({"type": "options", "encoding": "msgpack", "request": 8}))
+        packed: Any = ""
+        while isinstance(packed, str):
+            packed = await camera.messages.get()
     assert result["prompt_results"][0]["echo"]["text"] == "unicorn"
     assert result["session"] == id_of(answer)
+    assert msgpack.unpackb(packed)["type"] in ("ack", "result")
 
 
 async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(service: Service) -> None:

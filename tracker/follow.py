@@ -17,7 +17,8 @@ from torch import Tensor
 
 from tracker import postprocess
 from tracker.dense import Embedding, SegmentPrompt
-from tracker.objects import GOOD_IOU, PRESENT, Followed, pixels, shares, shifted
+from tracker.memory import Memory, resemblance
+from tracker.objects import GOOD_IOU, PRESENT, Followed, bounds, nearness, pixels, shares, shifted
 from tracker.sam3 import Sam3
 from tracker.types import Stage
 
@@ -55,7 +56,7 @@ class Follower:
         """
         if self.mode == "memory":
             remembered = [each for each in objects if each.bank]
-            self._by_memory(embedding, remembered, tick)
+            self._by_memory(embedding, remembered, seconds, tick)
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
             return
         self._by_mask(embedding, objects, seconds, foreseen)
@@ -63,7 +64,7 @@ class Follower:
             return
         due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
         due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
-        self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], tick)
+        self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], seconds, tick)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
@@ -104,13 +105,15 @@ class Follower:
             each.follow(kept[row], ious[row], present[row], foreseen=foreseen and each.astray is None)
             each.astray = None
 
-    def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
+    def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> None:
         if not objects:
             return
         found = self.model.propagate(embedding, [each.bank for each in objects], tick)
         answers = zip(objects, found.logits, found.ious.tolist(), found.present.tolist(), found.memories, strict=True)
         for each, logits, iou, present, memory in answers:
-            believed = present >= PRESENT and iou >= GOOD_IOU
+            believed = present >= PRESENT and iou >= GOOD_IOU and self._same(each, memory)
+            if self.mode == "auto":
+                believed = believed and nearness(each, bounds(logits), seconds) > 0
             if self.mode == "memory":
                 each.stage = Stage.REFINE
                 each.follow(logits, iou, present)
@@ -120,6 +123,11 @@ class Follower:
                 each.follow(logits, iou, present)
             if believed:
                 each.bank.remember(memory)
+
+    def _same(self, each: Followed, memory: Memory) -> bool:
+        """Whether what memory found looks like the object."""
+        same = self.model.same_look
+        return same is None or float(resemblance(list(each.bank.conditioning), [memory]).max()) >= same
 
 
 def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +14,11 @@ from tracker import postprocess
 from tracker.dense import Detected
 from tracker.match import assign
 from tracker.memory import Memory, resemblance
-from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, Share, bounds, middle, size
+from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, nearness
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
 TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
-REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
-WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
 MOST_LOOKS = 8  # detections, the best first, that may be a lost object on one keyframe
-RESIZED = 1.6  # times larger than it was that it may return
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ def meet(
         elif each.visible:
             each.denials += 1
         each.confirmed = each.confirmed or sum(each.hits) >= CONFIRM_HITS
-        if each.denied:
+        if each.denied and each.visible:
             each.lose()
     seen = [each.logits for each in objects if each.visible]
     new = [place for place in free if not seen or not _lies_on(found.logits[place], torch.stack(seen))]
@@ -102,7 +98,7 @@ def _pairs(
     places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
     for row, each in enumerate(objects):
         if each.entangled and seconds - each.sure_seconds <= STALE:
-            likely[row] = [_nearness(each, box, seconds) for box in places]
+            likely[row] = [nearness(each, box, seconds) for box in places]
     return [(objects[row], free[column]) for row, column in assign(likely, MATCH_IOU)]
 
 
@@ -113,21 +109,10 @@ def _nearest(
     if not objects or not free:
         return []
     places = [bounds(found.logits[place]) for place in free]
-    nearness = np.array([[_nearness(each, box, seconds) for box in places] for each in objects])
-    if looks is not None and nearness.any():
-        nearness *= looks.alike(objects, found.logits[list(free)])
-    return [(objects[row], free[column]) for row, column in assign(nearness, 0.0)]
-
-
-def _nearness(each: Followed, box: Share, seconds: float) -> float:
-    """1 where the object should be at ``seconds``, 0 at the farthest that it may be, or where it cannot be ``box``."""
-    elapsed = min(max(0.0, seconds - each.sure_seconds), STALE)
-    largest = max(each.extent, size(box))
-    if largest > RESIZED * each.extent:  # smaller it may well be: half of it is still hidden
-        return 0.0
-    expected = each.expected(seconds)
-    x, y = (middle(box, axis) - middle(expected, axis) for axis in (0, 1))
-    return max(0.0, 1 - math.hypot(x, y) / (REACH * largest + WANDER * elapsed))
+    likely = np.array([[nearness(each, box, seconds) for box in places] for each in objects])
+    if looks is not None and likely.any():
+        likely *= looks.alike(objects, found.logits[list(free)])
+    return [(objects[row], free[column]) for row, column in assign(likely, 0.0)]
 
 
 def _accept(each: Followed, logits: Tensor, score: float, tick: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,6 @@ CONDITIONING = 4  # frames with a mask from the detector or a user (max_cond_fra
 SPATIAL = 6  # newest followed frames whose feature maps are attended to (num_maskmem - 1)
 POINTERS = 15  # newest followed frames whose object pointers are (max_obj_ptrs_in_encoder - 1)
 BATCH = 8  # objects in one pass of memory attention: each reads up to 10 maps of g² tokens
-NEVER = 2**31  # upstream asks how many frames there are; a live stream has no last one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +66,20 @@ class Bank:
         both = (*self.conditioning, *self.recent)
         return sum(each.pointer.nbytes + (each.features.nbytes if each.features is not None else 0) for each in both)
 
-    def layout(self, tick: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Which ticks would be read at ``tick``: banks of one layout can be attended to in one pass."""
-        recent = tuple(each.tick for each in self.recent if tick - POINTERS <= each.tick < tick)
-        return tuple(each.tick for each in self.conditioning), recent
+    def maps(self, tick: int) -> list[tuple[Memory, int]]:
+        """Memories whose maps are read at ``tick``, and how many frames ago they are; 0 for conditioning ones."""
+        recent = [(each, tick - each.tick) for each in self.recent if each.features is not None]
+        return [(each, 0) for each in self.conditioning] + [pair for pair in recent if 0 < pair[1] <= SPATIAL]
+
+    def pointers(self, tick: int) -> list[tuple[Memory, int]]:
+        """Memories whose pointers are read at ``tick``, conditioning ones first, and how many frames ago they are."""
+        recent = [(each, tick - each.tick) for each in self.recent]
+        first = [(each, tick - each.tick) for each in self.conditioning]
+        return first + [pair for pair in recent if 0 < pair[1] <= POINTERS]
+
+    def layout(self, tick: int) -> tuple[int, int, int]:
+        """How much would be read at ``tick``: banks that are read alike can be attended to in one pass."""
+        return len(self.conditioning), len(self.maps(tick)), len(self.pointers(tick))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +93,7 @@ class Propagation:
 
 
 def propagate(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
-    """Follow objects into a frame by their memories, as many in one pass as have memories of the same frames."""
+    """Follow objects into a frame by their memories, as many in one pass as have as many memories."""
     parts: dict[int, tuple[Tensor, Tensor, Tensor, Memory]] = {}
     for rows in _batches(banks, tick):
         answer = _attend(model, embedding, [banks[row] for row in rows], tick)
@@ -116,22 +125,64 @@ def _attend(
     model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Memory]]:
     fine, middle, coarse = embedding.interactive
-    features = model.interactive._prepare_memory_conditioned_features(
-        frame_idx=tick,
-        is_init_cond_frame=False,
-        current_vision_feats=[_sequence(coarse, len(banks))],
-        current_vision_pos_embeds=[_sequence(model.positions, len(banks))],
+    maps, places = _maps(model, banks, tick)
+    pointers, when = _pointers(model, banks, tick)
+    out = model.interactive.transformer.encoder(
+        src=[_sequence(coarse, len(banks))],
+        src_key_padding_mask=[None],
+        src_pos=[_sequence(model.positions, len(banks))],
+        prompt=torch.cat([maps, pointers]),
+        prompt_pos=torch.cat([places, when]),
+        prompt_key_padding_mask=None,
         feat_sizes=[coarse.shape[-2:]],
-        output_dict=_as_upstream(model, banks, tick),
-        num_frames=NEVER,
+        num_obj_ptr_tokens=len(pointers),
     )
-    *_, ious, low, high, pointers, score = model.interactive._forward_sam_heads(
+    features = out["memory"].permute(1, 2, 0).reshape(len(banks), *coarse.shape[1:])
+    *_, ious, low, high, pointer, score = model.interactive._forward_sam_heads(
         backbone_features=features, high_res_features=[fine, middle], multimask_output=True
     )
-    memories = _encode(model, coarse, high, pointers, score, tick)
+    memories = _encode(model, coarse, high, pointer, score, tick)
     limit = 32.0  # as masks that are fed back anywhere else
     logits = low[:, 0].float().clamp(-limit, limit)
     return zip(logits, ious.float().amax(1), score.float().sigmoid()[:, 0], memories, strict=True)
+
+
+def _maps(model: Sam3, banks: Sequence[Bank], tick: int) -> tuple[Tensor, Tensor]:
+    """
+    Maps of B banks as tokens (K·g², B, M), and their position encodings.
+
+    Upstream's ``_prepare_memory_conditioned_features`` does the same for objects whose memories are of the same frames.
+    """
+    interactive = model.interactive
+    read = [bank.maps(tick) for bank in banks]
+    maps = torch.stack([torch.cat([each.features for each, _ in some if each.features is not None]) for some in read])
+    places = model.memory_positions(maps[0, :1]).flatten(2).permute(2, 0, 1)  # (g², 1, M)
+    # The newest frame's encoding stands first, that of conditioning frames last.
+    ages = torch.tensor([[age - 1 for _, age in some] for some in read], device=maps.device)
+    times = interactive.maskmem_tpos_enc[:, 0, 0][ages.T]  # (K, B, M); -1 is the last
+    special = getattr(interactive, "cond_frame_spatial_embedding", None)
+    if special is not None:
+        times = times + special.flatten() * (ages.T == -1)[..., None]
+    tokens = maps.permute(1, 3, 4, 0, 2).flatten(0, 2)
+    return tokens, (places[None] + times[:, None]).flatten(0, 1)
+
+
+def _pointers(model: Sam3, banks: Sequence[Bank], tick: int) -> tuple[Tensor, Tensor]:
+    """Pointers of B banks as tokens (P·C/M, B, M), and encodings of how many frames ago each is."""
+    interactive = model.interactive
+    read = [bank.pointers(tick) for bank in banks]
+    pointers = torch.stack([torch.cat([each.pointer for each, _ in some]) for some in read], 1)  # (P, B, C)
+    special = getattr(interactive, "cond_frame_obj_ptr_embedding", None)
+    if special is not None:
+        pointers[: len(banks[0].conditioning)] += special
+    count, batch, width = pointers.shape
+    ages = [age for some in zip(*read, strict=True) for _, age in some]
+    when = interactive._get_tpos_enc(
+        ages, max_abs_pos=interactive.max_obj_ptrs_in_encoder, device=pointers.device
+    ).reshape(count, batch, -1)
+    parts = width // interactive.mem_dim
+    tokens = pointers.reshape(count, batch, parts, interactive.mem_dim).permute(0, 2, 1, 3).flatten(0, 1)
+    return tokens, when.repeat_interleave(parts, dim=0)
 
 
 def _encode(model: Sam3, coarse: Tensor, high: Tensor, pointers: Tensor, score: Tensor, tick: int) -> list[Memory]:
@@ -145,40 +196,6 @@ def _encode(model: Sam3, coarse: Tensor, high: Tensor, pointers: Tensor, score: 
     )
     # clone: a slice would keep the whole batch's tensor alive for as long as any object's memory.
     return [Memory(tick, features[row : row + 1].clone(), pointers[row : row + 1].clone()) for row in range(len(high))]
-
-
-def _as_upstream(model: Sam3, banks: Sequence[Bank], tick: int) -> dict[str, dict[int, dict[str, Any]]]:
-    """Banks of one layout as the ``output_dict`` that upstream's attention reads."""
-
-    def together(memories: Sequence[Memory]) -> dict[str, Any]:
-        maps = [each.features for each in memories if each.features is not None]
-        out: dict[str, Any] = {"obj_ptr": torch.cat([each.pointer for each in memories])}
-        if maps:
-            stack = torch.cat(maps)
-            out |= {"maskmem_features": _Here(stack), "maskmem_pos_enc": [_Here(model.memory_positions(stack))]}
-        return out
-
-    conditioning, recent = banks[0].layout(tick)
-    first = [tuple(bank.conditioning) for bank in banks]
-    then = [[each for each in bank.recent if each.tick in recent] for bank in banks]
-    return {
-        "cond_frame_outputs": {
-            when: together(same) for when, same in zip(conditioning, zip(*first, strict=True), strict=True)
-        },
-        "non_cond_frame_outputs": {
-            when: together(same) for when, same in zip(recent, zip(*then, strict=True), strict=True)
-        },
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Here:
-    """Upstream calls ``.cuda()`` on memories, wherever the model runs: it gets them where they are."""
-
-    tensor: Tensor
-
-    def cuda(self, **_: object) -> Tensor:
-        return self.tensor
 
 
 def _batches(banks: Sequence[Bank], tick: int) -> Iterator[list[int]]:

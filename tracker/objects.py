@@ -37,6 +37,9 @@ HOLD = 3  # steps in a row on which a mask that was moved along stands against a
 AGREE = 0.6  # IoU of the two from which they agree
 SWOLLEN = 1.3  # times its side: a mask that is of more than the object
 CONTACT = 0.1  # of the smaller one's box: two that overlap this much touch each other
+REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
+WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
+RESIZED = 1.6  # times larger than it was that it may return
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
@@ -76,6 +79,9 @@ class Followed:
     bank: Bank = field(default_factory=Bank)
     memorized: int = -(10**9)  # tick of the newest conditioning memory
     stage: Stage = Stage.KEYFRAME
+
+    def __post_init__(self) -> None:
+        self.sure, self.extent = self.box, size(self.box)
 
     @property
     def shown(self) -> bool:
@@ -240,6 +246,17 @@ def entangle(objects: Sequence[Followed], seconds: float) -> None:
     np.fill_diagonal(common, 0.0)
     for each, most in zip(near, common.max(1), strict=True):
         each.entangled = bool(most > CONTACT) or size(each.box) > SWOLLEN * each.extent
+
+
+def nearness(each: Followed, box: Share, seconds: float) -> float:
+    """1 where the object should be at ``seconds``, 0 at the farthest that it may be, or where it cannot be ``box``."""
+    elapsed = min(max(0.0, seconds - each.sure_seconds), STALE)
+    largest = max(each.extent, size(box))
+    if largest > RESIZED * each.extent:  # smaller it may well be: half of it is still hidden
+        return 0.0
+    expected = each.expected(seconds)
+    x, y = (middle(box, axis) - middle(expected, axis) for axis in (0, 1))
+    return max(0.0, 1 - math.hypot(x, y) / (REACH * largest + WANDER * elapsed))
 
 
 def settle(objects: Sequence[Followed]) -> None:

@@ -34,6 +34,7 @@ class Situation:
     detectable: bool = True  # some prompt can be detected
     tentative: bool = False  # new objects wait to be confirmed
     doubt: bool = False  # an object was just lost or is followed badly
+    lost: bool = False  # an object has not been seen for a little while, and may return
     uncovered: bool = False  # the picture shows something new where nothing is followed
     warpable: bool = False  # masks of the frame before can be moved along
     prompts: int = 1
@@ -113,8 +114,10 @@ class Schedule:
             self._run = self._run + 1 if reason == "confirm" else 0
             self._since = self._warped = 0
             return Stage.KEYFRAME, reason
-        if situation.warpable and self._flowing:
-            return Stage.FLOW, reason or "interval"
+        if situation.warpable and self._flowing and reason is None:
+            return Stage.FLOW, "interval"
+        if reason is not None:  # nothing can be detected; the frame is looked at all the same: it may be clicked
+            self._since = 0
         if situation.warpable and reason is None and self.budget.short and self._warped < LONGEST_FLOW:
             self._warped += 1
             return Stage.FLOW, "budget"
@@ -134,6 +137,8 @@ class Schedule:
             return None
         if situation.doubt:
             return "confidence"
+        if situation.lost:
+            return "lost"
         if situation.uncovered:
             return "uncovered"
         return "cheaper" if self.budget.detecting_is_cheaper(situation) else None

@@ -23,6 +23,7 @@ from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, Tracke
 
 Picture = npt.NDArray[np.uint8]
 
+RETURNING = 45  # looked-at frames for which a lost object is worth more keyframes
 KEEP_ALIVE = 90  # looked-at frames that a lost object waits for its return: three seconds of a camera
 
 
@@ -163,10 +164,12 @@ class Tracker:
 
     def _situation(self) -> Situation:
         visible = [each for each in self._objects if each.visible]
+        found = [each for each in self._objects if each.key is not None and each.confirmed]
         return Situation(
             detectable=bool(self.prompts),
             tentative=any(not each.confirmed for each in self._objects),
-            doubt=any(each.key is not None and each.confirmed and each.bad == 2 for each in self._objects),
+            doubt=any(each.bad == 2 for each in found),
+            lost=any(0 < each.unseen <= RETURNING for each in found),
             uncovered=self._view.uncovered([each.box for each in visible]),
             warpable=self._flow.known and self._present is not None,
             prompts=len(self.prompts),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,7 +17,7 @@ from streamer.client.conversation import Conversation, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
-from streamer.client.requests import Address, Call, Clicks, Edges, Prompts, VisualPrompt
+from streamer.client.requests import Address, Call, Clicks, Edges, Encoding, MaskForm, Only, Prompts, VisualPrompt
 
 T = TypeVar("T")
 
@@ -102,7 +102,9 @@ class AsyncClient:
         """The server's live sessions, the ended ones that it still lists among them."""
         return await self.send(requests.sessions())
 
-    def start(self, source: str, prompts: Prompts = (), *, pictures: bool = False) -> Opening:
+    def start(
+        self, source: str, prompts: Prompts = (), *, pictures: bool = False, encoding: Encoding = "json"
+    ) -> Opening:
         """
         Start a session, as :meth:`streamer.client.Client.start`.
 
@@ -117,16 +119,16 @@ class AsyncClient:
                 with contextlib.suppress(ClientError):
                     await self.send(requests.stop((await asking).id))
                 raise
-            return AsyncSession(self, info, pictures=pictures, ours=True)
+            return AsyncSession(self, info, pictures=pictures, encoding=encoding, ours=True)
 
         return Opening(begin)
 
-    def attach(self, session: str, *, pictures: bool = False) -> Opening:
+    def attach(self, session: str, *, pictures: bool = False, encoding: Encoding = "json") -> Opening:
         """Join a session that is there already, by its id. Leaving the ``async with`` block leaves it running."""
 
         async def begin() -> AsyncSession:
             info = await self.send(requests.session(session))
-            return AsyncSession(self, info, pictures=pictures, ours=False)
+            return AsyncSession(self, info, pictures=pictures, encoding=encoding, ours=False)
 
         return Opening(begin)
 
@@ -172,13 +174,16 @@ class AsyncSession:
     does, and keeps the newest result. Close it, or use it as an ``async with`` block.
     """
 
-    def __init__(self, client: AsyncClient, info: SessionInfo, *, pictures: bool, ours: bool) -> None:
+    def __init__(
+        self, client: AsyncClient, info: SessionInfo, *, pictures: bool, encoding: Encoding = "json", ours: bool
+    ) -> None:
         self.id = info.id
         self.hint = info.hint
         self._client = client
         self._pictures = pictures
+        self._encoding = encoding
         self._ours = ours
-        self._talk = Conversation(info)
+        self._talk = Conversation(info, encoding)
         self._news = asyncio.Condition()
         self._opening = asyncio.Lock()
         self._socket: ClientConnection | None = None
@@ -245,9 +250,11 @@ class AsyncSession:
         """Stop following an object."""
         await self._ask(requests.remove_message(object_id))
 
-    async def options(self, *, form: Literal["rle", "polygon"] | None = None, max_fps: float | None = None) -> None:
-        """Change what this reader is sent: the masks' form, results a second (0: no limit). None leaves it as it is."""
-        await self._ask(requests.options_message(form, max_fps))
+    async def options(
+        self, *, form: MaskForm | None = None, max_fps: float | None = None, only: Only | None = None
+    ) -> None:
+        """Change what this reader is sent, as :meth:`streamer.client.Session.options`."""
+        self._talk.options = await self._ask(requests.options_message(form, max_fps, only))
 
     async def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""
@@ -284,7 +291,8 @@ class AsyncSession:
                 self._reader = asyncio.create_task(self._read(self._socket), name=f"results of {self.id}")
 
     async def _connect(self) -> ClientConnection:
-        url = self._client.address.results(self.id, with_pictures=self._pictures)
+        asked = requests.reader_query(self._encoding, pictures=self._pictures, options=self._talk.options)
+        url = self._client.address.results(self.id, asked)
         options = socket_options(self._client.headers, self._client.timeout)
         try:
             return await connect(url, **options)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgpack
+
 from streamer.client import errors, messages
 from streamer.client.errors import ClientError
 from streamer.client.messages import Result, SessionInfo
 from streamer.client.pictures import Picture
+from streamer.client.requests import Encoding
 
 _ENDED = "ended"
 _PING_TIMEOUT = 60.0  # seconds: a machine that is busy with a model is no dead peer
@@ -38,12 +41,14 @@ class Conversation:
     the owner's part.
     """
 
-    def __init__(self, info: SessionInfo) -> None:
+    def __init__(self, info: SessionInfo, encoding: Encoding = "json") -> None:
         self.state = info.state
         self.reason = info.reason
         self.missed = 0
         self.taken = 0
         self.over = False
+        self.options: dict[str, Any] = {}  # as last acknowledged; a new connection asks for them again
+        self._binary = encoding == "msgpack"
         self._error: ClientError | None = None
         self._result: Result | None = None
         self._results = 0
@@ -56,10 +61,12 @@ class Conversation:
     def receive(self, message: str | bytes) -> None:
         """Take in one message. Raises ClientError for one that cannot be read."""
         try:
-            if isinstance(message, bytes):
-                self._picture = Picture(int.from_bytes(message[:4], "little"), message[4:])
-            else:
+            if isinstance(message, str):
                 self._hear(json.loads(message))
+            elif self._binary:
+                self._hear(msgpack.unpackb(message))
+            else:
+                self._picture = Picture(int.from_bytes(message[:4], "little"), message[4:])
         except messages.MISREAD as error:
             raise errors.unreadable(error) from error
 
@@ -81,6 +88,8 @@ class Conversation:
         kind = data["type"]
         if kind == "state":
             self.state, self.reason = str(data["state"]), str(data["reason"])
+        elif kind == "picture":
+            self._picture = Picture(int(data["frame_index"]), data["jpeg"])
         elif kind == "result" or (kind == "error" and "frame" in data):
             self.missed += self._results > self.taken
             self._result, self._picture = messages.result(data, self._picture), None

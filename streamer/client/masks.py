@@ -29,26 +29,29 @@ class Mask:
     A binary mask of ``height`` × ``width`` pixels, kept as it came and decoded when asked.
 
     ``data`` holds COCO's compressed run lengths (``counts``; column-major, zeros first), or outer contours. It is not
-    the tracker's class of the same name, as importing that imports torch.
+    the tracker's class of the same name, as importing that imports torch. ``data`` is None where a reader asked for no
+    masks: then what needs them raises ValueError.
     """
 
     height: int
     width: int
-    data: bytes | tuple[Polygon, ...]
+    data: bytes | tuple[Polygon, ...] | None
 
     @classmethod
     def read(cls, masks: Any, size: tuple[int, int] | None = None) -> Mask:
         """
-        Read ``masks`` of an answer: an object with ``size`` and ``counts``, or a list of polygons.
+        Read ``masks`` of an answer: an object with ``size`` and ``counts``, a list of polygons, or None.
 
         Polygons do not say how large the picture is: they need ``size``, its (height, width). Raises ValueError,
         KeyError or TypeError for anything else.
         """
         if isinstance(masks, dict):
-            height, width = masks["size"]
-            return cls(int(height), int(width), masks["counts"].encode("ascii"))
+            (height, width), counts = masks["size"], masks["counts"]
+            return cls(int(height), int(width), counts if isinstance(counts, bytes) else counts.encode("ascii"))
         if size is None:
             raise ValueError("polygons in an answer that does not say the picture's size")
+        if masks is None:
+            return cls(*size, None)
         return cls(*size, tuple([(float(x), float(y)) for x, y in polygon] for polygon in masks))
 
     def dense(self) -> npt.NDArray[np.bool_]:
@@ -56,14 +59,14 @@ class Mask:
         if isinstance(self.data, bytes):
             return cast(npt.NDArray[np.bool_], rlemasklib.decode(self._coco()).view(np.bool_))
         canvas = np.zeros((self.height, self.width), np.uint8)
-        for polygon in self.data:  # one by one: where two overlap, fillPoly of both would leave a hole
+        for polygon in self._outlines():  # one by one: where two overlap, fillPoly of both would leave a hole
             cv2.fillPoly(canvas, [np.rint(polygon).astype(np.int32)], 1)
         return canvas.view(np.bool_)
 
     def polygons(self) -> list[Polygon]:
         """The outer contours, largest first, each a list of at least three (x, y) pixels."""
         if not isinstance(self.data, bytes):
-            return list(self.data)
+            return list(self._outlines())
         contours, _ = cv2.findContours(self.dense().view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         large = sorted((contour for contour in contours if len(contour) >= 3), key=cv2.contourArea, reverse=True)
         return [[(float(x), float(y)) for x, y in contour[:, 0]] for contour in large]
@@ -72,6 +75,11 @@ class Mask:
     def area(self) -> int:
         """The number of pixels of the object."""
         return int(rlemasklib.area(self._coco()) if isinstance(self.data, bytes) else self.dense().sum())
+
+    def _outlines(self) -> tuple[Polygon, ...]:
+        if self.data is None:
+            raise ValueError("This mask was not sent: the session's options ask for results without masks.")
+        return cast("tuple[Polygon, ...]", self.data)
 
     def _coco(self) -> dict[str, Any]:
         return {"size": [self.height, self.width], "counts": self.data}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -16,6 +16,9 @@ from streamer.client.messages import Found, Frame, SessionInfo
 from streamer.client.pictures import Picture, Source
 
 T = TypeVar("T")
+Encoding = Literal["json", "msgpack"]
+MaskForm = Literal["rle", "polygon", "none"]
+Only = Sequence[str] | Literal["all"]  # prompts by text or id; "" stands for the objects of clicks and boxes
 Edges = Box | tuple[float, float, float, float]
 
 
@@ -76,10 +79,10 @@ class Address:
             raise ValueError(f"{text!r} is no address of a server; it looks like http://localhost:8000.")
         return cls(base)
 
-    def results(self, session: str, *, with_pictures: bool = False) -> str:
-        """The WebSocket of a session's results."""
+    def results(self, session: str, query: Mapping[str, Any] | None = None) -> str:
+        """The WebSocket of a session's results; ``query`` as :func:`reader_query` makes it."""
         url = f"ws{self.base.removeprefix('http')}{_session_path(session)}/results"  # https becomes wss
-        return f"{url}?pictures=1" if with_pictures else url
+        return f"{url}?{urlencode(query, doseq=True)}" if query else url
 
 
 def headers(api_key: str | None) -> dict[str, str]:
@@ -235,9 +238,25 @@ def remove_message(object_id: int) -> dict[str, Any]:
     return {"type": "remove", "object_id": int(object_id)}
 
 
-def options_message(form: str | None, max_fps: float | None) -> dict[str, Any]:
+def options_message(form: MaskForm | None, max_fps: float | None, only: Only | None) -> dict[str, Any]:
     """How this reader wants its results; None leaves a setting as it is, a rate of 0 means no limit."""
-    return _without_none({"type": "options", "format": form, "max_fps": _number("max_fps", max_fps)})
+    message = _without_none({"type": "options", "format": form, "max_fps": _number("max_fps", max_fps)})
+    if only is None:
+        return message
+    return {**message, "prompts": None if only == "all" else _names(only)}
+
+
+def reader_query(encoding: Encoding, *, pictures: bool, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The WebSocket's query; ``options`` is what the last acknowledgement of options said."""
+    kept = {name: options.get(name) for name in ("format", "max_fps", "prompts")}
+    asked = {"pictures": 1 if pictures else None, "encoding": None if encoding == "json" else encoding, **kept}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _names(only: Only) -> list[str]:
+    if isinstance(only, str) or not all(isinstance(name, str) for name in only):
+        raise TypeError('only is a list of prompts, each by its text or its id, or "all".')
+    return list(only)
 
 
 def _index(frame: Frame | int) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -17,7 +17,7 @@ from streamer.client.conversation import Conversation, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
-from streamer.client.requests import Address, Call, Clicks, Edges, Prompts, VisualPrompt
+from streamer.client.requests import Address, Call, Clicks, Edges, Encoding, MaskForm, Only, Prompts, VisualPrompt
 
 T = TypeVar("T")
 
@@ -118,18 +118,22 @@ class Client:
         """The server's live sessions, the ended ones that it still lists among them."""
         return self.send(requests.sessions())
 
-    def start(self, source: str, prompts: Prompts = (), *, pictures: bool = False) -> Session:
+    def start(
+        self, source: str, prompts: Prompts = (), *, pictures: bool = False, encoding: Encoding = "json"
+    ) -> Session:
         """
         Start a session on ``rtsp://…``, ``http(s)://…``, a file's path on the server, or ``demo:``.
 
         Used as a ``with`` block, the session is ended on leaving it. With ``pictures`` each result brings the picture
-        of its frame.
+        of its frame. ``encoding`` is how results travel: msgpack is shorter, and what is read is the same.
         """
-        return Session(self, self.send(requests.start(source, prompts)), pictures=pictures, ours=True)
+        return Session(
+            self, self.send(requests.start(source, prompts)), pictures=pictures, encoding=encoding, ours=True
+        )
 
-    def attach(self, session: str, *, pictures: bool = False) -> Session:
+    def attach(self, session: str, *, pictures: bool = False, encoding: Encoding = "json") -> Session:
         """Join a session that is there already, by its id. Leaving the ``with`` block leaves it running."""
-        return Session(self, self.send(requests.session(session)), pictures=pictures, ours=False)
+        return Session(self, self.send(requests.session(session)), pictures=pictures, encoding=encoding, ours=False)
 
     def send(self, call: Call[T]) -> T:
         """Make one HTTP call."""
@@ -150,13 +154,16 @@ class Session:
     share a session: one may iterate while another clicks.
     """
 
-    def __init__(self, client: Client, info: SessionInfo, *, pictures: bool, ours: bool) -> None:
+    def __init__(
+        self, client: Client, info: SessionInfo, *, pictures: bool, encoding: Encoding = "json", ours: bool
+    ) -> None:
         self.id = info.id
         self.hint = info.hint
         self._client = client
         self._pictures = pictures
+        self._encoding = encoding
         self._ours = ours
-        self._talk = Conversation(info)
+        self._talk = Conversation(info, encoding)
         self._news = threading.Condition()  # guards _talk
         self._opening = threading.Lock()
         self._sockets = contextlib.ExitStack()
@@ -238,9 +245,15 @@ class Session:
         """Stop following an object."""
         self._ask(requests.remove_message(object_id))
 
-    def options(self, *, form: Literal["rle", "polygon"] | None = None, max_fps: float | None = None) -> None:
-        """Change what this reader is sent: the masks' form, results a second (0: no limit). None leaves it as it is."""
-        self._ask(requests.options_message(form, max_fps))
+    def options(self, *, form: MaskForm | None = None, max_fps: float | None = None, only: Only | None = None) -> None:
+        """
+        Change what this reader is sent; None leaves a setting as it is.
+
+        ``form``: masks as run lengths, polygons, or none, which leaves the boxes. ``max_fps``: results a second, 0 for
+        no limit. ``only``: the prompts to be told of, each by its text or its id, ``""`` for the objects made by clicks
+        and boxes; names that are not asked yet may be among them; ``"all"`` ends the choice.
+        """
+        self._talk.options = self._ask(requests.options_message(form, max_fps, only))
 
     def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""
@@ -281,7 +294,8 @@ class Session:
                 self._reader.start()
 
     def _connect(self) -> ClientConnection:
-        url = self._client.address.results(self.id, with_pictures=self._pictures)
+        asked = requests.reader_query(self._encoding, pictures=self._pictures, options=self._talk.options)
+        url = self._client.address.results(self.id, asked)
         options = socket_options(self._client.headers, self._client.timeout)
         try:
             socket: ClientConnection = connect(url, **options)

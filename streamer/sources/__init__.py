@@ -13,8 +13,9 @@ def open_source(address: str, *, open_timeout: float = 10.0, read_timeout: float
     """
     Make the source that an address names; it is opened by running it, not here.
 
-    ``demo:?seed=3&size=640x480&fps=30``, ``rtsp://…``, ``rtsps``, ``rtmp``, ``rtmps``, ``srt``, ``udp``, ``http(s)``,
-    ``file://…`` or a path, ``/dev/video0``. Raises BadSource when the address can be seen to be wrong.
+    ``demo:?seed=3&size=640x480&fps=30``, ``rtsp://…``, ``rtsps``, ``rtmp``, ``rtmps``, ``srt``, ``udp``, ``http(s)``
+    (a recording, HLS, MJPEG), ``file://…`` or a path, with ``?pace=realtime`` or not, ``/dev/video0``. Raises
+    BadSource when the address can be seen to be wrong.
     """
     address = address.strip()
     if address[:5].lower() == "demo:":

@@ -1,4 +1,4 @@
-"""Streams, files and cameras that FFmpeg opens: RTSP, RTMP, SRT, HTTP, a path, a V4L2 device."""
+"""Whatever FFmpeg opens: how it is read, and when it is tried again. What an address means is in address.py."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from streamer.frame import Frame
+from streamer.sources import http, usb
 from streamer.sources.address import Address, read_address
 from streamer.sources.base import FINISHED, Out, State, Tell
+from streamer.sources.pace import Pace
 from streamer.sources.thread import Outlet, pump
 
 DECODER_THREADS = 2  # of one stream; FFmpeg's own choice would be every core for each
@@ -46,6 +48,7 @@ class UrlSource:
 
     A live one is tried again for ever, with growing waits, whatever went wrong and from the first time on; what can be
     seen to stay wrong (no video in it, a codec nobody decodes) ends it. A recording ends at its end or first trouble.
+    What comes in bursts (HLS) and what is to be paced is played by its own clock, whole frames apart.
     """
 
     kind = "url"
@@ -54,7 +57,9 @@ class UrlSource:
         """Raises BadSource when the address can be seen to be wrong without opening it."""
         self._address: Address = read_address(address)
         self.name = self._address.shown
-        self.live = self._address.live is not False
+        self.live = self._address.live is not False or self._address.paced
+        self._lasting = self._address.live  # whether it is tried again; None: opening it will tell
+        self._clock = True  # whether its pts are its own
         self._timeout = (open_timeout, read_timeout)
         self._index = 0
         self._epoch = -1
@@ -82,9 +87,9 @@ class UrlSource:
                     self._words(error, time.monotonic() - began),
                     REFUSED_WAIT if isinstance(error, REFUSALS) else 0.0,
                 )
-                if not self.live:
+                if self._lasting is False:
                     return outlet.state(State.ENDED, reason)
-            if not self.live:
+            if self._lasting is False:
                 return outlet.state(State.ENDED, self._finished())
             tries = 0 if time.monotonic() - began > self._timeout[0] + SETTLED else tries + 1
             wait = max(wait, backoff(tries))
@@ -95,9 +100,8 @@ class UrlSource:
         """Open, read to the end, close."""
         address = self._address
         with av.open(address.url, format=address.format, options=address.options, timeout=self._timeout) as container:
-            if address.live is None:
-                self.live = container.duration is None
-            stream = _video(container, live=self.live)
+            pace = self._learn(container)
+            stream = _video(container, live=self._lasting is not False)
             self._epoch += 1
             self._last_pts = None
             first = True
@@ -105,27 +109,43 @@ class UrlSource:
                 if first:
                     outlet.state(State.LIVE)
                     first = False
+                if pace is not None and picture.time is not None:
+                    outlet.pause(pace.wait(picture.time, time.monotonic()))
                 outlet.frame(self._frame(picture), wait=not self.live)
             if first:
                 raise _Trouble("It ended before its first picture.")
 
+    def _learn(self, container: InputContainer) -> Pace | None:
+        """What only opening it tells; returns how it is to be paced, if it is. Raises _Hopeless."""
+        name = container.format.name
+        self._clock = name not in http.WITHOUT_CLOCK
+        if self._address.live is None:
+            lasts = container.duration is None
+            if self._lasting and not lasts:
+                raise _Hopeless("The broadcast has ended; what is left at that address is a recording of it.")
+            self._lasting = self.live = lasts
+        if self._address.paced:
+            return Pace()
+        return Pace(http.CATCHING_UP) if self._lasting and name in http.IN_BURSTS else None
+
     def _frame(self, picture: av.VideoFrame) -> Frame:
         arrived = time.monotonic()
         time_base = picture.time_base or Fraction(1)
-        if picture.pts is not None:
-            seconds = float(picture.pts * time_base)
+        pts = picture.pts if self._clock else None
+        if pts is not None:
+            seconds = float(pts * time_base)
             if self._last_pts is not None and seconds < self._last_pts - BACKWARDS:
                 self._epoch += 1
             self._last_pts = seconds
         index, self._index = self._index, self._index + 1
-        return Frame(index, self._epoch, picture.pts, time_base, None, arrived, picture)
+        return Frame(index, self._epoch, pts, time_base, None, arrived, picture)
 
     def _pictures(self, container: InputContainer, stream: VideoStream, outlet: Outlet) -> Iterator[av.VideoFrame]:
         """Decode to the end; damaged packets are left out, until there are only those."""
         damaged, last = 0, time.monotonic()
         for packet in container.demux(stream):
             outlet.check()
-            if self.live and time.monotonic() - last > BLIND:
+            if self._lasting and time.monotonic() - last > BLIND:
                 raise _Trouble(f"For {BLIND:.0f} s nothing it sends could be decoded.")
             try:
                 pictures = packet.decode()
@@ -150,6 +170,8 @@ class UrlSource:
     def _words(self, error: Exception, after: float) -> str:
         """What went wrong, for people. FFmpeg's whole text is not used: it repeats the address, password and all."""
         host = self._address.host
+        if self._address.scheme == "v4l2" and (known := usb.words(error)) is not None:
+            return known
         if host and isinstance(error, av.error.InvalidDataError) and after >= self._timeout[0]:
             return f"{host} did not answer in time."  # what FFmpeg makes of an RTSP server that says nothing
         match error:
@@ -171,8 +193,8 @@ class UrlSource:
                 return "What it sends is no video that can be read."
             case av.error.DecoderNotFoundError():
                 return "Nothing here decodes its codec."
-        if isinstance(error, OSError) and error.errno == errno.EIO and host and not _resolves(host):
-            return f"The name {host} cannot be resolved."
+        if isinstance(error, OSError) and error.errno == errno.EIO and host:
+            return f"{host} broke the connection off." if _resolves(host) else f"The name {host} cannot be resolved."
         return f"{getattr(error, 'strerror', None) or type(error).__name__}."
 
 

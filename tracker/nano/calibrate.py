@@ -5,13 +5,15 @@ The last part of the recipe: set how readily nano says that something is there a
 
 A detection's score is the presence score times its own. Training leaves the presence score too ready to say yes. This
 moves its bias, and nothing else, to where F1 is best while at least MOST_ABSENT of the prompts for absent things are
-answered with nothing, on worlds of the training range: the evaluation's stay unseen.
+answered with nothing, on plain worlds, which the synthetic camera shows, of the training range: the evaluation's stay
+unseen.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ import torch
 
 from tracker import weights
 from tracker.loading import load_model, set_threads
-from tracker.nano.data import FIRST_TRAINING_SEED
+from tracker.nano.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.nano.evaluate import Tally, ask_words
 from tracker.nano.recipe import RECIPES
+from tracker.nano.variety import PLAIN
 from tracker.sam3 import Sam3
 
 MOST_ABSENT = 0.93
@@ -33,12 +36,13 @@ def calibrate(model: Sam3, pictures: int) -> float:
     bias: Any = model.network.transformer.decoder.presence_token_head.layers[-1].bias
     start = bias.detach().clone()
     figures: dict[float, dict[str, float]] = {}
+    plain = partial(draw_still, supply=Supply(variety=PLAIN))
     for shift in SHIFTS:
         with torch.no_grad():
             bias.copy_(start + shift)
         tally = Tally()
         for seed in range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + pictures):
-            ask_words(model, seed, tally)
+            ask_words(model, seed, tally, plain)
         figures[shift] = tally.figures()
         shown = figures[shift]
         print(

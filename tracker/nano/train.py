@@ -195,6 +195,8 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
         if run.seconds >= budget:
             break
     if rank == 0:
+        if recent:  # of a run shorter than the first report too
+            report(run, minutes, recent, (time.monotonic() - shown) / len(recent))
         run.save()
 
 

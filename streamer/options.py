@@ -1,0 +1,93 @@
+"""What one reader chose: how its masks come, how many results a second, of which prompts, in which encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from starlette.datastructures import QueryParams
+
+from streamer import wire
+from streamer.wire import MaskFormat, OptionsIn, ReaderIn
+from tracker import Prompt
+
+Encoding = Literal["json", "msgpack", "events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    A reader's choices.
+
+    ``max_fps``: results a second at most, None for no limit. ``prompts``: the names (texts or ids) of those that it is
+    told of, None for all. ``encoding``: ``json`` is text, ``msgpack`` binary, ``events`` text for an event stream.
+    """
+
+    format: MaskFormat = "rle"
+    max_fps: float | None = None
+    prompts: tuple[str, ...] | None = None
+    encoding: Encoding = "json"
+
+    def changed(self, asked: OptionsIn) -> Options:
+        """These with what is asked for; what is left out stays."""
+        changes: dict[str, Any] = {}
+        if asked.format is not None:
+            changes["format"] = asked.format
+        if "max_fps" in asked.model_fields_set:
+            changes["max_fps"] = asked.max_fps or None
+        if "prompts" in asked.model_fields_set:
+            changes["prompts"] = None if asked.prompts is None else tuple(asked.prompts)
+        if asked.encoding is not None:
+            changes["encoding"] = asked.encoding
+        return replace(self, **changes)
+
+    def told(self) -> dict[str, Any]:
+        """As an acknowledgement repeats them."""
+        prompts = None if self.prompts is None else list(self.prompts)
+        return {"format": self.format, "max_fps": self.max_fps, "prompts": prompts, "encoding": self.encoding}
+
+    def unmatched(self, prompts: Sequence[Prompt]) -> list[str]:
+        """The names that no present prompt has."""
+        names = [name for name in self.prompts or () if name != wire.CLICKED]
+        return [name for name in names if not any(wire.wanted(prompt, (name,)) for prompt in prompts)]
+
+    def encode(self, message: dict[str, Any]) -> str | bytes:
+        """A message as this reader is sent it."""
+        return _ENCODERS[self.encoding](message)
+
+
+def of_query(query: QueryParams) -> ReaderIn:
+    """Read ``?format=…&max_fps=…&prompts=…&prompts=…&encoding=…&pictures=…``. Raises BadRequest by the field's name."""
+    given: dict[str, Any] = {name: query[name] for name in ReaderIn.model_fields if name in query}
+    if "prompts" in query:
+        given["prompts"] = query.getlist("prompts")
+    return wire.parse(ReaderIn, given)
+
+
+def event(message: dict[str, Any]) -> str:
+    """
+    A message as one server-sent event, its type the event's, its frame's index the event's id.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+    head = f"event: {message['type']}\n"
+    if "frame" in message:
+        head += f"id: {message['frame']['index']}\n"
+    elif message["type"] == "end":
+        head += "id: end\n"
+    return f"{head}data: {wire.dumps(message)}\n\n"  # dumps writes no line ends
+
+
+def picture(index: int, jpeg: bytes, encoding: Encoding) -> bytes:
+    """A frame's picture: 4 bytes little-endian index and the JPEG, or a message where messages are binary too."""
+    if encoding == "msgpack":
+        return wire.packs({"type": "picture", "frame_index": index, "jpeg": jpeg})
+    return index.to_bytes(4, "little") + jpeg
+
+
+_ENCODERS: dict[Encoding, Callable[[dict[str, Any]], str | bytes]] = {
+    "json": wire.dumps,
+    "msgpack": wire.packs,
+    "events": event,
+}

@@ -1,0 +1,33 @@
+"""RTSP cameras, in the clear or through TLS."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult
+
+from streamer.errors import BadSource
+from streamer.sources.parts import Address, network
+
+SCHEMES = frozenset({"rtsp", "rtsps"})
+
+
+def read(parts: SplitResult) -> Address:
+    """
+    ``rtsp://…?transport=udp`` or ``rtsps://…``: the option is ours, the rest of the query the camera's, to the letter.
+
+    Certificates are not checked: cameras sign their own. Raises BadSource.
+    """
+    words = parts.query.split("&") if parts.query else []
+    ours = [word for word in words if word.startswith("transport=")]
+    transport = ours[-1].partition("=")[2].lower() if ours else "tcp"
+    if transport not in ("tcp", "udp"):
+        raise BadSource(f"transport is {transport!r:.20}; it must be tcp or udp.")
+    if transport == "udp" and parts.scheme == "rtsps":
+        raise BadSource("transport is udp; over TLS (rtsps://) it must be tcp.")
+    options = {
+        "rtsp_transport": transport,
+        "allowed_media_types": "video",
+        "fpsprobesize": "0",  # pictures, to learn a frame rate that nobody asks for: two seconds of waiting
+        "max_delay": "500000",  # microseconds to wait for packets that come out of order
+    }
+    query = "&".join(word for word in words if word not in ours)
+    return network(parts._replace(query=query), live=True, options=options)
