@@ -13,7 +13,7 @@ from streamer.sources.thread import Outlet, pump
 from tracker.nano import things, worlds
 
 CLOCK = 90_000  # ticks a second, as video over RTP has
-SEED = 11  # a world in which a red circle, a star and blue things are to be seen most of the time
+SEED = 22  # a world in which a red circle, a star and green and blue things are to be seen most of the time
 LATE = 0.5  # seconds behind which the camera stops trying to catch up
 _LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16), "things": (0, 100)}
 
