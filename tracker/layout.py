@@ -300,6 +300,8 @@ PARAMETERS: tuple[tuple[str, str | None, How], ...] = (
     ("tracker.no_obj_embed_spatial", "tracker_model.occlusion_spatial_embedding_parameter", How.SAME),
 )  # fmt: skip
 
+ROWS = 4  # point embeddings, one module each in ours and one table in theirs: background, object, two corners of a box
+
 # What theirs has twice: the same numbers under a second name, which must be equal.
 TWICE = {
     "tracker_model.shared_image_embedding.positional_embedding": (
@@ -364,20 +366,41 @@ def tidy(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.replace("tracker_model.tracker_model.", "tracker_model.", 1): each for key, each in tensors.items()}
 
 
+def shapes(key: str, present: Tensor) -> dict[str, tuple[int, ...]]:
+    """What theirs must hold for a key of upstream's layout that has ``present`` in the model: names and shapes."""
+    place = source(key)
+    if place is None:
+        return {key: tuple(present.shape)}
+    if place.how is How.ROW:
+        return {place.keys[0]: (ROWS, *present.shape[1:])}
+    return {name: tuple(each.shape) for name, each in zip(place.keys, _theirs(place.how, present), strict=True)}
+
+
+def absent(keys: Iterable[str]) -> dict[How, list[str]]:
+    """Which of these keys a checkpoint may leave out, by the reason why."""
+    found: dict[How, list[str]] = {}
+    for key in sorted(keys):
+        place = source(key)
+        if place is not None and not place.keys:
+            found.setdefault(place.how, []).append(key)
+    return found
+
+
 def from_theirs(theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     Upstream's layout of a ``transformers`` checkpoint, as far as it goes.
 
-    ``wanted`` is what the model has now, by upstream's keys: what theirs leaves out is taken from there. A tensor that
-    theirs should have and has not is left out, and what nobody asked for is kept under its own name.
+    ``wanted`` has the tensors of the model by upstream's keys. What theirs lacks is left out; what does not fit or
+    nobody asks for stays under its own name.
     """
     found, used = {}, {twin for twin, key in TWICE.items() if _equal(theirs, twin, key)}
     for key, present in wanted.items():
         place = source(key)
-        if place is None or not all(name in theirs for name in place.keys):
+        if place is None or not place.keys:
             continue
-        used.update(place.keys)
-        found[key] = _ours(place, [theirs[name] for name in place.keys], present)
+        if all(name in theirs and theirs[name].shape == shape for name, shape in shapes(key, present).items()):
+            found[key] = _ours(place, [theirs[name] for name in place.keys])
+            used.update(place.keys)
     return found | {key: each for key, each in theirs.items() if key not in used}
 
 
@@ -401,7 +424,7 @@ def _equal(theirs: Mapping[str, Tensor], twin: str, key: str) -> bool:
     return twin in theirs and key in theirs and torch.equal(theirs[twin], theirs[key])
 
 
-def _ours(place: Source, theirs: list[Tensor], present: Tensor) -> Tensor:
+def _ours(place: Source, theirs: list[Tensor]) -> Tensor:
     match place.how:
         case How.SPLIT:
             return torch.cat(theirs)
@@ -411,8 +434,6 @@ def _ours(place: Source, theirs: list[Tensor], present: Tensor) -> Tensor:
             return theirs[0].T
         case How.NO_CLASS_TOKEN:
             return torch.cat([theirs[0].new_zeros(1, 1, theirs[0].shape[-1]), theirs[0]], 1)
-        case How.COMPUTED | How.UNUSED:
-            return present
         case _:
             return theirs[0]
 
