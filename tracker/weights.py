@@ -57,7 +57,7 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
 
 
 def _account(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor], shapes: Shapes) -> None:
-    """Raise :class:`WeightsError` unless ``found`` is all that is ``wanted``; ``shapes`` says it in the file's words."""
+    """Raise :class:`WeightsError` unless ``found`` is what is ``wanted``; ``shapes`` names it in the file's words."""
     asked: dict[str, tuple[int, ...]] = {}
     for key, value in wanted.items():
         if key not in found or found[key].shape != value.shape:
