@@ -96,15 +96,18 @@ def test_an_error_of_ours_is_told_without_its_inside(monkeypatch: pytest.MonkeyP
     assert "the inside" not in answer.text
 
 
-def test_until_the_model_is_loaded_it_answers_503(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slow", ["load_model", "warm_up"])
+def test_until_the_model_is_loaded_and_warm_it_answers_503(monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "load_model", lambda name, **options: untrained())
+    really = getattr(module, slow)
 
-    def load(name: str, **options: Any) -> Any:
+    def waiting(*args: Any, **options: Any) -> Any:
         begun.set()
         go_on.wait(SECONDS)
-        return untrained()
+        return really(*args, **options)
 
-    monkeypatch.setattr(module, "load_model", load)
+    monkeypatch.setattr(module, slow, waiting)
     monkeypatch.setattr(module, "set_threads", lambda count: None)
     with serving(None) as served:
         assert begun.wait(SECONDS)

@@ -29,6 +29,7 @@ INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("world
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
     "streamer/sources/parts.py": "test_sources_address.py",
+    "tracker/layout_names.py": "test_layout.py",
     "tracker/nano/camera.py": "test_worlds.py",
     "tracker/nano/data.py": "test_nano_training.py",
     "tracker/nano/evaluate.py": "test_nano_training.py",

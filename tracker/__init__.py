@@ -20,6 +20,7 @@ from tracker.types import (
     UnknownObject,
     WeightsError,
 )
+from tracker.warmup import warm_up
 
 __all__ = [
     "Answer",
@@ -45,4 +46,5 @@ __all__ = [
     "WeightsError",
     "load_model",
     "set_threads",
+    "warm_up",
 ]

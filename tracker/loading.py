@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tracker import weights
+from tracker import precision, weights
 from tracker.nano.config import NANO
 from tracker.sam3 import Sam3, config_named, device_named
 
@@ -20,12 +20,17 @@ def load_model(
     checkpoint: Path | None = None,
     device: str | None = None,
     progress: Callable[[str], None] | None = None,
+    half: bool = True,
 ) -> Sam3:
     """
     Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
 
-    ``progress`` is told in words what happens. Raises :class:`WeightsError` if the weights are damaged, of another
-    model or cannot be had, and :class:`TrackerError` for an unknown name or device.
+    ``checkpoint`` is a file or a folder, in upstream's layout or in that of ``transformers``. ``progress`` is told in
+    words what happens. ``half``: on CUDA the text encoder's matrices are kept in bf16, with the same answers (those of
+    the image encoder are a question of speed, and come later); on a CPU everything is fp32.
+
+    Raises :class:`WeightsError` if the weights are damaged, of another model or cannot be had, and
+    :class:`TrackerError` for an unknown name or device.
     """
     config, target = config_named(name), device_named(device)
     if checkpoint is None:
@@ -34,8 +39,12 @@ def load_model(
         progress(f"building {name}")
     model = Sam3(config, torch.device("cpu"))
     weights.load(model.network, Path(checkpoint), progress)
+    if half and target.type == "cuda":
+        precision.halve_text(model.network, target)
     if target.type != "cpu":
         model.move(target)
+    if progress:
+        progress(f"{name} has {precision.describe(model.network)}")
     return model
 
 
