@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -163,55 +160,3 @@ def test_a_torch_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.pt is not a file"):
         weights.read(tmp_path / "none.pt")
-
-
-@pytest.fixture
-def hub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """A Hugging Face server of our own that answers every request with one status and error code."""
-    status, code = request.param
-
-    class Refuse(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(status)
-            if code:
-                self.send_header("X-Error-Code", code)
-            body = json.dumps({"error": "refused"}).encode()
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_GET = do_HEAD  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.mark.parametrize(
-    "hub", [(401, "GatedRepo"), (403, "GatedRepo"), (401, None), (403, None), (404, "RepoNotFound")], indirect=True
-)
-def test_a_refused_download_tells_how_to_get_access(hub: str, tmp_path: Path) -> None:
-    told: list[str] = []
-    with pytest.raises(WeightsError, match=r"huggingface\.co/facebook/sam3.*accept the licence.*--checkpoint FILE"):
-        weights.download(told.append, endpoint=hub, cache=tmp_path)
-    assert "facebook/sam3" in told[0]
-
-
-@pytest.mark.parametrize("hub", [(200, None)], indirect=True)
-def test_a_server_that_talks_nonsense_is_no_traceback(hub: str, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="cannot be had"):
-        weights.download(endpoint=hub, cache=tmp_path)
-
-
-@pytest.mark.slow  # the client tries again for twenty seconds
-def test_without_a_network_the_download_says_so(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="cannot be had"):
-        weights.download(endpoint="http://127.0.0.1:9", cache=tmp_path)

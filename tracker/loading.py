@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from tracker import precision, weights
+from tracker.download import download
 from tracker.nano.config import NANO
 from tracker.sam3 import Sam3, config_named, device_named
 
@@ -34,7 +35,7 @@ def load_model(
     """
     config, target = config_named(name), device_named(device)
     if checkpoint is None:
-        checkpoint = NANO_WEIGHTS if config.name == NANO.name else weights.download(progress)
+        checkpoint = NANO_WEIGHTS if config.name == NANO.name else download(progress)
     if progress:
         progress(f"building {name}")
     model = Sam3(config, torch.device("cpu"))

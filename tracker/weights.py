@@ -1,5 +1,5 @@
 """
-Weights files: read, check, write, and the gated download of the full model.
+Weights files: read, check, write.
 
 A file is ``.safetensors`` or a torch file in the layout of upstream's ``sam3.pt``: ``detector.…`` for the image model
 and ``tracker.…`` for the interactive head and memory, with or without ``{"model": …}`` around them. The layout of
@@ -23,15 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from tracker import layout
+from tracker.download import FILE
 from tracker.types import WeightsError
 
-REPOSITORY, FILE = "facebook/sam3", "sam3.pt"
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
-HOW_TO_GET_ACCESS = (
-    f"The weights of {REPOSITORY} are given out by Meta on request: log in at https://huggingface.co/{REPOSITORY}, "
-    "accept the licence, wait for the approval, then run `hf auth login` here or set HF_TOKEN. "
-    "Or pass a file you already have with --checkpoint FILE."
-)
 _DETECTOR, _TRACKER, _INTERACTIVE = "detector.", "tracker.", "inst_interactive_predictor.model."
 Shapes = Callable[[str, Tensor], dict[str, tuple[int, ...]]]
 _NAMED = 5  # keys named in a message before "and N more"
@@ -220,27 +215,3 @@ def _listing(what: str, keys: Iterable[str]) -> str:
         return ""
     more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
     return f"{len(keys)} {what}: {', '.join(keys[:_NAMED])}{more}"
-
-
-def download(
-    progress: Callable[[str], None] | None = None, *, endpoint: str | None = None, cache: Path | None = None
-) -> Path:
-    """
-    Fetch upstream's checkpoint, or find it in the Hugging Face cache (``cache``: elsewhere). Returns its path.
-
-    A bar on stderr shows the progress where stderr is a terminal. Raises :class:`WeightsError`, with the way to get
-    access when the server refuses.
-    """
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    if progress:
-        progress(f"looking for {REPOSITORY}/{FILE} (3.4 GB, kept in the Hugging Face cache)")
-    try:
-        return Path(huggingface_hub.hf_hub_download(REPOSITORY, FILE, endpoint=endpoint, cache_dir=cache))
-    except errors.GatedRepoError as error:
-        raise WeightsError(f"Access to {REPOSITORY} was refused. {HOW_TO_GET_ACCESS}") from error
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
-        raise WeightsError(
-            f"{REPOSITORY}/{FILE} cannot be had ({type(error).__name__}). {HOW_TO_GET_ACCESS}"
-        ) from error

@@ -1,0 +1,124 @@
+"""
+The gated download of the full model's weights into the Hugging Face cache, with progress, and resumed after a break.
+
+``huggingface_hub`` finds the file, knows the token and keeps the cache, but throws away what it has of a file when it
+is interrupted (since 1.x each try has a temporary file of its own). 3.4 GB are worth keeping: the file is fetched here,
+under its name in the cache, and ``huggingface_hub`` then finds it there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tracker.types import WeightsError
+
+REPOSITORY, FILE = "facebook/sam3", "sam3.pt"
+HOW_TO_GET_ACCESS = (
+    f"The weights of {REPOSITORY} are given out by Meta on request: log in at https://huggingface.co/{REPOSITORY}, "
+    "accept the licence, wait for the approval, then run `hf auth login` here or set HF_TOKEN. "
+    "Or pass a file you already have with --checkpoint FILE."
+)
+TRIES = 5  # breaks in a row without a byte between them
+STEP = 5  # percent between two lines about progress
+
+Say = Callable[[str], None]
+
+
+def download(progress: Say | None = None, *, endpoint: str | None = None, cache: Path | None = None) -> Path:
+    """
+    Fetch upstream's checkpoint, or find it in the Hugging Face cache (``cache``: elsewhere). Returns its path.
+
+    ``progress`` is told every twentieth of it. Raises :class:`WeightsError`, with the way to get access when the
+    server refuses.
+    """
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    say = progress or (lambda words: None)
+    say(f"looking for {REPOSITORY}/{FILE} (3.4 GB, kept in the Hugging Face cache)")
+    known = huggingface_hub.try_to_load_from_cache(REPOSITORY, FILE, cache_dir=cache)
+    try:
+        if not isinstance(known, str):
+            _fetch(say, endpoint, cache)
+        return Path(huggingface_hub.hf_hub_download(REPOSITORY, FILE, endpoint=endpoint, cache_dir=cache))
+    except errors.GatedRepoError as error:
+        raise WeightsError(f"Access to {REPOSITORY} was refused. {HOW_TO_GET_ACCESS}") from error
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+        raise WeightsError(
+            f"{REPOSITORY}/{FILE} cannot be had ({type(error).__name__}). {HOW_TO_GET_ACCESS}"
+        ) from error
+
+
+def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
+    """Bring the file to where ``huggingface_hub`` would put it, unless what the server says does not suffice for it."""
+    import huggingface_hub
+    from huggingface_hub import constants, utils
+    from huggingface_hub.file_download import repo_folder_name
+
+    url = huggingface_hub.hf_hub_url(REPOSITORY, FILE, endpoint=endpoint)
+    about = huggingface_hub.get_hf_file_metadata(url, endpoint=endpoint)
+    if not about.size or not about.etag or not re.fullmatch(r"[0-9a-zA-Z-]+", about.etag):
+        return
+    folder = Path(cache or constants.HF_HUB_CACHE) / repo_folder_name(repo_id=REPOSITORY, repo_type="model") / "blobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    whole, part = folder / about.etag, folder / f"{about.etag}.part"
+    headers = utils.build_hf_headers() | {"Accept-Encoding": "identity"}
+    with utils.WeakFileLock(folder / f"{about.etag}.lock"):
+        if not whole.exists():
+            _resume(huggingface_hub.get_session(), url, headers, part, about.size, say)
+            _check(part, about.size, about.etag)
+            part.rename(whole)
+
+
+def _resume(client: Any, url: str, headers: dict[str, str], part: Path, size: int, say: Say) -> None:
+    """Append to ``part`` what it lacks, over as many connections as it takes while each of TRIES brings something."""
+    failed = 0
+    while (start := part.stat().st_size if part.exists() else 0) < size:
+        if start:
+            say(f"going on with {FILE} at {_share(start, size)}")
+        try:
+            _read(client, url, headers, part, start, size, say)
+        except httpx.TransportError:
+            failed = 0 if part.exists() and part.stat().st_size > start else failed + 1
+            if failed == TRIES:
+                raise
+
+
+def _read(client: Any, url: str, headers: dict[str, str], part: Path, start: int, size: int, say: Say) -> None:
+    asked = headers | ({"Range": f"bytes={start}-"} if start else {})
+    with client.stream("GET", url, headers=asked, follow_redirects=True) as answer:
+        answer.raise_for_status()
+        start = start if answer.status_code == 206 else 0  # a server that knows no ranges begins again
+        told = start * 100 // size // STEP
+        with part.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            file.truncate()
+            for chunk in answer.iter_raw():
+                file.write(chunk)
+                now = file.tell() * 100 // size // STEP
+                if now > told:
+                    say(f"{FILE}: {_share(file.tell(), size)}")
+                told = now
+    if part.stat().st_size < size:
+        raise httpx.RemoteProtocolError(f"the server ended after {part.stat().st_size} of {size} bytes")
+
+
+def _share(done: int, size: int) -> str:
+    return f"{done / 1e9:.1f} of {size / 1e9:.1f} GB ({done * 100 // size} %)"
+
+
+def _check(part: Path, size: int, etag: str) -> None:
+    """Compare a finished file with what the server said of it: its length, and its SHA-256 where the tag is one."""
+    right = part.stat().st_size == size
+    if right and re.fullmatch(r"[0-9a-f]{64}", etag):
+        with part.open("rb") as file:
+            right = hashlib.file_digest(file, "sha256").hexdigest() == etag
+    if not right:
+        part.unlink()
+        raise WeightsError(f"{REPOSITORY}/{FILE} arrived damaged and was thrown away: start again to fetch it anew")
