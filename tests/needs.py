@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -61,3 +62,9 @@ def absent(words: str) -> NoReturn:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(words)
     pytest.skip(words)
+
+
+def transformers() -> None:
+    """``transformers``, whose own SAM3 ours is compared with."""
+    if importlib.util.find_spec("transformers") is None:
+        absent('needs transformers: pip install -c constraints.txt -e ".[agreement]"')

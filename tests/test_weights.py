@@ -76,13 +76,13 @@ def test_upstreams_own_file_is_loaded(tmp_path: Path, wrap: Callable[[object], o
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda state: state.pop("tracker.bias"), "1 missing: inst_interactive_predictor.model.bias"),
-        (lambda state: state.update({"detector.head": torch.ones(1)}), "1 unexpected: head"),
+        (lambda state: state.pop("tracker.bias"), "1 missing: tracker.bias"),
+        (lambda state: state.update({"detector.head": torch.ones(1)}), "1 unexpected: detector.head"),
         (
             lambda state: state.update({"detector.backbone.weight": torch.ones(4, 9)}),
-            r"1 of the wrong shape: backbone.weight \(4, 9\) instead of \(4, 3\)",
+            r"1 of the wrong shape: detector.backbone.weight \(4, 9\) instead of \(4, 3\)",
         ),
-        (lambda state: state.update({"tracker.weight": torch.full((2, 4), torch.nan)}), "1 not finite: inst_inter"),
+        (lambda state: state.update({"tracker.weight": torch.full((2, 4), torch.nan)}), "1 not finite: tracker.weight"),
         (lambda state: state.update({str(place): torch.ones(1) for place in range(9)}), "unexpected: .* and 4 more"),
     ],
 )

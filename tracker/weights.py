@@ -2,8 +2,9 @@
 Weights files: read, check, write, and the gated download of the full model.
 
 A file is ``.safetensors`` or a torch file in the layout of upstream's ``sam3.pt``: ``detector.…`` for the image model
-and ``tracker.…`` for the interactive head and memory, with or without ``{"model": …}`` around them. Every key is
-accounted for: what is missing, unexpected or of the wrong shape is an error that names it.
+and ``tracker.…`` for the interactive head and memory, with or without ``{"model": …}`` around them. The layout of
+``transformers`` is read too, from one file or from a folder of several (:mod:`tracker.layout`). Every key is accounted
+for: what is missing, unexpected or of the wrong shape is an error that names it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from tracker import layout
 from tracker.types import WeightsError
 
 REPOSITORY, FILE = "facebook/sam3", "sam3.pt"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
 HOW_TO_GET_ACCESS = (
     f"The weights of {REPOSITORY} are given out by Meta on request: log in at https://huggingface.co/{REPOSITORY}, "
     "accept the licence, wait for the approval, then run `hf auth login` here or set HF_TOKEN. "
     "Or pass a file you already have with --checkpoint FILE."
 )
 _DETECTOR, _TRACKER, _INTERACTIVE = "detector.", "tracker.", "inst_interactive_predictor.model."
+Shapes = Callable[[str, Tensor], dict[str, tuple[int, ...]]]
 _NAMED = 5  # keys named in a message before "and N more"
 
 
@@ -37,19 +41,45 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
     """Load a weights file into ``model``, in place. Raises :class:`WeightsError`; the model is then unchanged."""
     if progress:
         progress(f"reading {path}")
-    found = _image_keys(read(path))
-    wanted = model.state_dict()
+    found = read(path)
+    wanted = upstream_keys(model)
+    if layout.is_theirs(found):
+        found, shapes = layout.from_theirs(layout.tidy(found), wanted), layout.shapes
+    else:
+        found, shapes = _with_prefix(found), _same_shape
+    absent = layout.absent(wanted.keys() - found.keys())
+    found |= {key: wanted[key] for keys in absent.values() for key in keys}
+    _account(path, wanted, found, shapes)
+    if progress:
+        for how, keys in absent.items():
+            progress(f"{path} leaves out {_listing('tensors', keys)} ({how})")
+    model.load_state_dict(dict(zip(model.state_dict(), (found[key] for key in wanted), strict=True)))
+
+
+def _account(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor], shapes: Shapes) -> None:
+    """Raise :class:`WeightsError` unless ``found`` is what is ``wanted``; ``shapes`` names it in the file's words."""
+    asked: dict[str, tuple[int, ...]] = {}
+    for key, value in wanted.items():
+        if key not in found or found[key].shape != value.shape:
+            asked |= shapes(key, value)
     problems = [
-        _listing("missing", sorted(wanted.keys() - found.keys())),
-        _listing("unexpected", sorted(found.keys() - wanted.keys())),
-        _listing("of the wrong shape", _misshapen(wanted, found)),
+        _listing("missing", sorted(asked.keys() - found.keys())),
+        _listing("unexpected", sorted(found.keys() - wanted.keys() - asked.keys())),
+        _listing("of the wrong shape", _misshapen(asked, found)),
     ]
     if any(problems):
         raise WeightsError(f"{path} does not fit this model: {'; '.join(filter(None, problems))}")
     broken = [key for key, value in found.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         raise WeightsError(f"{path} is damaged: {_listing('not finite', broken)}")
-    model.load_state_dict(found)
+
+
+def upstream_keys(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model by the keys of upstream's checkpoint, in the model's order."""
+    return {
+        _TRACKER + key.removeprefix(_INTERACTIVE) if key.startswith(_INTERACTIVE) else _DETECTOR + key: value
+        for key, value in model.state_dict().items()
+    }
 
 
 def save(model: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -58,23 +88,54 @@ def save(model: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> No
 
     With the checksums a damaged file is refused by the name of the tensor, not used with a wrong weight.
     """
-    tensors = {}
-    for key, value in model.state_dict().items():
-        interactive = key.startswith(_INTERACTIVE)
-        name = _TRACKER + key.removeprefix(_INTERACTIVE) if interactive else _DETECTOR + key
+    tensors = {
         # clone: some weights are shared between modules, and safetensors writes no shared storage.
-        tensors[name] = value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous().clone()
+        key: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous().clone()
+        for key, value in upstream_keys(model).items()
+    }
     checksums = {key: _checksum(value) for key, value in tensors.items()}
     safetensors.torch.save_file(tensors, path, metadata={"crc32": json.dumps(checksums)})
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file, on the CPU, keys as they stand. Raises :class:`WeightsError`."""
+    """The tensors of a weights file or folder, on the CPU, keys as they stand. Raises :class:`WeightsError`."""
+    if path.is_dir():
+        return _read_folder(path)
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
     if not path.is_file():
         raise WeightsError(f"{path} is not a file")
     if zipfile.is_zipfile(path) or path.suffix in {".pt", ".pth", ".bin", ".ckpt"}:
         return _read_torch(path)
     return _read_safetensors(path)
+
+
+def _read_folder(folder: Path) -> dict[str, Tensor]:
+    for name in (WHOLE, INDEX, FILE):
+        if (folder / name).is_file():
+            return read(folder / name)
+    raise WeightsError(f"{folder} holds none of {WHOLE}, {INDEX} and {FILE}")
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    """A checkpoint in several files: ``index`` says in its ``weight_map`` which key is in which of them."""
+    try:
+        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        names = sorted(set(places.values()))
+        if not names or any(Path(name).name != name for name in names):
+            raise ValueError("it names no files of its own folder")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{index} is damaged or no index of weights: {error}") from error
+    gone = [name for name in names if not (index.parent / name).is_file()]
+    if gone:
+        raise WeightsError(f"{index} needs {len(names)} files: {_listing('missing', gone)}")
+    found: dict[str, Tensor] = {}
+    for name in names:
+        found |= read(index.parent / name)
+    lost = sorted(places.keys() - found.keys())
+    if lost:
+        raise WeightsError(f"{index} promises more than its files hold: {_listing('missing', lost)}")
+    return found
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -131,24 +192,25 @@ def _checksum(value: Tensor) -> int:
     return zlib.crc32(value.contiguous().flatten().view(torch.uint8).numpy().tobytes())
 
 
-def _image_keys(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Upstream's checkpoint keys as keys of its image model, as ``sam3.model_builder._load_checkpoint`` maps them."""
-    if not any(key.startswith((_DETECTOR, _TRACKER)) for key in tensors):
+def _with_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Keys of upstream's checkpoint; those of its image model alone get the prefix they have there."""
+    if any(key.startswith((_DETECTOR, _TRACKER)) for key in tensors):
         return tensors
-    renamed = {}
-    for key, value in tensors.items():
-        if key.startswith(_TRACKER):
-            renamed[_INTERACTIVE + key.removeprefix(_TRACKER)] = value
-        else:
-            renamed[key.removeprefix(_DETECTOR)] = value
-    return renamed
+    return {
+        _TRACKER + key.removeprefix(_INTERACTIVE) if key.startswith(_INTERACTIVE) else _DETECTOR + key: value
+        for key, value in tensors.items()
+    }
 
 
-def _misshapen(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> list[str]:
+def _same_shape(key: str, value: Tensor) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape)}
+
+
+def _misshapen(asked: dict[str, tuple[int, ...]], found: dict[str, Tensor]) -> list[str]:
     return [
-        f"{key} {tuple(found[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in sorted(wanted.keys() & found.keys())
-        if wanted[key].shape != found[key].shape
+        f"{key} {tuple(found[key].shape)} instead of {shape}"
+        for key, shape in sorted(asked.items())
+        if key in found and found[key].shape != shape
     ]
 
 

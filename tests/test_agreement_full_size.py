@@ -1,0 +1,44 @@
+"""Ours and ``transformers``' SAM3 at their true size: 860 million random parameters, 1008 pixels. Minutes on a CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tests import agreement, needs, theirs
+from tests.agreement import Both
+from tracker import Sam3
+from tracker.model import FULL
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+def test_every_stage_is_the_same_at_full_size() -> None:
+    """One picture is looked at again and again; both hold the same tensors, so that they fit into 8 GB."""
+    needs.transformers()
+    say = clock()
+    ours = Sam3(FULL, torch.device("cpu"))
+    ours.bf16_backbone = False
+    theirs.randomise(ours.network)
+    ours.interactive.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
+    say("ours is built")
+    checkpoint = theirs.checkpoint(ours)
+    both = Both(ours, theirs.build(FULL, checkpoint), still=True)
+    say("theirs is built")
+    found = []
+    for pair in agreement.pairs(both, theirs.clicker(FULL, checkpoint)):
+        iou = f", masks' IoU {pair.iou:.6f}" if pair.what.endswith("masks") else ""
+        say(f"{pair.stage}, {pair.what}: cosine {pair.cosine:.8f}, relative error {pair.relative:.1e}{iou}")
+        found.append(pair)
+    assert {pair.stage for pair in found} == set(agreement.STAGES)
+    assert [pair.what for pair in found if not pair.agrees] == []
+    assert min(pair.iou for pair in found if pair.what.endswith("masks")) > 0.999
+
+
+def clock() -> Callable[[str], None]:
+    """Print with the seconds since now; ``pytest -s`` shows it."""
+    start = time.monotonic()
+    return lambda words: print(f"{time.monotonic() - start:6.1f} s  {words}", flush=True)
