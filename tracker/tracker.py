@@ -240,7 +240,7 @@ class Tracker:
             self._follower.memorize(embedding, self._objects, self._tick)
         self._forget()
         self._present = embedding
-        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks))
+        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks, self._flow.grey))
         clock.lap("encode")
         return tracks, ask
 
