@@ -235,6 +235,7 @@ class Tracker:
             self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
             clock.lap("refine")
         tracks = self._tracks(embedding.height, embedding.width, seconds)
+        self._follower.note_surfaces(embedding, self._objects, self._tick)
         if stage is Stage.KEYFRAME:
             self._view.keyframe([each.box for each in self._objects if each.visible])
             self._follower.memorize(embedding, self._objects, self._tick)
