@@ -63,6 +63,7 @@ async def main() -> None:
     for way in arguments.ways:
         figures = await through(way, arguments.seconds)
         rows.append([way, *figures.row()[1:], *shares(figures.stages)])
+        print(" ".join(rows[-1]), flush=True)
     head = ["way", "results a second", "age p50 ms", "age p95 ms", "frames dropped", "objects", "memory MB", "CPU"]
     print(table([*head, "keyframe", "refine", "flow"], rows))
 

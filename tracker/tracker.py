@@ -399,6 +399,7 @@ class Tracker:
         newest = self._ring.newest
         assert newest is not None
         each.see(carried.logits)
+        each.surface = None  # of what it was taken for before
         each.unseen, each.by_user = carried.unseen, True
         each.box, each.seconds = bounds(carried.logits), newest.seconds
         each.spots = kept.index, clicks.spots(points, kept.embedding.height, kept.embedding.width)
