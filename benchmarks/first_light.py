@@ -19,7 +19,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,6 +55,7 @@ class Figures:
     seconds: float = 0.0
     ages: list[float] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
+    stages: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     frames: int = 0
     memory: float = 0.0
@@ -151,6 +152,7 @@ async def _read(reader: websockets.ClientConnection, figures: Figures, seconds: 
             continue
         figures.seconds = now - began
         figures.ages.append(message["age_ms"])
+        figures.stages[message["stage"]] += 1
         figures.objects.append(sum(len(each["predictions"]) for each in message["prompt_results"]))
         figures.frames = message["frame"]["index"] - first["frame"]["index"]
         figures.dropped = message["dropped"]["source"] - first["dropped"]["source"]

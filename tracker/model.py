@@ -71,6 +71,7 @@ class Config:
     memory_layers: int = 4
     memory_frames: int = 7
     same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
+    same_surface: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
 
     @property

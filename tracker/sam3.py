@@ -353,6 +353,11 @@ class Sam3:
         """The least :func:`tracker.memory.resemblance` of two looks of one object; None: looks say nothing."""
         return self.config.same_look
 
+    @property
+    def same_surface(self) -> float | None:
+        """The least :func:`tracker.surface.alike` of two masks of one object; None: what they cover says nothing."""
+        return self.config.same_surface
+
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
         """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each."""
