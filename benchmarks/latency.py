@@ -373,7 +373,7 @@ async def main() -> None:
         stage = Stage(Path(folder))
         for case in cases(given.sources, given.sizes, given.loss, given.delay):
             found.append(figures(case, await measure(case, stage, given.seconds)))
-            print(f"{case}: {len(found[-1].latencies)} results", file=sys.stderr, flush=True)
+            print(report(found[-1:]), file=sys.stderr, flush=True)
     if given.json:
         print(json.dumps({"machine": where, "rows": [each.data() for each in found]}, indent=1))
     else:
