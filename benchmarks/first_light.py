@@ -88,12 +88,12 @@ class Server:
 
     @staticmethod
     @asynccontextmanager
-    async def running() -> AsyncIterator[Server]:
-        """Start it, wait until it is ready, stop it."""
+    async def running(*program: str) -> AsyncIterator[Server]:
+        """Start it, wait until it is ready, stop it; ``program`` stands in for ``streamer.cli``."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamer.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", *(program or ("streamer.cli",)), "serve", "--port", str(port)]
         process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
         try:
             server = Server(process, f"127.0.0.1:{port}")

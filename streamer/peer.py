@@ -130,11 +130,21 @@ class Peer:
             raise Lost("something that is no picture arrived")
         return picture, self._video.rtp_timestamp(picture)
 
+    @property
+    def gap(self) -> int | None:
+        """Where the pictures wait for a lost packet: a number for each such place, None where they do not."""
+        return None if self._video is None else self._video.gap
+
+    async def repair(self) -> None:
+        """Ask again for the packets that were lost."""
+        if self._video is not None:
+            await self._video.request_packets()
+
     async def unstick(self) -> None:
-        """Ask for a keyframe, and forget a half-received picture if packets of it were lost."""
+        """Ask for a keyframe, and wait no longer for packets that were lost."""
         if self._video is None:
             return
-        if self._video.stuck:
+        if self._video.gap is not None:
             self._video.forget_packets()
         await self._video.request_keyframe()
 

@@ -119,7 +119,7 @@ class Camera:
                 if self.lose:
                     return
                 timestamp = int.from_bytes(data[4:8], "big")
-                if not self.timestamps or self.timestamps[-1] != timestamp:
+                if not self.timestamps or 0 < (timestamp - self.timestamps[-1]) % 2**32 < 2**31:  # no repair
                     self.timestamps.append(timestamp)
             await send(data)
 
