@@ -19,7 +19,16 @@ NOT_IN_TRACKER = {
     *("av", "aiortc", "aioice", "fastapi", "starlette", "uvicorn", "websockets", "httpx", "requests", "aiohttp"),
 }
 # Only these speak WebRTC.
-WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
+WEBRTC_FILES = {
+    "whip.py",
+    "whep.py",
+    "rtp.py",
+    "rtp_send.py",
+    "connection.py",
+    "peer.py",
+    "player.py",
+    "sources/webrtc.py",
+}
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
 INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
