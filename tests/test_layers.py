@@ -37,6 +37,9 @@ INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("world
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "streamer/connection.py": "test_peer.py",
+    "streamer/player.py": "test_whep.py",
+    "streamer/signalling.py": "test_whip.py",
     "streamer/sources/parts.py": "test_sources_address.py",
     "tracker/nano/camera.py": "test_worlds.py",
     "tracker/nano/data.py": "test_nano_training.py",
