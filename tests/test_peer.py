@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyee.asyncio import AsyncIOEventEmitter
 
-from streamer import peer, sdp
+from streamer import connection, peer, sdp
 from streamer.errors import TooLarge
 from streamer.peer import Channel, Lost, Peer
 from tests.camera import Camera
@@ -97,7 +97,7 @@ async def test_an_mdns_name_nobody_knows_holds_up_neither_the_answer_nor_the_end
 async def test_no_more_candidates_are_taken_than_can_be_checked() -> None:
     camera, near = Camera(), Peer()
     await near.answer(await camera.offer())
-    many = "".join(f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host\n" for n in range(peer.MAX_CANDIDATES))
+    many = "".join(f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host\n" for n in range(connection.MAX_CANDIDATES))
     with pytest.raises(TooLarge, match="64"):
         await near.add(sdp.read_fragment(many))
     await near.close()

@@ -112,7 +112,7 @@ class WebRTCSource:
         state(State.CONNECTING, "waiting for the first picture")
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(peer.resolve()), tasks.create_task(self._converse(peer))]
+                helpers = [tasks.create_task(peer.resolve_all()), tasks.create_task(self._converse(peer))]
                 reason = await self._pictures(peer, out, state)
                 for helper in helpers:
                     helper.cancel()
