@@ -7,6 +7,7 @@ from tracker.model import Config
 NANO = Config(
     name="nano",
     image_size=224,
+    resolutions=(224,),
     patch=16,
     vit_pretrain_size=224,
     vit_dim=192,
