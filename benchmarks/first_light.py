@@ -19,7 +19,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,6 +55,7 @@ class Figures:
     seconds: float = 0.0
     ages: list[float] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
+    stages: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     frames: int = 0
     memory: float = 0.0
@@ -87,12 +88,12 @@ class Server:
 
     @staticmethod
     @asynccontextmanager
-    async def running() -> AsyncIterator[Server]:
-        """Start it, wait until it is ready, stop it."""
+    async def running(*program: str) -> AsyncIterator[Server]:
+        """Start it, wait until it is ready, stop it; ``program`` stands in for ``streamer.cli``."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "streamer.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", *(program or ("streamer.cli",)), "serve", "--port", str(port)]
         process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
         try:
             server = Server(process, f"127.0.0.1:{port}")
@@ -151,6 +152,7 @@ async def _read(reader: websockets.ClientConnection, figures: Figures, seconds: 
             continue
         figures.seconds = now - began
         figures.ages.append(message["age_ms"])
+        figures.stages[message["stage"]] += 1
         figures.objects.append(sum(len(each["predictions"]) for each in message["prompt_results"]))
         figures.frames = message["frame"]["index"] - first["frame"]["index"]
         figures.dropped = message["dropped"]["source"] - first["dropped"]["source"]

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.first_light import machine, table, timed
+from tracker.backbone import Backbone
 from tracker.dense import SegmentPrompt
 from tracker.loading import load_model, set_threads
 from tracker.nano.config import NANO
@@ -48,30 +49,19 @@ Change = Callable[[Sam3], object]  # makes the candidate of a freshly loaded mod
 Features = Callable[[Tensor], Sequence[Any]]  # pixels to the levels of the detector and of the interactive head
 
 
-class Backbone(nn.Module):
-    """The image backbone without what nobody reads: position encodings and the coarsest level of each neck."""
-
-    def __init__(self, model: Sam3) -> None:
-        super().__init__()
-        self.neck: Any = model.network.backbone.vision_backbone
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """Three levels for the detector, then three for the interactive head, finest first."""
-        coarse = self.neck.trunk(pixels)[-1]
-        return tuple(convs(coarse) for convs in (*self.neck.convs[:-1], *self.neck.sam2_convs[:-1]))
-
-
 def use(model: Sam3, features: Features) -> None:
     """Let ``features`` answer in fp32 in place of the model's image backbone."""
-    backbone = model.network.backbone
-    positions = backbone.forward_image(GREY)["vision_pos_enc"]
+    model.backbone = lambda pixels: tuple(torch.as_tensor(level).float() for level in features(pixels))
 
-    def forward_image(pixels: Tensor) -> dict[str, Any]:
-        levels = [torch.as_tensor(level).float() for level in features(pixels)]
-        interactive = {"backbone_fpn": levels[3:]}
-        return {"backbone_fpn": levels[:3], "vision_pos_enc": positions, "sam2_backbone_out": interactive}
 
-    backbone.forward_image = forward_image
+def upstream(model: Sam3) -> Features:
+    """The image backbone as the wheel runs it: with position encodings and a coarsest level that nobody reads."""
+
+    def features(pixels: Tensor) -> Sequence[Tensor]:
+        found = model.network.backbone.forward_image(pixels)
+        return [*found["backbone_fpn"], *found["sam2_backbone_out"]["backbone_fpn"]]
+
+    return features
 
 
 def in_bf16(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +84,7 @@ def bf16(model: Sam3) -> None:
 def channels_last(model: Sam3) -> None:
     """Weights and pixels of all convolutions with the channels innermost."""
     model.network.to(memory_format=torch.channels_last)
-    backbone = Backbone(model)
+    backbone = Backbone(model.network)
     use(model, lambda pixels: backbone(pixels.contiguous(memory_format=torch.channels_last)))
 
 
@@ -106,7 +96,7 @@ def int8(module: nn.Module) -> None:
 def compiled(model: Sam3) -> Features:
     """The image backbone by inductor, for its one shape."""
     os.environ.setdefault("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")  # "ready" is what the first start takes
-    features: Features = torch.compile(Backbone(model), dynamic=False, fullgraph=True)
+    features: Features = torch.compile(Backbone(model.network), dynamic=False, fullgraph=True)
     return features
 
 
@@ -114,7 +104,7 @@ def onnx_runtime(model: Sam3) -> Features:
     """The image backbone exported to ONNX, run by ONNX Runtime."""
     import_module("onnxscript")  # torch's exporter needs it and says so less clearly
     runtime = import_module("onnxruntime")
-    program = torch.onnx.export(Backbone(model).eval(), (GREY,), dynamo=True, verbose=False)
+    program = torch.onnx.export(Backbone(model.network).eval(), (GREY,), dynamo=True, verbose=False)
     assert program is not None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -125,7 +115,7 @@ def onnx_runtime(model: Sam3) -> Features:
 def openvino(model: Sam3, precision: str) -> Features:
     """The image backbone traced and run by OpenVINO; left to itself, it takes bf16 where the processor has it."""
     runtime = import_module("openvino")
-    traced = runtime.convert_model(Backbone(model).eval(), example_input=GREY, input=[tuple(GREY.shape)])
+    traced = runtime.convert_model(Backbone(model.network).eval(), example_input=GREY, input=[tuple(GREY.shape)])
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     network = runtime.compile_model(traced, "CPU", settings)
     return lambda pixels: [*network(pixels.numpy()).values()]
@@ -146,10 +136,10 @@ def in_fp32(load: Callable[[], Sam3]) -> Sam3:
 CANDIDATES: dict[str, Change] = {
     "fp32": lambda model: None,
     "as it ships here": ships,
-    "fp32, unread parts left out": lambda model: use(model, Backbone(model)),
+    "fp32, unread parts too": lambda model: use(model, upstream(model)),
     "channels_last": channels_last,
     "bf16 autocast": bf16,
-    "bf16 autocast, backbone": lambda model: use(model, in_bf16(Backbone(model))),
+    "bf16 autocast, backbone": lambda model: use(model, in_bf16(Backbone(model.network))),
     "int8 Linear": lambda model: int8(model.network),
     "int8 Linear, backbone": lambda model: int8(model.network.backbone.vision_backbone),
     "torch.compile, backbone": lambda model: use(model, compiled(model)),

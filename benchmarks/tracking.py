@@ -4,28 +4,28 @@ What following costs and what it is worth, against the truth.
 ``python -m benchmarks.tracking`` runs every policy (when concepts are detected) with every follower (what happens
 between) over scripted scenarios and prints HOTA, IDF1, id switches, J&F, cgF1, encoder and detector passes, and what a
 frame costs. The streaming figures are of a live camera: on a virtual clock with the costs printed above the table, each
-moment is judged by the newest result there is. With --plot it draws quality against cost.
+moment is judged by the newest result there is. With --plot it draws quality against cost. With --keep what was
+measured stays in a file and is not measured again: a long run can be made in pieces.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.first_light import machine, table
+from benchmarks.once import Once
 from benchmarks.scenarios import FPS, SCENARIOS, Scenario, easy
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
 from tracker import Mask, Prompt, Sam3, Stage, Step, Track, Tracker, load_model, set_threads
@@ -136,7 +136,7 @@ class Run:
     encoded: int = 0
     detected: int = 0
     seconds: float = 0.0  # measured
-    given: float = 0.0  # by COSTS
+    given: float = 0.0  # by the policy's costs
 
     def take(self, step: Step, took: float, prompts: int, costs: Mapping[str, float]) -> float:
         """Add a step; returns what it costs on the virtual clock."""
@@ -224,12 +224,12 @@ def judge(model: Sam3, policy: Policy, scenario: Scenario) -> dict[str, float]:
         "live J&F": streamed["J&F"],
         "encoder": run.encoded / frames,
         "detector": run.detected / frames,
-        "ms": 1000 * run.seconds / frames,
-        "given ms": 1000 * run.given / frames,
+        "ms": 1000 * run.given / frames,
     }
 
 
-COLUMNS = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms", "given ms")
+HEAD = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms a frame")
+COLUMNS = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms")
 
 
 def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[list[str]]:
@@ -237,9 +237,7 @@ def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[lis
     rows = []
     for policy, runs in figures.items():
         values = {name: float(np.nanmean([run[name] for run in runs])) for name in COLUMNS}
-        shown = [
-            f"{value:.1f}" if "ms" in name or name == "switches" else f"{value:.3f}" for name, value in values.items()
-        ]
+        shown = [f"{value:.1f}" if name in ("ms", "switches") else f"{value:.3f}" for name, value in values.items()]
         rows.append([policy.name, policy.follower, *shown])
     return rows
 
@@ -296,44 +294,87 @@ def by_prompts(model: Sam3, frames: int) -> list[list[str]]:
     return rows
 
 
-def film(place: int, seeds: int, frames: int, checkpoint: Path | None) -> tuple[str, list[list[dict[str, float]]]]:
-    """The name of one scenario, and every policy's figures for each seed. Runs in a process of its own."""
-    set_threads(1)
-    model = load_model("nano", checkpoint=checkpoint)
-    scenarios = [SCENARIOS[place](seed, frames) for seed in range(seeds)]
-    return scenarios[0].name, [[judge(model, policy, scenario) for scenario in scenarios] for policy in POLICIES]
+Figures = dict[str, float]
+
+
+class Kept:
+    """Figures by scenario, seed and policy: in memory, and in a file of JSON lines if one is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        self._known: dict[tuple[str, int, int], list[Figures]] = {}
+        for line in lines:
+            one = json.loads(line)
+            self._known[one["scenario"], one["seed"], one["policy"]] = [one["figures"]]
+
+    def find(self, scenario: str, seed: int, policy: Policy) -> list[Figures]:
+        """What was measured: one, or nothing."""
+        return self._known.get((scenario, seed, POLICIES.index(policy)), [])
+
+    def add(self, scenario: str, seed: int, policy: Policy, figures: Figures) -> None:
+        """Keep what was measured."""
+        place = POLICIES.index(policy)
+        self._known[scenario, seed, place] = [figures]
+        if self.path is not None:
+            with self.path.open("a") as file:
+                print(json.dumps({"scenario": scenario, "seed": seed, "policy": place, "figures": figures}), file=file)
+
+
+def measure(model: Sam3, name: str, make: Callable[[int, int], Scenario], seed: int, frames: int, kept: Kept) -> None:
+    """Judge every policy on one film, unless it was before."""
+    missing = [policy for policy in POLICIES if not kept.find(name, seed, policy)]
+    if not missing:
+        return
+    film, once = make(seed, frames), cast(Sam3, Once(model))
+    for policy in missing:
+        kept.add(name, seed, policy, judge(once, policy, film))
+
+
+def show(title: str, figures: Mapping[Policy, Sequence[Figures]]) -> None:
+    """Print one table."""
+    print(f"\n## {title}\n\n{table(['policy', 'follower', *HEAD], rows_of(figures))}", flush=True)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=120, help="of each sequence")
+    parser.add_argument("--frames", type=int, default=90, help="of each sequence")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--only", help="the scenarios whose names hold this")
-    parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time; ms are of a busy machine then")
     parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
     parser.add_argument("--prompts", action="store_true", help="only measure what 1, 4 and 16 prompts cost")
+    parser.add_argument("--keep", type=Path, metavar="FILE.jsonl", help="figures measured before, and those of now")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
+    model = load_model("nano", checkpoint=arguments.checkpoint)
     if arguments.prompts:
         set_threads(2)
-        rows = by_prompts(load_model("nano", checkpoint=arguments.checkpoint), arguments.frames)
+        rows = by_prompts(model, arguments.frames)
         print(table(["policy", "follower", "1 prompt, ms", "4 prompts, ms", "16 prompts, ms"], rows))
         return
-    together: dict[Policy, list[Mapping[str, float]]] = {policy: [] for policy in POLICIES}
-    chosen = [place for place, make in enumerate(SCENARIOS) if not arguments.only or arguments.only in make.__name__]
-    work = partial(film, seeds=arguments.seeds, frames=arguments.frames, checkpoint=arguments.checkpoint)
-    with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
-        for name, runs in pool.map(work, chosen):
-            figures = dict(zip(POLICIES, runs, strict=True))
-            print(f"\n{name}\n\n{table(['policy', 'follower', *COLUMNS], rows_of(figures))}", flush=True)
-            for policy, mine in figures.items():
-                together[policy] += mine
-    print(f"\nall\n\n{table(['policy', 'follower', *COLUMNS], rows_of(together))}")
+    set_threads(1)
+    kept, seeds = Kept(arguments.keep), range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    together: dict[Policy, list[Figures]] = {policy: [] for policy in POLICIES}
+    for make in SCENARIOS:
+        if arguments.only and arguments.only not in make.__name__:
+            continue
+        for seed in seeds:
+            measure(model, make.__name__, make, seed, arguments.frames, kept)
+        mine = {
+            policy: [one for seed in seeds for one in kept.find(make.__name__, seed, policy)] for policy in POLICIES
+        }
+        show((make.__doc__ or "").splitlines()[0], mine)
+        for policy, runs in mine.items():
+            together[policy] += runs
+    show("All", together)
     if arguments.plot:
-        quality = {policy: float(np.mean([run["HOTA"] for run in runs])) for policy, runs in together.items()}
-        costs = {policy: float(np.mean([run["given ms"] for run in runs])) for policy, runs in together.items()}
+        quality, costs = (
+            {policy: float(np.mean([run[name] for run in runs])) for policy, runs in together.items()}
+            for name in ("HOTA", "ms")
+        )
         plot(quality, costs, arguments.plot)
 
 

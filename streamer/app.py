@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, openapi, whip, wire
+from streamer import api, live, openapi, whep, whip, wire
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
@@ -70,6 +70,7 @@ def create_app(
     _watch(app)
     app.include_router(live.router)
     app.include_router(whip.router)
+    app.include_router(whep.router)
     app.include_router(api.router)
     openapi.install(app)
     app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")

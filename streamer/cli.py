@@ -111,6 +111,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
     group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
+    group.add_argument("--max-viewers", type=_positive, metavar="N", help="who watch a stream by WHEP at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
     group.add_argument(

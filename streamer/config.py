@@ -8,7 +8,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-_POSITIVE = ("threads", "interval", "rate", "max_sessions", "max_subscribers", "open_timeout", "read_timeout", "grace")
+_POSITIVE = (
+    "threads",
+    "interval",
+    "rate",
+    "max_sessions",
+    "max_subscribers",
+    "max_viewers",
+    "open_timeout",
+    "read_timeout",
+    "grace",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class Config:
     rate: float | None = None  # wanted results a second; past what the model can do masks are moved along by flow
     max_sessions: int = 8
     max_subscribers: int = 16  # for each session
+    max_viewers: int = 16  # who watch its picture by WHEP, for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
     max_body: int = 64 * 2**20  # of one HTTP request
     embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 300 of nano's, 2 or 3 at full size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import cast
@@ -32,6 +33,7 @@ class Frame:
     arrived: float
     picture: av.VideoFrame | Picture
     _rgb: Picture | None = field(default=None, repr=False, compare=False)
+    _once: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def seconds(self) -> float:
@@ -58,9 +60,10 @@ class Frame:
 
     def rgb(self) -> Picture:
         """The upright picture as uint8 (height, width, 3) in RGB, converted when first asked for; read only."""
-        if self._rgb is None:
-            self._rgb = _upright(self.picture) if isinstance(self.picture, av.VideoFrame) else self.picture
-        return self._rgb
+        with self._once:  # two threads would share FFmpeg's converter of the picture, which is for one
+            if self._rgb is None:
+                self._rgb = _upright(self.picture) if isinstance(self.picture, av.VideoFrame) else self.picture
+            return self._rgb
 
     @property
     def _sideways(self) -> bool:

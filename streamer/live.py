@@ -137,6 +137,7 @@ def describe(session: Session) -> dict[str, Any]:
         "objects": 0 if last is None or last.step is None else len(last.step.tracks),
         "timings_ms": {} if last is None or last.step is None else _milliseconds(last.step.timings),
         "subscribers": session.subscribers,
+        "viewers": session.playback.viewers,
         "prompts": [wire.prompt_json(prompt) for prompt in session.prompts],
         **({"hint": " ".join(hints)} if hints else {}),
     }

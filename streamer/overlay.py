@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 
 from streamer.frame import Picture
 from streamer.result import Result
@@ -18,13 +20,52 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 def draw(rgb: Picture, result: Result) -> Picture:
     """A copy of a (height, width, 3) RGB picture with every object's mask, outline, id, prompt and score on it."""
-    picture = rgb.copy()
-    if result.step is None:
-        _label(picture, result.error or "", (4, 4), (255, 80, 80))
+    return Overlay(result, rgb.shape[0], rgb.shape[1]).on(rgb)
+
+
+class Overlay:
+    """
+    A result made ready to be drawn, for pictures of one size in pixels: the masks of one result lie on many pictures.
+
+    Masks of another size are left out. Where two overlap, the later object's colour shows.
+    """
+
+    def __init__(self, result: Result, height: int, width: int) -> None:
+        self.result = result
+        self.size = (height, width)
+        self._objects: list[tuple[Track, Sequence[MatLike]]] = []  # with the outlines of their masks
+        self._where = np.zeros((height, width), np.uint8)
+        self._tint = np.zeros((height, width, 3), np.uint8)
+        for track in () if result.step is None else result.step.tracks:
+            self._add(track)
+
+    def on(self, rgb: Picture) -> Picture:
+        """A copy of a picture with the result drawn on it."""
+        picture = rgb.copy()
+        if (part := _bounds(self._where)) is not None:
+            mixed = cv2.addWeighted(picture[part], 1 - OPACITY, self._tint[part], OPACITY, 0)
+            picture[part] = cv2.copyTo(mixed, self._where[part], picture[part].copy())
+        for track, outline in self._objects:
+            cv2.drawContours(picture, outline, -1, color_of(track.id), 2)
+        for track, _ in self._objects:
+            _label(picture, _name(track, self.result), (int(track.box.x0), int(track.box.y0)), color_of(track.id))
+        if self.result.error:
+            _label(picture, self.result.error, (4, 4), (255, 80, 80))
         return picture
-    for track in result.step.tracks:
-        _object(picture, track, _name(track, result))
-    return picture
+
+    def _add(self, track: Track) -> None:
+        mask = track.mask.dense().view(np.uint8)
+        if mask.shape != self.size or (part := _bounds(mask)) is None:
+            return
+        self._where[part] |= mask[part]
+        self._tint[part][mask[part] > 0] = color_of(track.id)
+        outline, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        self._objects.append((track, outline))
+
+
+def note(picture: Picture, text: str) -> None:
+    """Write a line at the foot of a picture, into the picture itself."""
+    _label(picture, text, (0, picture.shape[0]), (220, 220, 220))
 
 
 def color_of(object_id: int) -> tuple[int, int, int]:
@@ -33,15 +74,10 @@ def color_of(object_id: int) -> tuple[int, int, int]:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def _object(picture: Picture, track: Track, name: str) -> None:
-    mask = track.mask.dense()
-    if mask.shape != picture.shape[:2] or not mask.any():
-        return
-    color = color_of(track.id)
-    picture[mask] = (picture[mask] * (1 - OPACITY) + np.array(color) * OPACITY).astype(np.uint8)
-    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(picture, contours, -1, color, 2)
-    _label(picture, name, (int(track.box.x0), int(track.box.y0)), color)
+def _bounds(mask: Picture) -> tuple[slice, slice] | None:
+    """The rows and columns that hold all of a mask; None for an empty one."""
+    left, top, width, height = cv2.boundingRect(mask)
+    return (slice(top, top + height), slice(left, left + width)) if width else None
 
 
 def _name(track: Track, result: Result) -> str:

@@ -3,15 +3,18 @@ What aiortc keeps to itself about a received video track: the only file that rea
 
 Things are needed that aiortc 1.16 has no call for: the RTP timestamp that the packets of a frame carried (it subtracts
 the first one of the connection), a keyframe request, a way out of a jitter buffer that waits for a packet that will
-never come, frames that are given on when they are complete instead of when the next one begins, and bounds on the
-decoder's threads and on the line in front of it.
+never come, a second request for one that was lost twice, frames that are given on when they are complete instead of
+when the next one begins, none of those that a lost one leaves broken, and bounds on the decoder's threads and on the
+line in front of it.
 tests/test_rtp.py holds each of them against real packets, and fails when aiortc changes its insides.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
+import time
 from collections import deque
 from typing import Any
 
@@ -28,6 +31,10 @@ log = logging.getLogger(__name__)
 DECODER_THREADS = 1  # a stream; FFmpeg's default is one for each CPU, and one decodes 1080p in 2 to 3 ms
 MAX_BACKLOG = 60  # encoded frames in front of the decoder, two seconds at 30 fps; then it starts again at a keyframe
 JITTER_PACKETS = 512  # aiortc's own size for video; a power of two
+ASK_AGAIN = 0.5  # seconds until a keyframe that has not come is asked for again
+WITHOUT = 3.0  # seconds until pictures are taken without one: some encoders send none, their pictures heal bit by bit
+_H264_ANEW = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65\x07\x27\x47\x67]")  # IDR or parameters (H.264, table 7-1)
+_VP8_ANEW = re.compile(rb".{3}\x9d\x01\x2a", re.DOTALL)  # a start code: RFC 6386, section 9.1
 
 
 class VideoReceiver:
@@ -37,9 +44,10 @@ class VideoReceiver:
         self._receiver = receiver
         self._line = DecoderLine(self._private("decoder_error"))
         self._replace("decoder_queue", self._line)
+        self._buffer = FrameBuffer(self._line)
+        self._replace("jitter_buffer", self._buffer)
         self._handle_packet = receiver._handle_rtp_packet
         receiver._handle_rtp_packet = self._handle_rtp_packet  # type: ignore[method-assign]
-        self.forget_packets()
 
     def rtp_timestamp(self, frame: av.VideoFrame) -> int | None:
         """
@@ -61,7 +69,7 @@ class VideoReceiver:
 
     @property
     def skipped(self) -> int:
-        """How many encoded frames were thrown away because the decoder was too slow."""
+        """How many encoded frames were thrown away: the decoder was too slow, or what they build on was lost."""
         return self._line.skipped
 
     async def request_keyframe(self) -> None:
@@ -71,15 +79,24 @@ class VideoReceiver:
             if ssrc not in repairs:
                 await self._receiver._send_rtcp_pli(ssrc)
 
+    async def request_packets(self) -> None:
+        """Ask again for the packets that are missing (RFC 4585, section 6.2.1); aiortc asks when it sees a new gap."""
+        repairs = self._private("rtx_ssrc")
+        missing = sorted(self._private("nack_generator").missing)
+        for ssrc in [ssrc for ssrc in self._private("remote_streams") if ssrc not in repairs and missing]:
+            await self._receiver._send_rtcp_nack(ssrc, missing)
+
     def forget_packets(self) -> None:
-        """Empty the jitter buffer, so that it waits no longer for lost packets. The next picture needs a keyframe."""
-        self._buffer = FrameBuffer()
+        """Empty the jitter buffer, so that it waits no longer for lost packets. The next picture is a keyframe."""
+        self._buffer = FrameBuffer(self._line)
         self._replace("jitter_buffer", self._buffer)
+        self._private("nack_generator").missing.clear()
+        self._line.start_anew()
 
     @property
-    def stuck(self) -> bool:
-        """Whether part of a frame lies in the jitter buffer and waits for the rest."""
-        return self._buffer.holds_packets
+    def gap(self) -> int | None:
+        """Where the jitter buffer waits for a packet, though later ones have come: a number for each place, or None."""
+        return self._buffer.gap
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         """
@@ -105,13 +122,32 @@ class VideoReceiver:
 class FrameBuffer(JitterBuffer):
     """aiortc's jitter buffer for video, which gives a frame on when its last packet (marker bit, RFC 3550) is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: DecoderLine) -> None:
         super().__init__(capacity=JITTER_PACKETS, is_video=True)
+        self._line = line
 
     @property
-    def holds_packets(self) -> bool:
-        """Whether any packet waits here."""
-        return any(packet is not None for packet in self._packets)
+    def gap(self) -> int | None:
+        """The sequence number of the first packet that is missing in front of one that came; None: none is."""
+        first = None
+        for count in range(self.capacity if self._origin is not None else 0):
+            there = self._packets[(self._origin + count) % self.capacity] is not None
+            if first is None and not there:
+                first = (self._origin + count) & 0xFFFF
+            elif first is not None and there:
+                return first
+        return None
+
+    def remove(self, count: int) -> None:
+        """Take packets out; aiortc takes all of them when the sequence numbers begin anew."""
+        if count == self.capacity:
+            self._line.start_anew()
+        super().remove(count)
+
+    def smart_remove(self, count: int) -> bool:
+        """Make room: aiortc throws the oldest frames away when more packets came than it holds."""
+        self._line.start_anew()
+        return super().smart_remove(count)
 
     def next_frame(self) -> JitterFrame | None:
         """Remove and return the oldest frame if all of it is there."""
@@ -151,7 +187,8 @@ class DecoderLine:
     """
     The line between the event loop and aiortc's decoder thread, in place of its unbounded one.
 
-    Past ``MAX_BACKLOG`` it is emptied and a keyframe asked for: late pictures are worth less than none.
+    Past ``MAX_BACKLOG`` it is emptied and a keyframe asked for: late pictures are worth less than none. Nor does it
+    take a frame that builds on one that was lost: decoded it would look like a picture and be none.
     """
 
     def __init__(self, picture_lost: threading.Event) -> None:
@@ -160,14 +197,22 @@ class DecoderLine:
         self._picture_lost = picture_lost  # aiortc answers it with a picture loss indication
         self._items: deque[Any] = deque(maxlen=MAX_BACKLOG + 1)  # one more for the None that ends it
         self._news = threading.Condition()
+        self._lost_since: float | None = None  # a frame was lost then, and no keyframe has come
+        self._asked = 0.0
 
     def put(self, item: Any) -> None:
         """Add (codec, encoded frame), or None for the end. Never waits."""
         with self._news:
             if item is not None:
+                if self.codec is None and not begins_anew(item[1].data):  # the connection's first frame was lost
+                    self._picture_lost.set()
+                    self.start_anew()
                 self.codec = item[0]
                 if len(self._items) >= MAX_BACKLOG:
-                    self._start_again()
+                    self._empty()
+                if not self._stands_alone(item[1]):
+                    self.skipped += 1
+                    return
             self._items.append(item)
             self._news.notify()
 
@@ -177,11 +222,36 @@ class DecoderLine:
             self._news.wait_for(lambda: self._items)
             return self._items.popleft()
 
-    def _start_again(self) -> None:
+    def start_anew(self) -> None:
+        """Take nothing before the next keyframe: a frame was lost. Asking for one the first time is the caller's."""
+        self._lost_since = self._asked = time.monotonic()
+
+    def _stands_alone(self, frame: JitterFrame) -> bool:
+        """Whether nothing is missing that this frame needs; else a keyframe is asked for now and then."""
+        if self._lost_since is None:
+            return True
+        now = time.monotonic()
+        if begins_anew(frame.data) or now - self._lost_since > WITHOUT:
+            self._lost_since = None
+            return True
+        if now - self._asked > ASK_AGAIN:
+            self._asked = now
+            self._picture_lost.set()
+        return False
+
+    def _empty(self) -> None:
         log.warning("The video decoder is too slow: %d encoded frames are thrown away.", len(self._items))
         self.skipped += len(self._items)
         self._items.clear()
         self._picture_lost.set()
+        self.start_anew()
+
+
+def begins_anew(data: bytes) -> bool:
+    """Whether an encoded frame, VP8 or H.264 (Annex B), is one that a decoder can begin with."""
+    if data.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")):
+        return _H264_ANEW.search(data) is not None
+    return _VP8_ANEW.match(data) is not None and not data[0] & 1
 
 
 def bounded_decoder(codec: RTCRtpCodecParameters) -> Decoder:

@@ -1,4 +1,4 @@
-"""Session descriptions as text (RFC 8866, RFC 8839, RFC 8840): what WHIP needs of them that aiortc does not do."""
+"""Session descriptions as text (RFC 8866, RFC 8839, RFC 8840): what is needed of them beside aiortc."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def split_offer(offer: str) -> tuple[str, Fragment]:
     if not offer.lstrip().startswith("v=0"):
         raise BadRequest("The body is no SDP: it does not begin with v=0.")
     if not any(line.startswith("m=video ") for line in offer.splitlines()):
-        raise BadRequest("The offer has no video section.", detail="One m=video section must be sendonly or sendrecv.")
+        raise BadRequest("The offer has no video section.", detail="WebRTC carries one video here: m=video.")
     if "a=fingerprint:" not in offer:
         raise BadRequest("The offer has no DTLS fingerprint.", detail="WebRTC media is always encrypted: RFC 8827.")
     _check_bundle(offer)
@@ -111,19 +111,27 @@ def dress_answer(answer: str, announce: Sequence[str] = (), profiles: Mapping[st
     """
     lines: list[str] = []
     video = False
-    for line in answer.splitlines():
+    for line in announced(answer, announce).splitlines():
         if line.startswith("m="):
             video = line.startswith("m=video ")
         lines.append(line)
-        if line.startswith("a=candidate:"):
-            lines.extend(_announced(line, announce))
-        elif video and line.startswith("c="):
+        if video and line.startswith("c="):
             lines.append(f"b=AS:{MAX_KBPS}")
         elif video and (coded := re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/", line)):
             lines.append(f"a=fmtp:{coded[1]} x-google-start-bitrate={START_KBPS}")
         elif video and (told := re.match(r"a=fmtp:(\d+) ", line)) and told[1] in profiles:
             lines[-1] = _PROFILE.sub(rf"\g<1>{profiles[told[1]]}", line)
     return "\r\n".join(_one_fmtp(lines)) + "\r\n"
+
+
+def announced(answer: str, announce: Sequence[str]) -> str:
+    """Add to an answer the addresses that :func:`dress_answer` adds, and nothing else."""
+    lines: list[str] = []
+    for line in answer.splitlines():
+        lines.append(line)
+        if line.startswith("a=candidate:"):
+            lines.extend(_announced(line, announce))
+    return "\r\n".join(lines) + "\r\n"
 
 
 def ice_link(server: str) -> str:

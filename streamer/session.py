@@ -21,6 +21,7 @@ from streamer.history import History
 from streamer.latest import Closed, Latest
 from streamer.options import Options
 from streamer.pictures import Encoder, Pictures
+from streamer.playback import Playback
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.subscription import Subscription
@@ -66,6 +67,7 @@ class Session:
         self.since = datetime.now(UTC)
         self.pictures = Pictures(encoder, config.pictures_bytes)
         self.history = History()
+        self.playback = Playback(lambda: self.last, config.max_viewers)
         self.last: Result | None = None
         self.looked = 0  # frames that were looked at
         self.decoded = 0  # frames that the source gave
@@ -116,6 +118,10 @@ class Session:
 
     async def run(self) -> None:
         """Live: from opening the source to freeing the model's state. Whatever goes wrong becomes the final reason."""
+        async with self.playback:
+            await self._run()
+
+    async def _run(self) -> None:
         end = "It was stopped."
         try:
             await self._start()
@@ -151,6 +157,7 @@ class Session:
         if self.state is State.ENDED:
             return
         self._frames.close()
+        self.playback.close()
         self._set_state(State.ENDED, reason)
         self._started.set()
         self.pictures.settle()
@@ -170,6 +177,7 @@ class Session:
             frame.arrived = time.monotonic()  # decoded ahead, it waited for its turn and not in ours
         self.decoded = frame.index + 1
         self.history.decoded(FrameInfo.of(frame))
+        self.playback.show(frame)
         self._frames.put(frame)
 
     async def _look(self) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth, live, sdp, wire
+from streamer import auth, live, sdp, signalling, wire
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -20,7 +20,6 @@ from streamer.errors import (
     NotAllowed,
     NotFound,
     NotReady,
-    StreamerError,
     TooLarge,
     TooMany,
     Unauthorized,
@@ -30,49 +29,21 @@ from streamer.openapi import refusals
 from streamer.peer import Channel
 from streamer.session import Session
 from streamer.sessions import Sessions
+from streamer.signalling import ANSWER, ENDPOINT_METHODS, FRAGMENT, PATCH_REFUSALS, SDP, SESSION_METHODS
 from streamer.sources.base import State
 from streamer.sources.webrtc import WebRTCSource
 from streamer.subscription import Subscription
 
-SDP = "application/sdp"
-FRAGMENT = "application/trickle-ice-sdpfrag"
-ENDPOINT_METHODS = "OPTIONS, POST"
-SESSION_METHODS = "OPTIONS, PATCH, DELETE"
-
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
-
-
-class PreconditionFailed(StreamerError):
-    """The ICE session named is not the present one."""
-
-    status = 412
-    code = "precondition_failed"
-
-
-class Unprocessable(StreamerError):
-    """What the request asks for is not supported here."""
-
-    status = 422
-    code = "unprocessable"
-
-
-class PreconditionRequired(StreamerError):
-    """The request must name the ICE session it is for."""
-
-    status = 428
-    code = "precondition_required"
 
 
 @guarded.post(
     "/whip",
     status_code=201,
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}},
-    responses={
-        201: {"description": "The SDP answer", "content": {SDP: {"schema": {"type": "string"}}}},
-        **refusals(BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, TooMany, NotReady),
-    },
+    openapi_extra=signalling.body_of(SDP),
+    responses=ANSWER | refusals(BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, TooMany, NotReady),
 )
 async def publish(
     request: Request,
@@ -85,7 +56,7 @@ async def publish(
     ``prompt`` may be repeated. ``session`` continues a session whose connection was lost, with its prompts and ids;
     prompts given with it replace the ones it had.
     """
-    offer = await _body(request, SDP)
+    offer = await signalling.read_body(request, SDP)
     sessions: Sessions = request.app.state.sessions
     prompts = wire.text_prompts(prompt or [])
     if session is not None:
@@ -112,28 +83,13 @@ async def publish(
     "/whip/{id}",
     status_code=204,
     response_class=Response,
-    openapi_extra={"requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}}},
-    responses=refusals(
-        *(BadRequest, NotFound, PreconditionFailed, TooLarge, UnsupportedMedia, Unprocessable, PreconditionRequired)
-    ),
+    openapi_extra=signalling.body_of(FRAGMENT),
+    responses=PATCH_REFUSALS,
 )
 async def trickle(request: Request, id: str) -> Response:  # noqa: A002
     """Add ICE candidates (RFC 9725, section 4.3.2). ``If-Match`` must name the ETag of the 201 answer."""
-    _, source = _find(request.app.state.sessions, id)
-    peer = source.peer
-    body = await _body(request, FRAGMENT)
-    tags = {tag.strip() for tag in request.headers.get("if-match", "").split(",") if tag.strip()}
-    if not tags:
-        raise PreconditionRequired("If-Match is missing.", detail="Send the ETag of the 201 answer.")
-    if "*" in tags:
-        raise _no_restart(id)
-    if peer is None or f'"{peer.etag}"' not in tags:
-        raise PreconditionFailed("If-Match names another ICE session than the present one.")
-    fragment = sdp.read_fragment(body)
-    if fragment.ufrag not in (None, peer.ufrag):
-        raise _no_restart(id)
-    await peer.add(fragment)
-    return Response(status_code=204)
+    instead = f"Post a new offer to /whip?session={id}: prompts and object ids are kept."
+    return await signalling.trickle(request, lambda: _find(request.app.state.sessions, id)[1].peer, instead)
 
 
 @guarded.delete("/whip/{id}", response_class=Response, responses=refusals(NotFound))
@@ -149,13 +105,13 @@ async def stop(request: Request, id: str) -> Response:  # noqa: A002
 @router.options("/whip", response_class=Response, include_in_schema=False)
 async def endpoint_options() -> Response:
     """What the endpoint takes; browsers' preflights are answered before they come here."""
-    return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
+    return signalling.endpoint_options()
 
 
 @router.options("/whip/{id}", response_class=Response, include_in_schema=False)
 async def session_options(id: str) -> Response:  # noqa: A002
     """What a WHIP session takes."""
-    return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
+    return signalling.session_options()
 
 
 @router.api_route("/whip", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -201,38 +157,7 @@ def _new_source(request: Request) -> WebRTCSource:
 
 
 def _created(request: Request, session: Session, source: WebRTCSource, answer: str) -> Response:
-    config: Config = request.app.state.config
-    response = Response(answer, status_code=201, media_type=SDP)
-    response.headers["Location"] = f"/whip/{session.id}"
-    response.headers["Accept-Patch"] = FRAGMENT
-    if source.peer is not None:
-        response.headers["ETag"] = f'"{source.peer.etag}"'
-    for server in config.ice_servers:
-        response.headers.append("Link", sdp.ice_link(server))
-    return response
-
-
-async def _body(request: Request, kind: str) -> str:
-    """The body as text, if it is of this content type and not too long."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != kind:
-        raise UnsupportedMedia(f"The body is {given or 'of no content type'}; it must be {kind}.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > sdp.MAX_BYTES:
-            raise TooLarge(f"The body has more than {sdp.MAX_BYTES} bytes.")
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise BadRequest("The body is no SDP: it is not UTF-8 text.") from None
-
-
-def _no_restart(id: str) -> Unprocessable:  # noqa: A002
-    return Unprocessable(
-        "ICE restarts are not supported; the connection goes on as it is.",
-        detail=f"Post a new offer to /whip?session={id}: prompts and object ids are kept.",
-    )
+    return signalling.created(request, f"/whip/{session.id}", answer, source.peer)
 
 
 router.include_router(guarded)

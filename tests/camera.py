@@ -20,7 +20,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from streamer.peer import hang_up
+from streamer.connection import hang_up
 
 BITS = 12
 TICKS = 90000
@@ -119,7 +119,7 @@ class Camera:
                 if self.lose:
                     return
                 timestamp = int.from_bytes(data[4:8], "big")
-                if not self.timestamps or self.timestamps[-1] != timestamp:
+                if not self.timestamps or 0 < (timestamp - self.timestamps[-1]) % 2**32 < 2**31:  # no repair
                     self.timestamps.append(timestamp)
             await send(data)
 

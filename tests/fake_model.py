@@ -35,6 +35,7 @@ class FakeModel:
     name = "fake"
     side = SIDE
     same_look = 0.9  # its pointers are colours
+    same_surface: float | None = 0.9  # and so are its features
     device = torch.device("cpu")
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class FakeModel:
         columns = ((np.arange(SIDE) + 0.5) * image.shape[1] / SIDE).astype(int)
         small = torch.from_numpy(image[rows[:, None], columns])
         empty = torch.empty(0)
-        return Embedding(image.shape[0], image.shape[1], (small.clone(),), (empty, empty, small))
+        return Embedding(image.shape[0], image.shape[1], (small.clone(),), (small.permute(2, 0, 1)[None], empty, small))
 
     def detect(self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = 0.1) -> list[Detected]:
         assert embedding.detector is not None

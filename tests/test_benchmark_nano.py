@@ -23,7 +23,7 @@ def run(change: Change, questions: list[Question]) -> Row:
     return measure("candidate", change, partial(Sam3.untrained, "nano", device="cpu"), questions, repeats=1)
 
 
-@pytest.mark.parametrize("name", ["fp32", "fp32, unread parts left out"])
+@pytest.mark.parametrize("name", ["fp32", "fp32, unread parts too"])
 def test_fp32_is_equal_to_itself(name: str, questions: list[Question]) -> None:
     row = run(CANDIDATES[name], questions)
     assert row.error == ""

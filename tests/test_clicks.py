@@ -10,6 +10,7 @@ import torch
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import square
 from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError, clicks
+from tracker.flow import Flow
 from tracker.objects import bounds
 from tracker.ring import Kept, Ring
 
@@ -75,6 +76,36 @@ def test_a_mask_is_carried_step_by_step_further_than_one_jump_could() -> None:
     carried = clicks.carry(model, frames, start, logits)
     assert carried.unseen == 0
     assert abs(bounds(carried.logits)[0] * 128 - (5 + 88)) <= 2
+
+
+def test_a_mask_is_carried_with_the_picture_where_its_object_jumps_out_of_it() -> None:
+    world = [picture(("red", left, 40, 20)) for left in (20, 40)]
+    greys = []
+    for each in world:
+        flow = Flow()
+        flow.look(each)
+        greys.append(flow.grey)
+    model, logits = cast(Sam3, FakeModel()), square(10, 20, 10)
+    for seen, unseen in ((greys, 0), ((None, None), 1)):
+        frames = Ring()
+        for index, (image, grey) in enumerate(zip(world, seen, strict=True)):
+            frames.add(Kept(index, index / 8, FakeModel().embed(image), (), grey))
+        assert clicks.carry(model, frames, frames.nearest(0), logits).unseen == unseen
+
+
+def test_what_a_model_shows_far_from_the_box_is_no_part_of_the_answer() -> None:
+    model = FakeModel()
+    real = model.segment
+
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
+        found = real(embedding, objects, multimask=multimask)
+        found.logits[..., :2, :2] = 5.0
+        return found
+
+    model.segment = segment  # type: ignore[method-assign]
+    frame = kept(("red", 60, 60, 30))
+    logits, _ = clicks.answer(cast(Sam3, model), frame, SegmentPrompt(box=Box(60, 60, 90, 90)))
+    assert min(bounds(logits)[:2]) > 0.4
 
 
 def test_a_mask_lost_on_the_way_stays_where_it_was_and_says_so() -> None:

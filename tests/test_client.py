@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ from streamer.client import AsyncClient, Client
 from tests.models import untrained
 from tests.pictures import patches
 from tests.serving import serving
-from tracker import load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,23 +43,6 @@ def test_both_clients_have_the_same_calls() -> None:
 
     assert calls(Client) == calls(AsyncClient)
     assert calls(streamer.client.Session) == calls(streamer.client.AsyncSession)
-
-
-def test_the_readmes_examples_run(tmp_path: Path) -> None:
-    patches(640, 480).save(tmp_path / "picture.jpg")
-    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    said = []
-    with serving(load_model("nano")) as served:
-        for example in examples:
-            here = example.replace("http://localhost:8000", f"http://{served.address}")
-            command, here_too = [sys.executable, "-c", here], {**os.environ, "PYTHONPATH": str(ROOT)}
-            run = subprocess.run(command, cwd=tmp_path, env=here_too, capture_output=True, text=True, check=False)
-            assert run.returncode == 0, run.stderr
-            said.append(run.stdout)
-        assert served.http.get("/sessions").json() == {"sessions": []}
-    live, picture = said
-    assert re.search(r"^frame \d+: circle \d+, \d+ pixels, \d+ ms old$", live, re.MULTILINE)
-    assert "[" in picture
 
 
 async def test_the_example_runs_with_asyncio(address: str) -> None:

@@ -11,7 +11,8 @@ from tests.test_objects import made, square
 from tracker import Box, Sam3, SegmentPrompt
 from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask, near
 from tracker.memory import Memory
-from tracker.objects import Followed, bounds
+from tracker.objects import HOLD, Followed, bounds
+from tracker.types import Stage
 
 
 def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
@@ -92,6 +93,7 @@ def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
     model = FakeModel()
     lost = [remembered(made(square(10, 10, 16), number)) for number in range(DOUBT_BATCH + 3)]
     for waited, each in enumerate(lost):
+        each.key = (waited,)  # so that they may all be in one place
         each.lose()
         each.unseen += waited
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
@@ -134,3 +136,81 @@ def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
     assert [len(each.bank.conditioning) for each in everyone] == [1] * len(sure) + [0, 0]
     follower.memorize(embedding, everyone, 5 + MEMORIZE_EVERY)
     assert [len(each.bank.conditioning) for each in sure] == [2] * MEMORIZE_BATCH + [1]
+
+
+RED, GREEN = torch.tensor([255.0, 0.0, 0.0]), torch.tensor([0.0, 255.0, 0.0])
+
+
+def known(each: Followed, surface: torch.Tensor = RED) -> Followed:
+    each.surface = surface
+    return each
+
+
+def test_a_mask_that_comes_to_cover_something_else_is_of_an_object_that_is_gone() -> None:
+    """A screen took its place: asked with its box, the head is sure to see something there."""
+    model = FakeModel()
+    screen = model.embed(picture(("green", 16, 16, 40)))
+    hidden = known(made(square(10, 10, 16)))
+    Follower(cast(Sam3, model), "pvs").follow(screen, [hidden], 1 / 30, 1)
+    assert (hidden.visible, hidden.unseen) == (False, 1)
+    model.same_surface = None  # for a model of which nobody has measured it
+    trusting = known(made(square(10, 10, 16)))
+    Follower(cast(Sam3, model), "pvs").follow(screen, [trusting], 1 / 30, 1)
+    assert trusting.visible
+
+
+def test_what_a_user_chose_is_given_a_few_steps_before_it_counts_as_gone() -> None:
+    model = FakeModel()
+    screen = model.embed(picture(("green", 16, 16, 40)))
+    chosen = known(made(square(10, 10, 16)))
+    chosen.by_user = True
+    seen = []
+    for tick in range(1, HOLD + 2):
+        Follower(cast(Sam3, model), "pvs").follow(screen, [chosen], tick / 30, tick, foreseen=True)
+        seen.append((chosen.visible, chosen.stage))
+    assert seen[:HOLD] == [(True, Stage.FLOW)] * HOLD
+    assert not seen[HOLD][0]
+    assert bounds(chosen.logits) == bounds(square(10, 10, 16))
+
+
+def test_what_is_lost_is_seen_again_where_it_should_be_if_it_looks_like_it() -> None:
+    model = FakeModel()
+    for color, back in (("red", True), ("green", False)):
+        lost = known(made(square(10, 10, 16)))
+        follower, shown = Follower(cast(Sam3, model), "pvs"), []
+        lost.lose()
+        for tick in range(1, 2 + DOUBT_EVERY):
+            follower.follow(model.embed(picture((color, 24, 20, 32))), [lost], tick / 30, tick)
+            shown.append(lost.visible)
+        assert any(shown) == back
+
+
+def test_what_is_lost_does_not_come_back_on_another_object() -> None:
+    model = FakeModel()
+    for key, back in ((("red",), False), (("another prompt",), True)):
+        lost, there = (known(remembered(made(square(10, 10, 16), number))) for number in (1, 2))
+        there.key = key
+        lost.lose()
+        Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 24, 20, 32))), [lost, there], 1 / 30, 1)
+        assert (lost.visible, there.visible) == (back, True)
+
+
+def test_memory_does_not_bring_an_object_back_as_something_else() -> None:
+    model = FakeModel()
+    lost = known(remembered(made(square(10, 10, 16)), (0.0, 255.0, 0.0)))  # a memory that has gone astray
+    lost.lose()
+    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("green", 80, 80, 32))), [lost], 1 / 30, 1)
+    assert not lost.visible
+    assert not lost.bank.recent
+
+
+def test_what_an_object_covers_is_noted_where_its_mask_is_surely_right() -> None:
+    model = FakeModel()
+    follower = Follower(cast(Sam3, model), "pvs")
+    embedding = model.embed(picture(("red", 20, 20, 32), ("green", 80, 80, 32)))
+    new, sure, doubted = (known(made(square(10, 10, 16), number), GREEN) for number in (1, 2, 3))
+    new.detected, sure.detected, doubted.bad = 7, 6, 1
+    follower.note_surfaces(embedding, [new, sure, doubted], 7)
+    assert new.surface is not None and new.surface[0] > 200 and new.surface[1] < 0
+    assert sure.surface is not None and 0 < sure.surface[0] < 0.2 * 255 and sure.surface[1] > 0.8 * 255
+    assert doubted.surface is GREEN

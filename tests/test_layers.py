@@ -19,7 +19,16 @@ NOT_IN_TRACKER = {
     *("av", "aiortc", "aioice", "fastapi", "starlette", "uvicorn", "websockets", "httpx", "requests", "aiohttp"),
 }
 # Only these speak WebRTC.
-WEBRTC_FILES = {"whip.py", "whep.py", "rtp.py", "peer.py", "sources/webrtc.py"}
+WEBRTC_FILES = {
+    "whip.py",
+    "whep.py",
+    "rtp.py",
+    "rtp_send.py",
+    "connection.py",
+    "peer.py",
+    "player.py",
+    "sources/webrtc.py",
+}
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
 INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
@@ -28,6 +37,9 @@ INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("world
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "streamer/connection.py": "test_peer.py",
+    "streamer/player.py": "test_whep.py",
+    "streamer/signalling.py": "test_whip.py",
     "streamer/sources/parts.py": "test_sources_address.py",
     "tracker/layout_names.py": "test_layout.py",
     "tracker/nano/camera.py": "test_worlds.py",

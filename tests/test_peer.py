@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 from pyee.asyncio import AsyncIOEventEmitter
 
-from streamer import peer, sdp
+from streamer import connection, peer, sdp
 from streamer.errors import TooLarge
 from streamer.peer import Channel, Lost, Peer
 from tests.camera import Camera
@@ -96,7 +97,7 @@ async def test_an_mdns_name_nobody_knows_holds_up_neither_the_answer_nor_the_end
 async def test_no_more_candidates_are_taken_than_can_be_checked() -> None:
     camera, near = Camera(), Peer()
     await near.answer(await camera.offer())
-    many = "".join(f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host\n" for n in range(peer.MAX_CANDIDATES))
+    many = "".join(f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host\n" for n in range(connection.MAX_CANDIDATES))
     with pytest.raises(TooLarge, match="64"):
         await near.add(sdp.read_fragment(many))
     await near.close()
@@ -134,6 +135,22 @@ async def test_without_a_network_path_the_reason_says_so(monkeypatch: pytest.Mon
 def _when_failed(near: Any, failed: asyncio.Event) -> None:
     if near._connection.connectionState == "failed":
         failed.set()
+
+
+async def test_a_server_that_does_not_answer_holds_up_gathering_once_however_many_addresses_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """aioice alone waits five seconds."""
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **which: [f"127.0.0.{n}" for n in range(2, 34)])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        camera, near = Camera(), Peer([f"stun:127.0.0.1:{silent.getsockname()[1]}"])
+        offer = await camera.offer()
+        async with asyncio.timeout(4.5):
+            answer = await near.answer(offer)
+    assert answer.count("a=candidate:") == 32
+    await near.close()
+    await camera.close()
 
 
 async def test_closing_while_connecting_leaves_no_task_behind() -> None:

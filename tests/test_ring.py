@@ -9,12 +9,15 @@ import torch
 from tracker import Embedding, FrameGone
 from tracker.ring import RATE, RECENT, TIMES, WINDOW, Kept, Ring
 
-SIZE = 1000  # bytes of an embedding
+SIZE = 1000  # bytes of a frame: half an embedding's, half a grey picture's
 
 
 def kept(index: int, seconds: float) -> Kept:
     features = torch.zeros(SIZE // 4)
-    return Kept(index, seconds, Embedding(10, 10, None, (features, torch.empty(0), torch.empty(0))), ())
+    grey = np.zeros((10, SIZE // 20), np.uint8)
+    return Kept(
+        index, seconds, Embedding(10, 10, None, (features[: SIZE // 8], torch.empty(0), torch.empty(0))), (), grey
+    )
 
 
 def filled(frames: int, fps: float = 30, step: int = 1, max_bytes: int = 10**9) -> Ring:

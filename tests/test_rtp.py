@@ -11,10 +11,13 @@ import av
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtcrtpreceiver
+from aiortc.codecs import depayload
+from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpDecodingParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
-from aiortc.rtp import RtcpPsfbPacket, RtpPacket
+from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
 
 from streamer import rtp
 from streamer.rtp import DecoderLine, VideoReceiver
@@ -36,6 +39,7 @@ class Wire:
         self.receiver._track = self.track
         self.video = VideoReceiver(self.receiver)
         self.keyframe_requests = 0
+        self.missing: list[list[int]] = []  # what was asked for each time
         self.sequence = 65530
         self._encoder = Vp8Encoder()
 
@@ -45,6 +49,8 @@ class Wire:
 
         async def send(packet: object) -> None:
             self.keyframe_requests += isinstance(packet, RtcpPsfbPacket) and packet.fmt == 1
+            if isinstance(packet, RtcpRtpfbPacket) and packet.fmt == 1:
+                self.missing.append(packet.lost)
 
         self.receiver._send_rtcp = send  # type: ignore[method-assign]
 
@@ -125,10 +131,10 @@ async def test_a_repaired_loss_leaves_no_delay_behind(wire: Wire) -> None:
     lost = wire.packets(1, STEP)
     later = [packet for number in range(2, 5) for packet in wire.packets(number, STEP * number)]
     await wire.send(later)
-    assert wire.video.stuck
+    assert wire.video.gap == lost[0].sequence_number
     await wire.send(lost)
     assert [(await wire.picture())[0] for _ in range(4)] == [1, 2, 3, 4]
-    assert not wire.video.stuck
+    assert wire.video.gap is None
 
 
 async def test_padding_between_pictures_is_skipped(wire: Wire) -> None:
@@ -137,7 +143,13 @@ async def test_padding_between_pictures_is_skipped(wire: Wire) -> None:
         await wire.send(wire.packets(number, STEP * number))
         await wire.send([wire.packet(b"", STEP * number, marker=False)])
         assert (await wire.picture())[0] == number
-    assert not wire.video.stuck
+    assert wire.video.gap is None
+
+
+async def test_a_picture_that_still_comes_in_waits_for_nothing_lost(wire: Wire) -> None:
+    """A large one on a slow path; forgetting its packets would only make it begin anew."""
+    await wire.send([wire.packet(b"\x10" + bytes(20), 0, marker=False) for _ in range(3)])
+    assert wire.video.gap is None
 
 
 async def test_forgetting_packets_ends_the_wait_for_a_lost_one(wire: Wire) -> None:
@@ -145,10 +157,58 @@ async def test_forgetting_packets_ends_the_wait_for_a_lost_one(wire: Wire) -> No
     assert (await wire.picture())[0] == 0
     wire.packets(1, STEP)  # never sent
     await wire.send(wire.packets(2, 2 * STEP))
-    assert wire.video.stuck
+    assert wire.video.gap is not None
     wire.video.forget_packets()
+    assert wire.video.gap is None
     await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
     assert await wire.picture() == (3, 3 * STEP)
+
+
+async def test_what_builds_on_a_lost_picture_is_not_shown(wire: Wire) -> None:
+    """The decoder would make something of it: a picture with old parts in it."""
+    await wire.send(wire.packets(0, 0))
+    assert (await wire.picture())[0] == 0
+    wire.packets(1, STEP)  # never sent
+    await wire.send(wire.packets(2, 2 * STEP))
+    wire.video.forget_packets()
+    for number in (3, 4):
+        await wire.send(wire.packets(number, number * STEP))
+    await wire.send(wire.packets(5, 5 * STEP, keyframe=True))
+    assert await wire.picture() == (5, 5 * STEP)
+    assert wire.video.skipped == 2
+
+
+async def test_pictures_thrown_away_by_a_full_buffer_are_built_on_by_none_that_is_shown(wire: Wire) -> None:
+    await wire.send(wire.packets(0, 0))
+    assert (await wire.picture())[0] == 0
+    wire.packets(1, STEP)  # never sent
+    await wire.send(wire.packet(b"\x10" + bytes(20), 2 * STEP, marker=True) for _ in range(rtp.JITTER_PACKETS))
+    assert wire.keyframe_requests >= 1
+    await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
+    assert await wire.picture() == (3, 3 * STEP)
+
+
+async def test_a_stream_that_begins_in_the_middle_is_shown_from_its_next_keyframe(wire: Wire) -> None:
+    wire.packets(0, 0)  # never sent
+    await wire.send(wire.packets(1, STEP))
+    await wire.send(wire.packets(2, 2 * STEP))
+    assert wire.keyframe_requests == 1
+    await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
+    assert (await wire.picture())[0] == 3
+
+
+async def test_a_packet_that_was_lost_twice_is_asked_for_again(wire: Wire) -> None:
+    """aiortc asks once, when it sees the gap; nobody would ask again until there is another."""
+    await wire.send(wire.packets(0, 0))
+    lost = wire.packets(1, STEP)
+    await wire.send(wire.packets(2, 2 * STEP))
+    missing = [packet.sequence_number for packet in lost]
+    assert wire.missing == [missing]
+    await wire.video.request_packets()
+    assert wire.missing == [missing, missing]
+    await wire.send(lost)
+    await wire.video.request_packets()
+    assert wire.missing == [missing, missing]
 
 
 async def test_a_keyframe_is_asked_for_once_there_is_somebody_to_ask(wire: Wire) -> None:
@@ -160,17 +220,52 @@ async def test_a_keyframe_is_asked_for_once_there_is_somebody_to_ask(wire: Wire)
     assert wire.video.packets > 0
 
 
-async def test_the_decoders_line_starts_again_when_it_is_full() -> None:
+KEY, DELTA = b"\x10\x00\x00\x9d\x01\x2a", b"\x11\x00\x00\x00\x00\x00"  # how VP8 frames begin
+
+
+async def test_the_decoders_line_starts_again_at_a_keyframe_when_it_is_full() -> None:
     lost = threading.Event()
     line = DecoderLine(lost)
-    for number in range(rtp.MAX_BACKLOG):
-        line.put((VP8, number))
+    for _ in range(rtp.MAX_BACKLOG):
+        line.put((VP8, JitterFrame(KEY, 0)))
     assert not lost.is_set()
-    line.put((VP8, rtp.MAX_BACKLOG))
+    line.put((VP8, JitterFrame(DELTA, 1)))
+    line.put((VP8, JitterFrame(KEY, 2)))
     line.put(None)
     assert lost.is_set()
-    assert line.skipped == rtp.MAX_BACKLOG
-    assert [line.get(), line.get()] == [(VP8, rtp.MAX_BACKLOG), None]
+    assert line.skipped == rtp.MAX_BACKLOG + 1
+    assert line.get()[1].timestamp == 2
+    assert line.get() is None
+
+
+async def test_a_keyframe_that_does_not_come_is_asked_for_again_and_at_last_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Encoders that renew the picture bit by bit never send one."""
+    lost = threading.Event()
+    line = DecoderLine(lost)
+    line.put((VP8, JitterFrame(KEY, 0)))
+    line.start_anew()
+    line.put((VP8, JitterFrame(DELTA, 1)))
+    assert not lost.is_set()
+    monkeypatch.setattr(rtp, "ASK_AGAIN", -1.0)
+    line.put((VP8, JitterFrame(DELTA, 2)))
+    assert lost.is_set()
+    monkeypatch.setattr(rtp, "WITHOUT", -1.0)
+    line.put((VP8, JitterFrame(DELTA, 3)))
+    assert [line.get()[1].timestamp, line.get()[1].timestamp] == [0, 3]
+
+
+@pytest.mark.parametrize(("encoder", "codec"), [(Vp8Encoder, "VP8"), (H264Encoder, "H264")])
+def test_a_real_encoders_keyframes_are_known(encoder: type[Vp8Encoder | H264Encoder], codec: str) -> None:
+    made, parameters = encoder(), RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90000, payloadType=97)
+    told = []
+    for number in range(6):
+        frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, 30)
+        payloads, _ = made.encode(frame, force_keyframe=number == 3)
+        told.append(rtp.begins_anew(b"".join(depayload(parameters, payload) for payload in payloads)))
+    assert told == [True, False, False, True, False, False]
 
 
 async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> None:
@@ -178,8 +273,8 @@ async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> Non
     line = wire.receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
     assert isinstance(line, DecoderLine)
     with line._news:  # the decoder waits for this lock
-        line._items.extend([(VP8, None)] * rtp.MAX_BACKLOG)
-        line._start_again()
+        line._items.extend([(VP8, JitterFrame(KEY, 0))] * rtp.MAX_BACKLOG)
+        line._empty()
     await wire.send(wire.packets(0, 0, keyframe=True))
     assert wire.keyframe_requests == 1
     assert wire.video.skipped == rtp.MAX_BACKLOG

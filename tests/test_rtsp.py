@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.recording import record
 from streamer.sources import url
+from streamer.sources.base import State
+from streamer.sources.url import UrlSource
 from tests.models import untrained
 from tests.rtsp import Camera
 from tests.serving import ask, read, serving
+from tests.sources import Viewer
 from tests.test_fetch import write_certificate
 
 
@@ -67,6 +72,36 @@ def test_the_session_outlives_its_camera(film: Path) -> None:
         assert after["frame"]["epoch"] > before["frame"]["epoch"]
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_a_camera_whose_cable_is_pulled_is_given_up_after_one_timeout_and_comes_back(
+    film: Path, transport: str
+) -> None:
+    """FFmpeg alone would wait for it twice as long: it gives what it has left, and begins to wait anew."""
+    with Camera(film) as camera:
+        viewer, source = Viewer(), UrlSource(f"{camera.url}?transport={transport}", read_timeout=2.5)
+        async with viewer.watching(source):
+            await viewer.seen(5)
+            with camera.frozen():
+                began = time.monotonic()
+                reason = await viewer.until(lambda state, reason: state is State.RECONNECTING)
+                waited = time.monotonic() - began
+            seen = len(viewer.frames)
+            await viewer.seen(seen + 1)
+    assert reason.startswith("127.0.0.1 did not answer in time.")
+    assert waited < 2 * 2.5
+    assert viewer.frames[-1][1] > viewer.frames[0][1]  # its epoch
+
+
+async def test_a_camera_that_is_down_can_be_stopped_at_once(film: Path) -> None:
+    viewer = Viewer()
+    async with viewer.watching(UrlSource(Camera(film).url)) as task:
+        await viewer.until(lambda state, reason: state is State.RECONNECTING)
+        task.cancel()
+        async with asyncio.timeout(2):  # its next try would come sooner or later; nobody waits for it
+            await asyncio.wait([task])
+    assert [state for state, _ in viewer.states] == [State.CONNECTING, State.RECONNECTING]
+
+
 def test_a_camera_that_is_down_at_the_start_is_waited_for(film: Path) -> None:
     camera = Camera(film)
     with serving(untrained()) as served:
@@ -97,6 +132,10 @@ def test_a_camera_that_sends_what_nobody_can_decode_is_not_called_live(
 def test_a_wrong_password_is_told_and_none_is_shown(film: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     with Camera(film, "viewer", "s3cret") as camera, serving(untrained()) as served:
+        bare = served.start(camera.url.replace("viewer:s3cret@", ""))
+        with served.results(bare) as socket:
+            asked = read(socket, "state", state="reconnecting")
+        assert "wants a user name and a password (401): write rtsp://name:password@127.0.0.1." in asked["reason"]
         wrong = served.start(camera.url.replace("s3cret", "wr0ng"))
         with served.results(wrong) as socket:
             trouble = read(socket, "state", state="reconnecting")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tracker import Box, Detected, Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
 from tracker.nano.worlds import Video
-from tracker.sam3 import DETECT_BATCH, SEGMENT_BATCH, TEXT_CACHE, matrix_bf16
+from tracker.sam3 import DETECT_BATCH, TEXT_CACHE, matrix_bf16
 
 HEIGHT, WIDTH = 96, 128
 EXEMPLAR = Prompt(boxes=(Box(10, 20, 50, 60), Box(60, 10, 100, 40)), labels=(True, False), threshold=0.0)
@@ -280,7 +280,7 @@ def test_many_objects_in_one_call_are_answered_as_each_alone(model: Sam3, embedd
     earlier = torch.randn(model.side, model.side, generator=torch.Generator().manual_seed(4)) * 5
     objects = [
         SegmentPrompt(box=Box(place, 10, place + 30, 60), logits=earlier if place % 3 else None)
-        for place in range(SEGMENT_BATCH + 4)
+        for place in range(model.speed.segment_batch + 4)
     ]
     objects += [SegmentPrompt(points=(Point(5, 5),)), SegmentPrompt(logits=earlier), SegmentPrompt()]
     together = model.segment(embedding, objects)

@@ -58,6 +58,13 @@ async def test_it_shows_things_with_names() -> None:
     assert any(each.color for each in truth[0].objects)
 
 
+async def test_its_motion_can_be_slowed_down() -> None:
+    frames, _ = await watch(DemoSource("demo:?seed=3&size=160x120&fps=25&objects=3&speed=5"), 4)
+    world = iter(worlds.Video(3, 160, 120, fps=25, objects=(3, 3), speed=0.05))
+    truth = [next(world) for _ in range(frames[-1].index + 1)]
+    assert all(np.array_equal(frame.rgb(), truth[frame.index].image) for frame in frames)
+
+
 def test_every_kind_of_thing_is_shipped() -> None:
     assert sorted(each.name for each in things.shipped()) == sorted(KINDS)
     assert things.SHIPPED.stat().st_size < 400_000
@@ -87,6 +94,7 @@ def test_every_part_is_optional() -> None:
         ("demo:?size=4000x4000", "size"),
         ("demo:?objects=99", "objects"),
         ("demo:?things=101", "things"),
+        ("demo:?speed=101", "speed"),
         ("demo:?colour=red", "no option 'colour'"),
         ("demo:video.mp4", "no synthetic camera"),
         ("demonstration:", "no synthetic camera"),

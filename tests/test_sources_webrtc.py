@@ -18,6 +18,7 @@ from streamer.sources import webrtc
 from streamer.sources.base import State
 from streamer.sources.webrtc import WebRTCSource
 from tests.camera import Camera, NumberedTrack, number_of, silent_camera
+from tests.relay import Relay, is_media, through
 
 WAIT = 60  # seconds until a test gives up; nothing below takes as long
 
@@ -32,11 +33,14 @@ class Run:
         self.cameras: list[Camera] = []
         self.changed = asyncio.Event()
 
-    async def camera(self, codec: str | None = None, **options: Any) -> Camera:
+    async def camera(self, codec: str | None = None, *, relay: Relay | None = None, **options: Any) -> Camera:
         """Connect a camera to the source."""
         camera = Camera(codec, **options)
         self.cameras.append(camera)
-        await camera.accept(await self.source.answer(await camera.offer()))
+        near, far = relay.ports if relay else (0, 0)
+        offer = await camera.offer()
+        answer = await self.source.answer(through(offer, far) if relay else offer)
+        await camera.accept(through(answer, near) if relay else answer)
         return camera
 
     async def close(self) -> None:
@@ -171,6 +175,64 @@ async def test_a_stalled_picture_gets_a_keyframe_asked_for_and_comes_back() -> N
         await run.until(State.LIVE)
         await run.until_frames(len(run.frames) + 5)
         assert {frame.epoch for frame in run.frames} == {0}
+
+
+class Loss:
+    """Loses one packet of the 40th picture or so, and so many of the repairs that are sent for it."""
+
+    def __init__(self, repairs: float) -> None:
+        self.repairs = repairs
+        self.asked = 0  # how many repairs were sent
+        self.lost: int | None = None  # RTP timestamp of the picture
+        self._seen = 0
+
+    def __call__(self, data: bytes) -> bool:
+        if not is_media(data):
+            return False
+        if data[1] & 0x7F == RTX:
+            self.asked += 1
+            return self.asked <= self.repairs
+        self._seen += 1
+        if self._seen != 40:
+            return False
+        self.lost = int.from_bytes(data[4:8], "big")
+        return True
+
+
+RTX = 98  # aiortc's payload type for repairs of VP8's 97
+
+
+async def test_a_loss_that_is_never_repaired_costs_a_moment_and_shows_nothing_broken(run: Run) -> None:
+    """aiortc alone would wait until its buffer is full: at a packet a picture for 512 of them, 17 seconds."""
+    loss = Loss(repairs=float("inf"))
+    async with Relay.running(loss) as relay:
+        camera = await run.camera(relay=relay)
+        asked = count_keyframe_requests(camera)
+        async with asyncio.timeout(WAIT):
+            while loss.lost is None or not run.frames or number_of(run.frames[-1].rgb()) < 120:
+                run.changed.clear()
+                await run.changed.wait()
+        lost = camera.timestamps.index(loss.lost)
+    numbers = [number_of(frame.rgb()) for frame in run.frames]
+    assert numbers == [camera.timestamps.index(frame.rtp_timestamp or 0) for frame in run.frames]  # each is whole
+    assert numbers[:lost] == list(range(lost))
+    after = next(number for number in numbers if number > lost)
+    assert after - lost < 75
+    assert numbers[lost:] == list(range(after, after + len(numbers) - lost))
+    assert asked.is_set()
+    assert loss.asked > 1
+
+
+async def test_a_packet_whose_repair_is_lost_too_is_asked_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc, "GIVE_UP", WAIT)
+    loss = Loss(repairs=2)
+    async with Relay.running(loss) as relay:
+        camera = await run.camera(relay=relay)
+        asked = count_keyframe_requests(camera)
+        await run.until_frames(60)
+    assert loss.asked >= 3
+    assert [number_of(frame.rgb()) for frame in run.frames] == list(range(len(run.frames)))
+    assert not asked.is_set()
 
 
 async def test_a_connection_without_pictures_for_the_grace_period_is_given_up() -> None:

@@ -220,6 +220,18 @@ def test_a_lost_object_that_returns_in_time_keeps_its_id(follower: Any) -> None:
     assert stream.model.propagated > 0
 
 
+@pytest.mark.parametrize("follower", ["auto", "pvs", "memory"])
+def test_an_object_that_goes_behind_a_screen_is_not_taken_for_the_screen(follower: Any) -> None:
+    stream, hidden, back = Stream(RED, interval=30, follower=follower), [], []
+    for frame in range(40):
+        left = 3 * frame
+        step = stream.watch(1, ("red", left, 50, 14), ("green", 44, 30, 40))[0]
+        hidden += step.tracks if 44 <= left <= 70 else []
+        back += step.tracks if 100 <= left <= 112 else []
+    assert not hidden
+    assert {track.id for track in back} == {1}
+
+
 def test_an_object_that_nothing_remembers_is_found_again_near_where_it_went() -> None:
     stream = Stream(RED, follower="pvs", interval=5)
     stream.watch(12, ("red", 20, 20, 30))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from streamer import peer, sdp
+from streamer import connection, peer, sdp
 from streamer.app import create_app, server
 from streamer.config import Config
 from streamer.sources.base import State
@@ -342,7 +342,7 @@ async def test_a_patch_is_refused_as_the_rfc_says_and_the_stream_goes_on(
 
 async def test_more_candidates_than_the_limit_are_refused_with_413(service: Service) -> None:
     answer = await service.publish(service.camera())
-    lines = [f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host" for n in range(peer.MAX_CANDIDATES + 1)]
+    lines = [f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host" for n in range(connection.MAX_CANDIDATES + 1)]
     headers = {**FRAGMENT, "If-Match": answer.headers["etag"]}
     refused = await service.http.patch(answer.headers["location"], content="\r\n".join(lines), headers=headers)
     assert refused.status_code == 413
@@ -375,7 +375,7 @@ async def test_ice_servers_are_told_in_links_and_a_dead_one_does_not_hold_up_the
     """192.0.2.0/24 is for documentation: nobody answers there."""
     servers = ("stun:192.0.2.200:3478", "turn:joe:secret@192.0.2.200:3478")
     async with serving(model, ice_servers=servers, announce=("198.51.100.7",)) as service:
-        async with asyncio.timeout(peer.GATHER_SECONDS + 4):
+        async with asyncio.timeout(connection.GATHER_SECONDS + 4):
             answer = await service.publish(service.camera())
         assert answer.headers.get_list("link") == [
             '<stun:192.0.2.200:3478>; rel="ice-server"',

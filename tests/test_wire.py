@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ from hypothesis import strategies as st
 
 from streamer import wire
 from streamer.errors import BadRequest
+from tests.documents import DOCS, blocks
 from tests.results import HEIGHT, WIDTH, result, track
 from tracker import Box, Mask, Prompt
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def prompt(**fields: Any) -> Prompt:
@@ -213,15 +210,15 @@ def test_a_result_is_exactly_what_is_documented() -> None:
     }
 
 
-def test_the_readme_shows_a_result_of_the_same_shape() -> None:
+def test_the_documents_show_a_result_of_the_same_shape() -> None:
     def shape(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: shape(each) for name, each in value.items()}
         return [shape(each) for each in value] if isinstance(value, list) else None
 
-    (example,) = re.findall(r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (example,) = [each for each in map(json.loads, blocks(DOCS / "api.md", "json")) if each.get("type") == "result"]
     sent = json.loads(wire.result_json(result(3, (track(7, 0),), (prompt(text="circle"),))))
-    assert shape(json.loads(example)) == shape(sent)
+    assert shape(example) == shape(sent)
 
 
 def test_objects_made_by_clicks_stand_in_one_more_entry() -> None:

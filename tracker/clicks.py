@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tracker import flow
 from tracker.dense import SegmentPrompt
-from tracker.objects import GOOD_IOU, PRESENT, Spot, bounds, pixels
+from tracker.follow import near
+from tracker.objects import GOOD_IOU, LIMIT, PRESENT, Spot, bounds, pixels
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
 from tracker.types import Box, Mask, Point, Track, TrackerError
@@ -66,6 +68,8 @@ def answer(model: Sam3, kept: Kept, prompt: SegmentPrompt) -> tuple[Tensor, floa
     """
     found = model.segment(kept.embedding, [prompt], multimask=prompt.box is None and len(prompt.points) == 1)
     logits = found.logits[0, 0]
+    if prompt.box is not None:
+        logits = near(logits[None], [prompt], kept.embedding)[0]
     if not bool((logits > 0).any()):
         raise TrackerError("the model sees no object there")
     return logits, float(found.ious[0, 0])
@@ -74,15 +78,26 @@ def answer(model: Sam3, kept: Kept, prompt: SegmentPrompt) -> tuple[Tensor, floa
 def carry(model: Sam3, ring: Ring, kept: Kept, logits: Tensor) -> Carried:
     """Follow one mask from the frame it was made on to the newest, through the frames between."""
     unseen, trusted = 0, True
+    before = kept
     for hop in ring.after(kept, MOST_HOPS):
+        logits, before = _moved(logits, before, hop), hop
         box = pixels(bounds(logits), hop.embedding.height, hop.embedding.width)
         prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
         found = model.segment(hop.embedding, [prompt], multimask=False)
-        seen = float(found.present[0]) >= PRESENT and bool((found.logits[0, 0] > 0).any())
+        answered = near(found.logits[:, 0], [prompt], hop.embedding)[0]
+        seen = float(found.present[0]) >= PRESENT and bool((answered > 0).any())
         if seen:
-            logits, trusted = found.logits[0, 0], float(found.ious[0, 0]) >= GOOD_IOU
+            logits, trusted = answered, float(found.ious[0, 0]) >= GOOD_IOU
         unseen = 0 if seen else unseen + 1
     return Carried(logits, unseen)
+
+
+def _moved(logits: Tensor, before: Kept, now: Kept) -> Tensor:
+    """Logits (S, S) moved along with the picture, unless nothing is left of them then."""
+    if before.grey is None or now.grey is None or before.grey.shape != now.grey.shape:
+        return logits
+    along = flow.moved(logits[None], flow.motion(before.grey, now.grey), -LIMIT)[0]
+    return along if bool((along > 0).any()) else logits
 
 
 def as_logits(mask: Mask, side: int) -> Tensor:

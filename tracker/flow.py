@@ -26,7 +26,6 @@ class Flow:
     """The motion from each looked-at frame to the next."""
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: Grey | None = None
         self._now: Grey | None = None
         self._field: Field | None = None
@@ -44,6 +43,11 @@ class Flow:
         """Whether there are two frames of one size to compare."""
         return self._before is not None and self._now is not None and self._before.shape == self._now.shape
 
+    @property
+    def grey(self) -> Grey | None:
+        """The present frame, small and grey, for :func:`motion`."""
+        return self._now
+
     def warp(self, logits: Tensor, outside: float) -> Tensor:
         """Move (N, S, S) logits of the frame before to the present one; what comes in from outside is ``outside``."""
         if not self.known or not len(logits):
@@ -51,15 +55,26 @@ class Flow:
         assert self._before is not None
         assert self._now is not None
         if self._field is None:
-            found = self._dis.calc(self._now, self._before, None)  # type: ignore[call-overload]
-            self._field = np.asarray(found, np.float32)
-        height, width = self._now.shape
-        side = logits.shape[-1]
-        came = cv2.resize(self._field, (side, side), interpolation=cv2.INTER_AREA) / (width, height)
-        place = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / side
-        grid = torch.from_numpy(((place + came) * 2 - 1).astype(np.float32)).to(logits.device)[None]
-        moved = F.grid_sample(logits[None] - outside, grid, align_corners=False)[0]  # one field for all: N as channels
-        return moved + outside
+            self._field = motion(self._before, self._now)
+        return moved(logits, self._field, outside)
+
+
+def motion(before: Grey, now: Grey) -> Field:
+    """From where each place of ``now`` came: (height, width, 2) pixels of these two small pictures of one size."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    return np.asarray(dis.calc(now, before, None), np.float32)  # type: ignore[call-overload]
+
+
+def moved(logits: Tensor, field: Field, outside: float) -> Tensor:
+    """Move (N, S, S) logits along; what comes in from outside is ``outside``."""
+    height, width = field.shape[:2]
+    side = logits.shape[-1]
+    came = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA) / (width, height)
+    place = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / side
+    grid = torch.from_numpy(((place + came) * 2 - 1).astype(np.float32)).to(logits.device)[None]
+    return (
+        F.grid_sample(logits[None] - outside, grid, align_corners=False)[0] + outside
+    )  # one field for all: N as channels
 
 
 def _small(image: npt.NDArray[np.uint8]) -> Grey:

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from tracker import postprocess
 from tracker.dense import Embedding, SegmentPrompt
-from tracker.memory import Memory, resemblance
-from tracker.objects import GOOD_IOU, PRESENT, Followed, bounds, nearness, pixels, shares, shifted
+from tracker.objects import FAINT_IOU, PRESENT, Followed, bounds, lies_on, nearness, pixels, shares, shifted
 from tracker.sam3 import Sam3
+from tracker.surface import alike, blended, surfaces
 from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]
@@ -31,6 +31,7 @@ LONGEST_DOUBT = (
     30  # frames for which a lost object is looked up (upstream: max_trk_keep_alive); then it must be detected
 )
 MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
+ADAPT = 0.1  # how far what is known of an object follows what its mask covers now
 MEMORIZE_EVERY = 20  # looked-at frames between an object's conditioning memories
 
 
@@ -40,6 +41,7 @@ class Follower:
     def __init__(self, model: Sam3, mode: Mode) -> None:
         self.model = model
         self.mode = mode
+        self._here: Sequence[Followed] = ()  # the objects of the step at hand
 
     @property
     def remembers(self) -> bool:
@@ -54,17 +56,16 @@ class Follower:
 
         ``foreseen``: the masks were already moved along with the picture.
         """
+        self._here = objects
         if self.mode == "memory":
             remembered = [each for each in objects if each.bank]
             self._by_memory(embedding, remembered, seconds, tick)
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
             return
         self._by_mask(embedding, objects, seconds, foreseen)
-        if self.mode != "auto":
-            return
-        due = [each for each in objects if each.bank and each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
-        due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
-        self._by_memory(embedding, sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH], seconds, tick)
+        self._by_place(embedding, _due([each for each in objects if each.unseen]), seconds)
+        if self.mode == "auto":
+            self._by_memory(embedding, _due([each for each in objects if each.bank]), seconds, tick)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
@@ -100,34 +101,90 @@ class Follower:
             first = rows[each]
             if ious[row] * present[row] > ious[first] * present[first]:
                 rows[each] = row
+        same = self._same(embedding, kept, [*seen, *torn])
         for each, row in rows.items():
             each.stage = Stage.REFINE
-            each.follow(kept[row], ious[row], present[row], foreseen=foreseen and each.astray is None)
+            moved = foreseen and each.astray is None
+            each.follow(kept[row], ious[row], present[row], foreseen=moved, same=same[row])
             each.astray = None
+
+    def _by_place(self, embedding: Embedding, objects: Sequence[Followed], seconds: float) -> None:
+        """See whether lost objects are back where they should be by now: whatever is there must look like them."""
+        objects = [each for each in objects if each.surface is not None]
+        if self.model.same_surface is None or not objects:
+            return
+        boxes = [pixels(each.expected(seconds), embedding.height, embedding.width) for each in objects]
+        asked = {
+            each: SegmentPrompt(box=box)
+            for each, box in zip(objects, boxes, strict=True)
+            if box.x0 < box.x1 and box.y0 < box.y1
+        }
+        if not asked:
+            return
+        found = self.model.segment(embedding, list(asked.values()), multimask=False)
+        kept = near(found.logits[:, 0], list(asked.values()), embedding)
+        same = self._same(embedding, kept, list(asked))
+        for each, logits, iou, present, known in zip(
+            asked, kept, found.ious[:, 0].tolist(), found.present.tolist(), same, strict=True
+        ):
+            self._bring_back(each, logits, iou, present, known, seconds)
 
     def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> None:
         if not objects:
             return
         found = self.model.propagate(embedding, [each.bank for each in objects], tick)
-        answers = zip(objects, found.logits, found.ious.tolist(), found.present.tolist(), found.memories, strict=True)
-        for each, logits, iou, present, memory in answers:
-            believed = present >= PRESENT and iou >= GOOD_IOU and self._same(each, memory)
+        same = self._same(embedding, found.logits, objects)
+        answers = zip(found.logits, found.ious.tolist(), found.present.tolist(), same, strict=True)
+        for each, answer, memory in zip(objects, answers, found.memories, strict=True):
             if self.mode == "auto":
-                believed = believed and nearness(each, bounds(logits), seconds) > 0
-            if self.mode == "memory":
+                believed = self._bring_back(each, *answer, seconds)
+            else:
                 each.stage = Stage.REFINE
-                each.follow(logits, iou, present)
-            elif believed:
-                # Refinement has counted this step already; what memory surely knows replaces it.
-                each.stage = Stage.REFINE
-                each.follow(logits, iou, present)
+                logits, iou, present, known = answer
+                each.follow(logits, iou, present, same=known)
+                believed = each.bad == 0
             if believed:
                 each.bank.remember(memory)
 
-    def _same(self, each: Followed, memory: Memory) -> bool:
-        """Whether what memory found looks like the object."""
-        same = self.model.same_look
-        return same is None or float(resemblance(list(each.bank.conditioning), [memory]).max()) >= same
+    def _bring_back(
+        self, each: Followed, logits: Tensor, iou: float, present: float, same: bool, seconds: float
+    ) -> bool:
+        """Take what was found for an object in doubt, if it is surely that one; whether it was."""
+        sure = same and present >= PRESENT and iou >= FAINT_IOU and nearness(each, bounds(logits), seconds) > 0
+        others = [other.logits for other in self._here if other.visible and other is not each and other.key == each.key]
+        if not sure or (others and lies_on(logits, torch.stack(others))):
+            return False
+        # Refinement has counted this step already; what is surely known replaces it.
+        each.stage = Stage.REFINE
+        each.follow(logits, iou, present)
+        return True
+
+    def _same(self, embedding: Embedding, logits: Tensor, objects: Sequence[Followed]) -> list[bool]:
+        """Whether (N, S, S) masks cover what their objects' masks covered before."""
+        same = self.model.same_surface
+        known = [row for row, each in enumerate(objects) if each.surface is not None]
+        answers = [True] * len(objects)
+        if same is None or not known:
+            return answers
+        before = torch.stack([each.surface for each in objects if each.surface is not None])
+        for row, how in zip(known, alike(surfaces(embedding, logits[known]), before).tolist(), strict=True):
+            answers[row] = how >= same
+        return answers
+
+    def note_surfaces(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
+        """Note what the masks cover that are surely right on this frame: found by the detector, or followed well."""
+        sure = [each for each in objects if each.visible and each.bad == 0]
+        if self.model.same_surface is None or not sure:
+            return
+        for each, now in zip(sure, surfaces(embedding, torch.stack([each.logits for each in sure])), strict=True):
+            each.surface = blended(each.surface, now, 1.0 if each.detected == tick else ADAPT)
+
+
+def _due(objects: Sequence[Followed]) -> list[Followed]:
+    """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last."""
+    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
+    due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
+    return sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH]
 
 
 def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -> Tensor:

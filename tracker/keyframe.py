@@ -14,10 +14,9 @@ from tracker import postprocess
 from tracker.dense import Detected
 from tracker.match import assign
 from tracker.memory import Memory, resemblance
-from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, nearness
+from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, lies_on, nearness
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
-TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
 MOST_LOOKS = 8  # detections, the best first, that may be a lost object on one keyframe
 
 
@@ -78,7 +77,7 @@ def meet(
         if each.denied and each.visible:
             each.lose()
     seen = [each.logits for each in objects if each.visible]
-    new = [place for place in free if not seen or not _lies_on(found.logits[place], torch.stack(seen))]
+    new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen))]
     return [(found.logits[place], float(found.scores[place])) for place in new]
 
 
@@ -120,9 +119,3 @@ def _accept(each: Followed, logits: Tensor, score: float, tick: int) -> None:
     each.detected, each.score = tick, score
     if not (each.by_user and each.visible):
         each.see(logits)
-
-
-def _lies_on(logits: Tensor, others: Tensor) -> bool:
-    mine, theirs = (logits > 0).flatten().float(), (others > 0).flatten(1).float()
-    smaller = torch.minimum(mine.sum(), theirs.sum(1)).clamp(min=1)
-    return bool(((theirs @ mine) / smaller > TAKEN).any())

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CONDITIONING = 4  # frames with a mask from the detector or a user (max_cond_frames_in_attn)
 SPATIAL = 6  # newest followed frames whose feature maps are attended to (num_maskmem - 1)
 POINTERS = 15  # newest followed frames whose object pointers are (max_obj_ptrs_in_encoder - 1)
-BATCH = 8  # objects in one pass of memory attention: each reads up to 10 maps of g² tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +94,7 @@ class Propagation:
 def propagate(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
     """Follow objects into a frame by their memories, as many in one pass as have as many memories."""
     parts: dict[int, tuple[Tensor, Tensor, Tensor, Memory]] = {}
-    for rows in _batches(banks, tick):
+    for rows in _batches(banks, tick, model.speed.memory_batch):
         answer = _attend(model, embedding, [banks[row] for row in rows], tick)
         parts |= dict(zip(rows, answer, strict=True))
     logits, ious, present, memories = zip(*(parts[row] for row in range(len(banks))), strict=True)
@@ -107,7 +106,7 @@ def memorize(model: Sam3, embedding: Embedding, logits: Tensor, tick: int) -> li
     fine, middle, coarse = embedding.interactive
     size = model.interactive.input_mask_size
     found = []
-    for some in logits.split(BATCH):
+    for some in logits.split(model.speed.memory_batch):
         masks = F.interpolate(some[:, None].float(), (size, size), mode="bilinear", align_corners=False) > 0
         features = coarse.expand(len(some), -1, -1, -1)
         *_, high, pointers, score = model.interactive._use_mask_as_output(features, [fine, middle], masks.float())
@@ -198,13 +197,13 @@ def _encode(model: Sam3, coarse: Tensor, high: Tensor, pointers: Tensor, score: 
     return [Memory(tick, features[row : row + 1].clone(), pointers[row : row + 1].clone()) for row in range(len(high))]
 
 
-def _batches(banks: Sequence[Bank], tick: int) -> Iterator[list[int]]:
+def _batches(banks: Sequence[Bank], tick: int, limit: int) -> Iterator[list[int]]:
     groups: dict[object, list[int]] = {}
     for row, bank in enumerate(banks):
         groups.setdefault(bank.layout(tick), []).append(row)
     for rows in groups.values():
-        for start in range(0, len(rows), BATCH):
-            yield rows[start : start + BATCH]
+        for start in range(0, len(rows), limit):
+            yield rows[start : start + limit]
 
 
 def _sequence(features: Tensor, batch: int) -> Tensor:

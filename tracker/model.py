@@ -47,6 +47,7 @@ class Config:
 
     name: str = "sam3"
     image_size: int = 1008  # pixels, square
+    resolutions: tuple[int, ...] = (1008, 840, 672, 504)  # pixels that image_size may be set to; trained at the first
     patch: int = 14  # pixels
     vit_pretrain_size: int = 336
     vit_dim: int = 1024
@@ -71,6 +72,7 @@ class Config:
     memory_layers: int = 4
     memory_frames: int = 7
     same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
+    same_surface: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
 
     @property
@@ -205,6 +207,9 @@ def _decoder(c: Config) -> sam3_decoder.TransformerDecoder:
         n_heads=c.heads,
         use_text_cross_attention=True,
     )
+    for attention in (layer.self_attn, layer.ca_text):
+        # Upstream asks for attention weights and throws them away: without them torch's fused attention is used.
+        attention.__class__ = MultiheadAttentionWrapper
     return sam3_decoder.TransformerDecoder(
         layer=layer,
         num_layers=c.decoder_layers,

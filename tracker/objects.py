@@ -40,6 +40,7 @@ CONTACT = 0.1  # of the smaller one's box: two that overlap this much touch each
 REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
 WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
 RESIZED = 1.6  # times larger than it was that it may return
+TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
@@ -78,6 +79,7 @@ class Followed:
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
     bank: Bank = field(default_factory=Bank)
     memorized: int = -(10**9)  # tick of the newest conditioning memory
+    surface: Tensor | None = None  # what its mask covered when it was surely right (surface.py)
     stage: Stage = Stage.KEYFRAME
 
     def __post_init__(self) -> None:
@@ -100,23 +102,27 @@ class Followed:
         """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
         return self.denials >= DENIALS and not self.by_user and not self.entangled
 
-    def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False) -> None:
+    def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False, same: bool = True) -> None:
         """
         Take what a follower found on this frame: seen well, seen badly, or lost.
 
         ``foreseen``: its mask was already moved along with the picture. Where look-alikes touch or the
         model is in doubt, what was found must agree with it, or refinement has slipped onto something else, and the
-        moved mask stays for a few steps.
+        moved mask stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
+        something else, and only what a user chose is given a few steps, for the detector does not bring it back.
         """
         self.faint = self.faint + 1 if iou < FAINT_IOU else 0
         gone = self.faint >= FAINT and not self.by_user
-        if gone or present < PRESENT or not bool((logits > 0).any()):
+        if gone or present < PRESENT or not bool((logits > 0).any()) or not (same or self.by_user):
             self.lose()
             return
-        slipped = (self.entangled or iou < GOOD_IOU) and overlap(logits, self.logits) < AGREE
+        slipped = not same or ((self.entangled or iou < GOOD_IOU) and overlap(logits, self.logits) < AGREE)
         if foreseen and slipped and self.bad < HOLD:
             self.visible, self.unseen, self.stage = True, 0, Stage.FLOW
             self.bad += 1
+            return
+        if not same:
+            self.lose()
             return
         self.logits, self.visible, self.unseen = logits, True, 0
         self.bad = 0 if iou >= GOOD_IOU else self.bad + 1
@@ -180,6 +186,13 @@ def overlap(a: Tensor, b: Tensor) -> float:
     """IoU of two (S, S) masks by their logits; 0 if both are empty."""
     one, other = a > 0, b > 0
     return float((one & other).sum() / (one | other).sum().clamp(min=1))
+
+
+def lies_on(logits: Tensor, others: Tensor) -> bool:
+    """Whether a (S, S) mask lies mostly on one of (N, S, S) masks, or the other way round."""
+    mine, theirs = (logits > 0).flatten().float(), (others > 0).flatten(1).float()
+    smaller = torch.minimum(mine.sum(), theirs.sum(1)).clamp(min=1)
+    return bool(((theirs @ mine) / smaller > TAKEN).any())
 
 
 def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:

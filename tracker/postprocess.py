@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import rle
+from tracker import rle, runs
 from tracker.types import Box, Mask
 
 # Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256
@@ -33,6 +34,8 @@ def fill_holes(logits: Tensor, max_area: int) -> Tensor:
     Equal to upstream's ``fill_holes_in_mask_scores``, whose connected components want CUDA (or scikit-image and
     seconds): 8-connected components of at most ``max_area`` pixels, specks also at most half of the whole mask.
     """
+    if logits.device.type != "cpu":
+        return fill_holes_there(logits, max_area)
     values = logits.detach().float().cpu().numpy()
     filled = values.copy()
     for source, target in zip(values, filled, strict=True):
@@ -52,10 +55,44 @@ def _component_areas(binary: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     return areas
 
 
+def fill_holes_there(logits: Tensor, max_area: int) -> Tensor:
+    """The same as :func:`fill_holes` by torch's own operations: nothing leaves the device that the logits are on."""
+    filled = logits.detach().float()
+    if not len(filled):
+        return filled
+    filled = torch.where(small_components(filled <= 0, max_area), FILLED, filled)
+    foreground = filled > 0
+    limit = (foreground.flatten(1).sum(1) // 2).clamp(max=max_area)
+    return torch.where(small_components(foreground, max_area, limit), REMOVED, filled)
+
+
+def small_components(binary: Tensor, max_area: int, limit: Tensor | None = None) -> Tensor:
+    """
+    The pixels of 8-connected components of (N, H, W) masks that have at most ``max_area`` pixels, or ``limit`` (N,).
+
+    Every pixel takes the highest number around it ``max_area`` times, after which a component of no more pixels has
+    one number; a number that meets another is of a component that is larger.
+    """
+    count, height, width = binary.shape
+    size = height * width  # numbers stay exact in float32 up to 4,096 pixels a side
+    labels = torch.arange(1, size + 1, device=binary.device, dtype=torch.float32).view(1, height, width) * binary
+    for _ in range(max_area - 1):
+        labels = F.max_pool2d(labels, 3, stride=1, padding=1) * binary
+    highest = F.max_pool2d(labels, 3, stride=1, padding=1)
+    lowest = -F.max_pool2d(torch.where(binary, -labels, -torch.inf), 3, stride=1, padding=1)
+    mixed = (highest != lowest) & binary
+    numbers = labels.long().flatten(1)
+    areas = torch.zeros(count, size + 1, device=binary.device)
+    areas.scatter_add_(1, numbers, torch.where(mixed, torch.inf, 1.0).flatten(1))
+    most = torch.full((count,), max_area, device=binary.device) if limit is None else limit
+    return ((areas.gather(1, numbers) <= most[:, None]) & binary.flatten(1)).view_as(binary)
+
+
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
     """The IoU of each of (N, H, W) binary masks with each of (M, H, W): (N, M). Two empty masks have IoU 0."""
     first, second = a.flatten(1).float(), b.flatten(1).float()
-    both = first @ second.T
+    with torch.autocast(first.device.type, enabled=False):  # in bf16 a count of pixels has three digits
+        both = first @ second.T
     either = first.sum(1)[:, None] + second.sum(1)[None] - both
     return both / either.clamp(min=1)
 
@@ -107,12 +144,18 @@ def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
     Masks at picture size, with their tight boxes, from (N, H, W) logits.
 
     The logits are scaled (bilinear, corners not aligned, as ``torch.nn.functional.interpolate``) and then thresholded
-    at 0: the other order costs 4 % IoU. Only the part of the picture that a mask can reach is computed. It runs on the
-    CPU: logits are small, and dense masks would be the larger thing to move from a GPU.
+    at 0: the other order costs 4 % IoU. On a CPU only the part of the picture that a mask can reach is computed;
+    elsewhere masks leave the device as runs, all of them in one copy (runs.py).
     """
-    logits = logits.detach().float().cpu()
+    logits = logits.detach().float()
+    if logits.device.type != "cpu":
+        return [_of_counts(counts, height, width) for counts in runs.scaled(logits, height, width)]
     down, across = _interpolation(logits.shape[1], height), _interpolation(logits.shape[2], width)
     return [_to_mask(each, down, across) for each in logits]
+
+
+def _of_counts(counts: bytes, height: int, width: int) -> tuple[Mask, Box]:
+    return Mask(height, width, counts), Box(*rle.bounds(counts, height, width))
 
 
 def _to_mask(logits: Tensor, down: Tensor, across: Tensor) -> tuple[Mask, Box]:
@@ -124,8 +167,7 @@ def _to_mask(logits: Tensor, down: Tensor, across: Tensor) -> tuple[Mask, Box]:
     y0, y1, top, bottom = _reach(rows, positive.shape[0], height)
     x0, x1, left, right = _reach(columns, positive.shape[1], width)
     part = (down[top:bottom, y0:y1] @ logits[y0:y1, x0:x1] @ across[left:right, x0:x1].T > 0).numpy()
-    mask = Mask.from_part(part, top, left, height, width)
-    return mask, Box(*rle.bounds(mask.counts, height, width))
+    return _of_counts(rle.encode_part(part, top, left, height, width), height, width)
 
 
 def _reach(indices: npt.NDArray[np.intp], small: int, large: int) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracker.dense import Embedding
+from tracker.flow import Grey
 from tracker.types import FrameGone, Track
 
 BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano
@@ -22,12 +23,22 @@ TIMES = 1024  # looked-at frames whose time is known, to tell when a frame betwe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """One looked-at frame: ``seconds`` is its own (monotonic) time; ``tracks`` is what was shown on it."""
+    """
+    One looked-at frame: ``seconds`` is its own (monotonic) time; ``tracks`` is what was shown on it.
+
+    ``grey`` is its small picture, by which masks are moved on from it.
+    """
 
     index: int
     seconds: float
     embedding: Embedding
     tracks: Sequence[Track]
+    grey: Grey | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of its features and its picture."""
+        return self.embedding.nbytes + (0 if self.grey is None else self.grey.nbytes)
 
 
 class Ring:
@@ -44,8 +55,8 @@ class Ring:
 
     @property
     def nbytes(self) -> int:
-        """The memory its features hold."""
-        return sum(each.embedding.nbytes for each in self._frames)
+        """The memory it holds."""
+        return sum(each.nbytes for each in self._frames)
 
     @property
     def newest(self) -> Kept | None:
@@ -109,4 +120,4 @@ class Ring:
     def _trim(self) -> None:
         total = self.nbytes
         while len(self._frames) > 1 and (total > self.max_bytes or len(self._frames) > RECENT):
-            total -= self._frames.popleft().embedding.nbytes
+            total -= self._frames.popleft().nbytes

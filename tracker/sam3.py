@@ -20,11 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker import memory, postprocess
+from tracker.backbone import Backbone, resize, resized
 from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
 from tracker.nano.config import NANO
 from tracker.nano.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
+from tracker.speed import Speed
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
 CONFIGS = (NANO, FULL)
@@ -33,26 +35,20 @@ NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thre
 CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
 TEXT_CACHE = 256  # prompts whose features are kept: about 33 kB each at full size
 DETECT_BATCH = 4  # prompts in one pass of the detector: 200 query masks of 288² floats each at full size are 66 MB
-SEGMENT_BATCH = 16  # objects in one pass of the mask decoder: about 60 MB each at full size
 VISUAL = "visual"  # the text upstream uses where exemplar boxes come without words
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def on_model(method: Method) -> Method:
-    """Run a method of an adapter in inference mode, in bf16 on CUDA as upstream does; leave both afterwards."""
+    """Run a method of an adapter in inference mode and in the precision it is set to; leave both afterwards."""
 
     @wraps(method)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with torch.inference_mode(), _precision(self.device):
+        with torch.inference_mode(), self.precision():
             return method(self, *args, **kwargs)
 
     return cast(Method, run)
-
-
-def _precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    # Entered and left for each call: an autocast context that stays open keeps stale casts of the weights.
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def matrix_bf16() -> bool:
@@ -78,6 +74,9 @@ class Sam3:
         self.interactive: Any = self.network.inst_interactive_predictor.model
         self.network.requires_grad_(False)
         self.network.to(device)
+        self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = Backbone(self.network)
+        self.decoder: Callable[..., tuple[Tensor, ...]] = self.interactive.sam_mask_decoder
+        self.speed = Speed.of(device)
         self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
         self._positions: tuple[Tensor, ...] | None = None
         self._dense_position: Tensor | None = None
@@ -93,8 +92,30 @@ class Sam3:
         """Put the network onto another device; embeddings and memories made before do not go with it."""
         self.device = device
         self.network.to(device)
+        self.speed, self.backbone = Speed.of(device), Backbone(self.network)
+        self.decoder = self.interactive.sam_mask_decoder
+        self.forget()
+
+    def resize(self, side: int) -> None:
+        """
+        Look at pictures at another resolution; embeddings and memories made before do not go with it.
+
+        The model was trained at the first of ``config.resolutions``; what another does to its masks is not known until
+        it has been measured with its weights. Raises :class:`TrackerError` for one that it does not have.
+        """
+        self.config = resized(self.config, side)
+        self.side = self.config.grid * 4
+        resize(self.network, self.config)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is kept from call to call: features of texts, and encodings of places."""
         self._texts.clear()
         self._positions = self._dense_position = None
+
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        """The number format of matrices. Entered for each call: autocast that stays on keeps stale casts of weights."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.speed.bf16 else contextlib.nullcontext()
 
     def vocabulary(self) -> frozenset[str] | None:
         """The words this model was taught, or None where any word may be asked for."""
@@ -124,17 +145,16 @@ class Sam3:
             raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
         height, width = image.shape[:2]
         pixels = self._square(image)
-        features = self._backbone(pixels)
-        interactive = features["sam2_backbone_out"]
+        features = self._features(pixels)
         if self._positions is None:
             # Depends on nothing but the size; holding it in every embedding would cost memory for nothing.
-            self._positions = tuple(features["vision_pos_enc"])
+            self._positions = Backbone(self.network).positions(features)
+        fine, middle, coarse = features[3:]
         decoder = self.interactive.sam_mask_decoder
-        fine, middle, coarse = interactive["backbone_fpn"]
         return Embedding(
             height=height,
             width=width,
-            detector=tuple(features["backbone_fpn"]),
+            detector=features[:3],
             interactive=(decoder.conv_s0(fine), decoder.conv_s1(middle), coarse),
         )
 
@@ -146,17 +166,11 @@ class Sam3:
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)
         return pixels.float().round_().div_(127.5).sub_(1.0)
 
-    def _backbone(self, pixels: Tensor) -> dict[str, Any]:
-        features: dict[str, Any]
+    def _features(self, pixels: Tensor) -> tuple[Tensor, ...]:
         if not (self.bf16_backbone and self.device.type == "cpu"):
-            features = self.network.backbone.forward_image(pixels)
-            return features
+            return self.backbone(pixels)
         with torch.autocast("cpu", torch.bfloat16):
-            features = self.network.backbone.forward_image(pixels)
-        for each in (features, features["sam2_backbone_out"]):
-            each["backbone_fpn"] = [level.float() for level in each["backbone_fpn"]]
-        features["vision_pos_enc"] = [level.float() for level in features["vision_pos_enc"]]
-        return features
+            return tuple(level.float() for level in self.backbone(pixels))
 
     @on_model
     def detect(
@@ -281,8 +295,9 @@ class Sam3:
         logits = torch.empty(len(objects), 3 if multimask else 1, self.side, self.side, device=self.device)
         ious = torch.empty(logits.shape[:2], device=self.device)
         present = torch.empty(len(objects), device=self.device)
-        for indices in _equally_many_points(objects):
-            masks, quality, _, score = self._decode(embedding, [objects[index] for index in indices], multimask)
+        for indices in _equally_many_points(objects, self.speed.segment_batch):
+            some = self.speed.padded([objects[index] for index in indices])
+            masks, quality, _, score = (each[: len(indices)] for each in self._decode(embedding, some, multimask))
             order = quality.argsort(1, descending=True)
             rows = torch.arange(len(indices), device=self.device)[:, None]
             logits[indices] = masks[rows, order].float().clamp(-CLAMP, CLAMP)
@@ -293,21 +308,12 @@ class Sam3:
     def _decode(
         self, embedding: Embedding, objects: Sequence[SegmentPrompt], multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        encoder, decoder = self.interactive.sam_prompt_encoder, self.interactive.sam_mask_decoder
-        sparse, dense = encoder(points=self._points(embedding, objects), boxes=None, masks=None)
-        if len(sparse) != len(objects):  # no points at all: the encoder knows no batch size
-            sparse, dense = (each.expand(len(objects), *each.shape[1:]) for each in (sparse, dense))
-        earlier = [row for row, each in enumerate(objects) if each.logits is not None]
-        if earlier:
-            stack = torch.stack([each.logits.to(self.device) for each in objects if each.logits is not None])
-            _, masks = encoder(points=None, boxes=None, masks=stack[:, None].clamp(-CLAMP, CLAMP))
-            dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(
-                0, torch.tensor(earlier, device=self.device), masks
-            )  # fmt: skip
-        if self._dense_position is None:
-            self._dense_position = encoder.get_dense_pe()
+        with torch.autocast(self.device.type, enabled=False):  # a coordinate in bf16 is off by up to four pixels
+            sparse, dense = self._prompted(embedding, objects)
+            if self._dense_position is None:
+                self._dense_position = self.interactive.sam_prompt_encoder.get_dense_pe()
         fine, middle, coarse = embedding.interactive
-        answer: tuple[Tensor, Tensor, Tensor, Tensor] = decoder(
+        masks, quality, tokens, score = self.decoder(
             # A copy: upstream marks pictures seen without memory by adding this embedding.
             image_embeddings=coarse + self.interactive.no_mem_embed.view(1, -1, 1, 1),
             image_pe=self._dense_position,
@@ -317,7 +323,21 @@ class Sam3:
             repeat_image=True,
             high_res_features=[fine, middle],
         )
-        return answer
+        return masks, quality, tokens, score
+
+    def _prompted(self, embedding: Embedding, objects: Sequence[SegmentPrompt]) -> tuple[Tensor, Tensor]:
+        """Prompts as the decoder takes them: points and boxes (B, K, C), earlier logits (B, C, g, g)."""
+        encoder = self.interactive.sam_prompt_encoder
+        sparse, dense = encoder(points=self._points(embedding, objects), boxes=None, masks=None)
+        if len(sparse) != len(objects):  # no points at all: the encoder knows no batch size
+            sparse, dense = (each.expand(len(objects), *each.shape[1:]) for each in (sparse, dense))
+        earlier = [row for row, each in enumerate(objects) if each.logits is not None]
+        if earlier:
+            stack = torch.stack([each.logits.to(self.device) for each in objects if each.logits is not None])
+            _, masks = encoder(points=None, boxes=None, masks=stack[:, None].float().clamp(-CLAMP, CLAMP))
+            rows = torch.tensor(earlier, device=self.device)
+            dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(0, rows, masks)
+        return sparse, dense.contiguous()  # of one layout, whoever has logits: a compiled decoder is for one
 
     def _points(self, embedding: Embedding, objects: Sequence[SegmentPrompt]) -> tuple[Tensor, Tensor] | None:
         """Coordinates (B, K, 2) in pixels of the model's square, and labels: 0, 1, and 2 and 3 for a box's corners."""
@@ -352,6 +372,11 @@ class Sam3:
     def same_look(self) -> float | None:
         """The least :func:`tracker.memory.resemblance` of two looks of one object; None: looks say nothing."""
         return self.config.same_look
+
+    @property
+    def same_surface(self) -> float | None:
+        """The least :func:`tracker.surface.alike` of two masks of one object; None: what they cover says nothing."""
+        return self.config.same_surface
 
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
@@ -407,9 +432,9 @@ def _batches(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
     yield from _groups([len(prompt.boxes) for prompt in prompts], DETECT_BATCH)
 
 
-def _equally_many_points(objects: Sequence[SegmentPrompt]) -> Iterator[list[int]]:
+def _equally_many_points(objects: Sequence[SegmentPrompt], limit: int) -> Iterator[list[int]]:
     # Padding an object with non-points would change its answer a little, with the company it is in.
-    yield from _groups([len(each.points) + 2 * (each.box is not None) for each in objects], SEGMENT_BATCH)
+    yield from _groups([len(each.points) + 2 * (each.box is not None) for each in objects], limit)
 
 
 def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:

@@ -235,12 +235,13 @@ class Tracker:
             self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
             clock.lap("refine")
         tracks = self._tracks(embedding.height, embedding.width, seconds)
+        self._follower.note_surfaces(embedding, self._objects, self._tick)
         if stage is Stage.KEYFRAME:
             self._view.keyframe([each.box for each in self._objects if each.visible])
             self._follower.memorize(embedding, self._objects, self._tick)
         self._forget()
         self._present = embedding
-        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks))
+        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks, self._flow.grey))
         clock.lap("encode")
         return tracks, ask
 
@@ -398,6 +399,7 @@ class Tracker:
         newest = self._ring.newest
         assert newest is not None
         each.see(carried.logits)
+        each.surface = None  # of what it was taken for before
         each.unseen, each.by_user = carried.unseen, True
         each.box, each.seconds = bounds(carried.logits), newest.seconds
         each.spots = kept.index, clicks.spots(points, kept.embedding.height, kept.embedding.width)

@@ -15,7 +15,7 @@ from tracker.nano import things, worlds
 CLOCK = 90_000  # ticks a second, as video over RTP has
 SEED = 22  # a world in which a red circle, a star and green and blue things are to be seen most of the time
 LATE = 0.5  # seconds behind which the camera stops trying to catch up
-_LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16), "things": (0, 100)}
+_LIMITS = {"seed": (0, 2**31), "fps": (1, 60), "objects": (1, 16), "things": (0, 100), "speed": (0, 100)}
 
 
 class DemoSource:
@@ -23,7 +23,7 @@ class DemoSource:
     ``demo:?seed=3&size=640x480&fps=30&objects=3&things=50``, every part optional; endless, and decided by the seed.
 
     ``things`` is the share, in percent, of the objects that are drawings of dogs, apples, cars and so on, in place of
-    coloured shapes.
+    coloured shapes. ``speed`` slows all motion to so many percent: at 0 everything stands still.
     """
 
     kind = "demo"
@@ -33,7 +33,7 @@ class DemoSource:
         self.name = address
         self.seed, self.width, self.height, self.fps = SEED, 640, 480, 30
         self.objects: tuple[int, int] = (2, 5)
-        self.things = 0
+        self.things, self.speed = 0, 100
         scheme, _, rest = address.partition(":")
         if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
             raise BadSource(f"{address:.80} is no synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
@@ -55,8 +55,11 @@ class DemoSource:
             self.objects = (_number(key, value),) * 2
         elif key == "things":
             self.things = _number(key, value)
+        elif key == "speed":
+            self.speed = _number(key, value)
         else:
-            raise BadSource(f"demo: has no option {key!r:.40}.", detail="It has seed, size, fps, objects and things.")
+            known = "It has seed, size, fps, objects, things and speed."
+            raise BadSource(f"demo: has no option {key!r:.40}.", detail=known)
 
     def _draw(self, outlet: Outlet) -> None:
         pictures = list(things.shipped()) if self.things else []
@@ -66,6 +69,7 @@ class DemoSource:
             self.height,
             fps=self.fps,
             objects=self.objects,
+            speed=self.speed / 100,
             things=pictures,
             share=self.things / 100,
         )

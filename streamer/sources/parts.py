@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from streamer.errors import BadSource
 
@@ -29,6 +29,11 @@ class Address:
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     paced: bool = False
+
+    @property
+    def login(self) -> bool:
+        """Whether there is a user name in it."""
+        return urlsplit(self.url).username is not None
 
 
 def network(parts: SplitResult, *, live: bool | None, options: dict[str, str]) -> Address:

@@ -143,7 +143,7 @@ class UrlSource:
     def _pictures(self, container: InputContainer, stream: VideoStream, outlet: Outlet) -> Iterator[av.VideoFrame]:
         """Decode to the end; damaged packets are left out, until there are only those."""
         damaged, last = 0, time.monotonic()
-        for packet in container.demux(stream):
+        for packet in self._packets(container, stream):
             outlet.check()
             if self._lasting and time.monotonic() - last > BLIND:
                 raise _Trouble(f"For {BLIND:.0f} s nothing it sends could be decoded.")
@@ -162,6 +162,15 @@ class UrlSource:
                 if isinstance(picture, av.VideoFrame):
                     yield picture
 
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+        """Read to the end. FFmpeg answers a timeout with what it has left, and would then wait as long again."""
+        asked = time.monotonic()
+        for packet in container.demux(stream):
+            if self._lasting and time.monotonic() - asked > self._timeout[1]:
+                raise _Trouble(f"{self._address.host or 'The other side'} did not answer in time.")
+            yield packet
+            asked = time.monotonic()
+
     def _finished(self) -> str:
         if not self._damaged:
             return FINISHED
@@ -177,8 +186,12 @@ class UrlSource:
         match error:
             case _Trouble():
                 return str(error)
-            case av.error.HTTPUnauthorizedError():
+            case av.error.HTTPUnauthorizedError() if self._address.login:
                 return "The user name or password is wrong (401)."
+            case av.error.HTTPUnauthorizedError():
+                return (
+                    f"It wants a user name and a password (401): write {self._address.scheme}://name:password@{host}."
+                )
             case av.error.HTTPForbiddenError():
                 return "Access is forbidden (403)."
             case av.error.HTTPNotFoundError():

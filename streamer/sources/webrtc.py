@@ -16,7 +16,9 @@ from streamer.sources.base import Out, State, Tell
 log = logging.getLogger(__name__)
 
 CLOCK = Fraction(1, 90000)  # of video RTP timestamps; aiortc's pts counts in it
-TICK = 1.0  # seconds without a picture until a keyframe is asked for, and again after each further tick
+TICK = 0.1  # seconds without a picture until lost packets are asked for again, and again after each further tick
+GIVE_UP = 0.6  # seconds a lost packet is waited for: two tries on a path of 300 ms there and back; then a keyframe
+STILL = 1.0  # seconds without a picture or a lost packet until a keyframe is asked for, and again after each further
 QUIET = 3.0  # seconds without a picture until the source says "reconnecting"
 CONNECT = 30.0  # seconds from the answer to the first picture
 
@@ -110,7 +112,7 @@ class WebRTCSource:
         state(State.CONNECTING, "waiting for the first picture")
         try:
             async with asyncio.TaskGroup() as tasks:
-                helpers = [tasks.create_task(peer.resolve()), tasks.create_task(self._converse(peer))]
+                helpers = [tasks.create_task(peer.resolve_all()), tasks.create_task(self._converse(peer))]
                 reason = await self._pictures(peer, out, state)
                 for helper in helpers:
                     helper.cancel()
@@ -128,7 +130,7 @@ class WebRTCSource:
                 except TimeoutError:
                     peer.check()
                     watch.tick(peer, state)
-                    await peer.unstick()
+                    await watch.help(peer)
                     continue
                 arrived = time.monotonic()
                 if watch.first:
@@ -159,13 +161,15 @@ class _Watch:
         self.first = True  # no picture has come yet
         self._live = False
         self._grace = grace
-        self._since = time.monotonic()
+        self._since = self._asked = time.monotonic()
+        self._gap: tuple[int, float] | None = None  # where a lost packet is waited for, and since when
 
     def picture(self) -> bool:
         """Note a picture; return whether the source has come alive by it."""
         awoke = not self._live
         self.first, self._live = False, True
-        self._since = time.monotonic()
+        self._since = self._asked = time.monotonic()
+        self._gap = None
         return awoke
 
     def tick(self, peer: Peer, state: Tell) -> None:
@@ -178,3 +182,14 @@ class _Watch:
         if self._live and quiet >= QUIET:
             self._live = False
             state(State.RECONNECTING, f"no picture for {quiet:.0f} s; a keyframe was asked for")
+
+    async def help(self, peer: Peer) -> None:
+        """After each tick: ask for what was lost, for a while; then, or where nothing comes at all, for a keyframe."""
+        now, gap = time.monotonic(), peer.gap
+        if gap is None or self._gap is None or gap != self._gap[0]:
+            self._gap = None if gap is None else (gap, now)
+        if self._gap is not None and now - self._gap[1] < GIVE_UP:
+            await peer.repair()
+        elif self._gap is not None or now - self._asked >= STILL:
+            self._asked, self._gap = now, None
+            await peer.unstick()

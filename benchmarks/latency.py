@@ -1,0 +1,384 @@
+"""
+Glass to mask: how long from the moment a camera has a picture until a reader has its masks, and where that time goes.
+
+``python -m benchmarks.latency`` starts the real server in a process of its own for each row and shows it a recorded
+world (30 fps, three objects, one prompt) through WebRTC, RTSP and from a file. Each picture has its number drawn into
+it; the camera notes when it hands that picture to its encoder, the server (``benchmarks.latency_server``) reads the
+number out of what it looked at, and this process, which reads the results over a WebSocket, notes when they come. All
+of them use the one monotonic clock of this machine, and share its cores. A file has no camera: its pictures begin when
+its own clock makes them due (``?pace=realtime``), counted from the one that came soonest after that.
+
+The first table is the whole way; the second says what share of its mean each stage has, from left to right:
+
+| stage | is |
+|---|---|
+| encode | from the camera's picture to the last packet that leaves its encoder |
+| network | on its way, and in the jitter buffer until all packets are there; for RTSP and a file decoding is in it |
+| decode | until the picture is there |
+| wait | in the slot, until the model takes it: on average half a step, since a newer picture takes its place |
+| convert, embed, detect, refine, masks | the step; ``masks`` is run lengths out of logits |
+| other | the rest of the step: following objects, and the way to the model's thread and back |
+| publish | until the message is written |
+| delivery | until the reader has it |
+
+The third table is one camera over WebRTC through a bad network: a relay that loses datagrams at random, and adds the
+delay, both each way, so that a delay of 40 ms is a round trip of 80. The WebSocket does not go through it. *Decoded* is
+the share of the sent pictures that the server could decode, *looked at* that which has a result (what the model has no
+time for is dropped, so this says how fast the model is), *broken* those whose number nobody can read any more, *stalls*
+the gaps of more than a second between two results, with the longest gap.
+
+The network is not Linux's own (``tc netem``), since many kernels come without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+import websockets
+from av.video.stream import VideoStream
+
+from benchmarks.first_light import OBJECTS, PROMPT, SEED, Server, machine, saying, table
+from benchmarks.numbered import LAST, strip
+from tests import needs
+from tests.relay import Relay
+from tests.rtsp import free_port
+from tracker.nano import worlds
+
+FPS = 30
+SIZES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
+SOURCES = ("webrtc", "rtsp", "file")
+SCENES = 60  # pictures, shown forth and back
+WARM_UP = 4.0  # seconds left out at the start: first keyframes, caches, the encoder's first guess of the bandwidth
+MARGIN = 1.0  # seconds at the end, whose pictures may still be on their way
+STALL = 1.0  # seconds between two results
+MOST = LAST / FPS - 20.0  # seconds: numbers end
+STAGES = {"encode": "masks"}  # what the tracker calls encoding masks; here another thing is called so
+COLUMNS = (
+    *("encode", "network", "decode", "wait", "convert", "embed", "detect", "refine", "masks", "other"),
+    *("publish", "delivery"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one row measures; loss in percent, delay in ms, both each way."""
+
+    source: str
+    size: str
+    loss: float = 0.0
+    delay: float = 0.0
+    relayed: bool = False
+
+
+@dataclass
+class Trace:
+    """What was noted, in seconds of the one clock. The pictures are the camera's, the frames the server's."""
+
+    received: dict[int, float] = field(default_factory=dict)  # by frame index
+    pictures: dict[int, tuple[float, float]] = field(default_factory=dict)  # by number: drawn, sent
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    keyframes: list[float] = field(default_factory=list)
+    window: tuple[float, float] = (0.0, 0.0)
+
+    def read_camera(self, lines: Iterable[str]) -> None:
+        """Take the camera's notes; a line it had not finished is left out."""
+        for note in _notes(lines):
+            if "keyframe" in note:
+                self.keyframes.append(note["keyframe"])
+            else:
+                self.pictures[note["number"]] = (note["drawn"], note["sent"])
+
+    def read_server(self, lines: Iterable[str]) -> None:
+        """Take the server's notes."""
+        self.frames += _notes(lines)
+
+    def play(self) -> None:
+        """Give a file's pictures the moments at which its clock makes them due; call it when all else is read."""
+        numbered = [frame for frame in self.frames if frame["number"] is not None]
+        began = min(frame["arrived"] - frame["number"] / FPS for frame in numbered)
+        for number in range(max(frame["number"] for frame in numbered) + 1):
+            self.pictures[number] = (began + number / FPS, began + number / FPS)
+
+
+@dataclass
+class Figures:
+    """What became of one case. Times in ms; shares from 0 to 1."""
+
+    case: Case
+    latencies: list[float] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)  # means, which add up to the mean latency
+    sent: int = 0
+    looked_at: float = 0.0  # share of what was sent
+    decoded: float = 0.0
+    broken: int = 0
+    stalls: int = 0
+    longest: float = 0.0  # between two results
+    keyframes: int = 0
+
+    @property
+    def percentiles(self) -> list[float]:
+        """p50, p95 and p99 of the latency."""
+        return [float(value) for value in np.percentile(self.latencies, [50, 95, 99])]
+
+    def row(self) -> list[str]:
+        """A line of the first table."""
+        if not self.latencies:
+            return [self.case.source, self.case.size, "no results", *["–"] * 4]
+        results = f"{len(self.latencies)} of {self.sent}"
+        return [self.case.source, self.case.size, *(f"{each:.0f}" for each in self.percentiles), results]
+
+    def stage_row(self) -> list[str]:
+        """A line of the second."""
+        mean = sum(self.stages.values())
+        shares = [f"{self.stages[name]:.1f} ({self.stages[name] / mean:.0%})" if mean else "–" for name in COLUMNS]
+        return [self.case.source, self.case.size, f"{mean:.0f}", *shares]
+
+    def fault_row(self) -> list[str]:
+        """A line of the third."""
+        head = [f"{self.case.loss:g} %", f"{self.case.delay:g} ms"]
+        ages = [f"{each:.0f}" for each in self.percentiles] if self.latencies else ["no results", "–", "–"]
+        tail = [f"{self.decoded:.1%}", f"{self.looked_at:.1%}", str(self.broken)]
+        return [*head, *ages, *tail, f"{self.stalls} ({self.longest:.0f} ms)", str(self.keyframes)]
+
+    def data(self) -> dict[str, Any]:
+        """All of it, for --json."""
+        known = {name: value for name, value in vars(self).items() if name not in ("case", "latencies")}
+        return {**vars(self.case), **known, "percentiles": self.percentiles if self.latencies else None}
+
+
+def _notes(lines: Iterable[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines if line.endswith("}\n")]
+
+
+def figures(case: Case, trace: Trace) -> Figures:
+    """Count and add up what lies in the window."""
+    found = Figures(case)
+    start, end = trace.window
+    frames = [frame for frame in trace.frames if start <= trace.received.get(frame["index"], -1.0) <= end]
+    found.broken = sum(frame["number"] is None for frame in frames)
+    whole = [frame for frame in frames if frame["number"] in trace.pictures]
+    rows = [spans(frame, *trace.pictures[frame["number"]], trace.received[frame["index"]]) for frame in whole]
+    found.latencies = [sum(row.values()) for row in rows]
+    found.stages = {name: float(np.mean([row[name] for row in rows])) if rows else 0.0 for name in COLUMNS}
+    sent = {number for number, (drawn, _) in trace.pictures.items() if start <= drawn <= end - MARGIN}
+    looked_at = {frame["number"] for frame in trace.frames if frame["index"] in trace.received}
+    found.sent = len(sent)
+    found.looked_at = len(sent & looked_at) / max(1, len(sent))
+    if len(whole) > 1:
+        first, last = whole[0], whole[-1]
+        found.decoded = (last["index"] - first["index"]) / max(1, last["number"] - first["number"])
+    moments = [start, *sorted(trace.received[frame["index"]] for frame in frames), end]
+    gaps = [1000 * (after - before) for before, after in itertools.pairwise(moments)]
+    found.stalls, found.longest = sum(gap > 1000 * STALL for gap in gaps), max(gaps)
+    found.keyframes = sum(start <= moment <= end for moment in trace.keyframes)
+    return found
+
+
+def spans(frame: dict[str, Any], drawn: float, sent: float, received: float) -> dict[str, float]:
+    """Milliseconds by stage; they add up to the whole way."""
+    complete = frame["arrived"] if frame["complete"] is None else frame["complete"]
+    steps = {STAGES.get(name, name): seconds for name, seconds in frame["timings"].items()}
+    told = {name: steps.pop(name, 0.0) for name in ("convert", "embed", "detect", "refine", "masks")}
+    found = {
+        "encode": sent - drawn,
+        "network": complete - sent,
+        "decode": frame["arrived"] - complete,
+        "wait": frame["began"] - frame["arrived"],
+        **told,
+        "other": frame["made"] - frame["began"] - sum(told.values()),
+        "publish": frame["written"] - frame["made"],
+        "delivery": received - frame["written"],
+    }
+    return {name: 1000 * seconds for name, seconds in found.items()}
+
+
+class Stage:
+    """What the cameras show: a world at each size, in files that they read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def scenes(self, size: str) -> Path:
+        """I420 pictures one behind the other; made when first asked for."""
+        path = self.folder / f"{size}.yuv"
+        if not path.exists():
+            width, height = SIZES[size]
+            half = (width // 2, height // 2) if width > 640 else (width, height)  # drawing takes long
+            world = worlds.Video(SEED, *half, fps=FPS, objects=(OBJECTS, OBJECTS))
+            forth = [_i420(drawn.image, width, height) for drawn in itertools.islice(world, SCENES // 2 + 1)]
+            path.write_bytes(b"".join(picture.tobytes() for picture in [*forth, *forth[-2:0:-1]]))
+        return path
+
+    def film(self, size: str, seconds: float) -> Path:
+        """The same as a recording."""
+        (width, height), path = SIZES[size], self.folder / f"{size}.mp4"
+        pictures = np.memmap(self.scenes(size), np.uint8, "r").reshape(-1, height * 3 // 2, width)
+        with av.open(path, "w") as container:
+            options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23"}
+            stream = cast(VideoStream, container.add_stream("libx264", rate=FPS, options=options))
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.codec_context.thread_count = 1
+            for number in range(min(LAST, round(seconds * FPS))):
+                picture = np.array(pictures[number % len(pictures)])
+                top = np.frombuffer(strip(number, width, height), np.uint8)
+                picture.reshape(-1)[: len(top)] = top
+                frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, FPS)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+
+def _i420(rgb: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
+    large = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(large, cv2.COLOR_RGB2YUV_I420), np.uint8)
+
+
+async def measure(case: Case, stage: Stage, seconds: float, warm_up: float = WARM_UP) -> Trace:
+    """Show the server one camera for so long, and gather what everybody noted."""
+    trace = Trace()
+    with tempfile.TemporaryDirectory() as folder:
+        camera, server = Path(folder) / "camera", Path(folder) / "server"
+        camera.touch()
+        async with AsyncExitStack() as stack:
+            running = await stack.enter_async_context(Server.running("benchmarks.latency_server", str(server)))
+            session = await stack.enter_async_context(showing(case, stage, running, camera, seconds + warm_up))
+            address = f"ws://{running.address}/sessions/{session}/results"
+            reader = await stack.enter_async_context(websockets.connect(address, max_size=None))
+            await _read(reader, trace, seconds, warm_up)
+        trace.read_camera(camera.open())
+        trace.read_server(server.open())
+    if case.source == "file" and trace.frames:
+        trace.play()
+    return trace
+
+
+async def _read(reader: websockets.ClientConnection, trace: Trace, seconds: float, warm_up: float) -> None:
+    """Note when each result comes. The window begins with the first after warming up, and ends by the clock."""
+    async with asyncio.timeout(60):
+        while json.loads(await reader.recv())["type"] != "result":
+            pass
+    begin = time.monotonic() + warm_up
+    trace.window = (begin, begin + seconds)
+    try:
+        async with asyncio.timeout(warm_up + seconds):
+            async for text in reader:
+                now = time.monotonic()
+                message = json.loads(text)
+                if message["type"] == "result":
+                    trace.received[message["frame"]["index"]] = now
+    except TimeoutError:
+        return
+    raise RuntimeError("the session ended before its time")
+
+
+@asynccontextmanager
+async def showing(case: Case, stage: Stage, server: Server, trace: Path, seconds: float) -> AsyncIterator[str]:
+    """A camera in a process of its own; gives the session's id."""
+    pictures = [*map(str, SIZES[case.size]), str(FPS), str(stage.scenes(case.size)), str(trace)]
+    if case.source == "file":
+        # The film is longer than it is watched: the server may take a while to look at its first picture.
+        yield await server.pull(f"{stage.film(case.size, seconds + 15)}?pace=realtime")
+    elif case.source == "rtsp":
+        port = free_port()
+        async with saying(needs.gstreamer(), "-m", "benchmarks.latency_rtsp", str(port), *pictures):
+            yield await server.pull(f"rtsp://127.0.0.1:{port}/cam")
+    else:
+        async with AsyncExitStack() as stack:
+            ports: tuple[int, ...] = ()
+            if case.relayed:
+                dice, loss = random.Random(SEED), case.loss / 100  # noqa: S311 (no secret)
+                bad = Relay.running(lambda data: dice.random() < loss, case.delay / 1000)
+                ports = (await stack.enter_async_context(bad)).ports
+            command = [sys.executable, "-m", "benchmarks.latency_camera"]
+            address = f"http://{server.address}/whip?prompt={PROMPT}"
+            location = await stack.enter_async_context(saying(*command, address, *pictures, *map(str, ports)))
+            yield location.rpartition("/")[2]
+
+
+def cases(sources: Sequence[str], sizes: Sequence[str], losses: Sequence[float], delays: Sequence[float]) -> list[Case]:
+    """All rows, the bad networks last, at the smallest size asked for."""
+    quiet = [Case(source, size) for source in sources for size in sizes]
+    bad = [Case("webrtc", sizes[0], loss, delay, relayed=True) for delay in delays for loss in losses]
+    return quiet + bad
+
+
+def report(all_figures: Sequence[Figures]) -> str:
+    """The three tables; those without rows are left out."""
+    quiet = [each for each in all_figures if not each.case.relayed]
+    bad = [each for each in all_figures if each.case.relayed]
+    parts = []
+    if quiet:
+        head = ["source", "size", "p50 ms", "p95 ms", "p99 ms", "pictures with a result"]
+        parts.append(table(head, (each.row() for each in quiet)))
+        parts.append(table(["source", "size", "mean ms", *COLUMNS], (each.stage_row() for each in quiet)))
+    if bad:
+        head = ["loss", "delay", "p50 ms", "p95 ms", "p99 ms", "decoded", "looked at", "broken"]
+        head += ["stalls (longest gap)", "keyframe requests"]
+        parts.append(table(head, (each.fault_row() for each in bad)))
+    return "\n\n".join(parts)
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sources", nargs="*", choices=SOURCES, default=SOURCES)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument(
+        "--loss", nargs="*", type=float, default=[0, 1, 5], metavar="PERCENT", help="of the bad networks"
+    )
+    parser.add_argument("--delay", nargs="*", type=float, default=[40, 150], metavar="MS", help="none: no bad networks")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help=f"for each row, after warming up; at most {MOST:.0f}"
+    )
+    parser.add_argument("--cores", type=int, default=2, help="the first so many cores are used, by all that takes part")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    given = parser.parse_args()
+    if not 2 * MARGIN <= given.seconds <= MOST:
+        parser.error(f"--seconds is {given.seconds:g}; it must be from {2 * MARGIN:g} to {MOST:.0f}")
+    if any(not 0 <= loss < 100 for loss in given.loss) or any(not 0 <= delay <= 1000 for delay in given.delay):
+        parser.error("--loss must be from 0 to under 100 percent, --delay from 0 to 1000 ms")
+    return given
+
+
+async def main() -> None:
+    """Measure and print."""
+    given = options()
+    os.sched_setaffinity(0, list(itertools.islice(sorted(os.sched_getaffinity(0)), given.cores)))
+    where = f"{machine()}; load before: {os.getloadavg()[0]:.1f}"
+    print(where, file=sys.stderr if given.json else sys.stdout, flush=True)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(Path(folder))
+        for case in cases(given.sources, given.sizes, given.loss, given.delay):
+            found.append(figures(case, await measure(case, stage, given.seconds)))
+            print(report(found[-1:]), file=sys.stderr, flush=True)
+    if given.json:
+        print(json.dumps({"machine": where, "rows": [each.data() for each in found]}, indent=1))
+    else:
+        print(f"\n{report(found)}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

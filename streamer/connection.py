@@ -1,0 +1,192 @@
+"""What both kinds of WebRTC connection share: offer and answer, candidates, and an end that ends everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import re
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import InvalidStateError, OperationError
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+
+from streamer import sdp
+from streamer.errors import BadRequest, TooLarge
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 2  # a STUN or TURN server that has not answered by then is left out of the answer
+NAME_SECONDS = 3.0  # to look an mDNS name up; aioice gives up after one
+CLOSE_SECONDS = 1.0  # for aioice to see that it was closed; it looks every 20 ms
+MAX_CANDIDATES = 64  # of one far side; each is paired with each of ours and checked
+_FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]{2}")  # RFC 8122, section 5
+
+
+class Connection(ABC):
+    """
+    One peer connection that answers an offer.
+
+    ``etag`` identifies its ICE session (RFC 9725, section 4.3.1). Everything of it ends with :meth:`close`.
+    """
+
+    wanted = ""  # what an offer should be like
+    no_codec = ""  # what is wrong with one that has no codec of ours
+
+    def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
+        # An explicit list, be it empty: aiortc would else ask a public STUN server.
+        servers = [RTCIceServer(*sdp.split_ice_server(server)) for server in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._announce = announce
+        self._named: list[sdp.Candidate] = []  # looked up by resolve(); bound: MAX_CANDIDATES
+        self._names = asyncio.Event()  # one was added
+        self._candidates = 0
+        self._ended = False  # the far side has no more candidates
+        self.etag = secrets.token_hex(8)
+        self.ufrag: str | None = None
+
+    async def answer(self, offer: str) -> str:
+        """
+        Take an SDP offer and return the SDP answer, with all our candidates in it.
+
+        Raises BadRequest for what is no offer, has not the video that is wanted, or no codec of ours; TooLarge.
+        """
+        bare, ice = sdp.split_offer(offer)
+        self.ufrag = ice.ufrag
+        try:
+            await self._negotiate(self._read(bare))
+        except BadRequest:
+            raise
+        except Exception as error:  # aiortc reads offers with asserts, indexes and its own errors; all mean this
+            log.info("An offer was refused.", exc_info=True)
+            words = self.no_codec if isinstance(error, OperationError) else _reason(error)
+            raise BadRequest(f"The offer cannot be answered: {words}.", detail=self.wanted) from error
+        await self.add(ice)
+        return self._dress(self._connection.localDescription.sdp)
+
+    async def add(self, ice: sdp.Fragment) -> None:
+        """Add candidates of the far side. Raises TooLarge past MAX_CANDIDATES."""
+        if self._candidates + len(ice.candidates) > MAX_CANDIDATES:
+            raise TooLarge(f"More than {MAX_CANDIDATES} ICE candidates for one connection.")
+        self._candidates += len(ice.candidates)
+        for candidate in ice.candidates:
+            if candidate.named:
+                self._named.append(candidate)
+                self._names.set()
+            else:
+                await self._add(candidate)
+        self._ended = self._ended or ice.end
+        await self._end_candidates()
+
+    async def resolve(self) -> None:
+        """Look up the mDNS names that came so far (browsers hide local addresses behind them) and add what is found."""
+        while self._named:
+            candidate = self._named[0]
+            try:
+                async with asyncio.timeout(NAME_SECONDS):
+                    await self._add(candidate)
+            except (OSError, TimeoutError) as error:
+                log.info("Candidate %s cannot be looked up: %s", candidate.host, _words(error))
+            self._named.remove(candidate)
+        await self._end_candidates()
+
+    async def resolve_all(self) -> None:
+        """Look up the mDNS names that come, until this is cancelled."""
+        while True:
+            self._names.clear()
+            await self.resolve()
+            await self._names.wait()
+
+    async def close(self) -> None:
+        """Close the connection; cancelling this does not leave it half closed. Does nothing the second time."""
+        await asyncio.shield(hang_up(self._connection))
+
+    @abstractmethod
+    def _agree(self) -> None:
+        """Choose among the sections of the offer. Raises BadRequest."""
+
+    @abstractmethod
+    def _dress(self, answer: str) -> str:
+        """Add to an answer what the far side should know."""
+
+    def _read(self, offer: str) -> str:
+        """The offer as aiortc is to see it."""
+        return offer
+
+    async def _negotiate(self, offer: str) -> None:
+        _check_encryption(SessionDescription.parse(offer))
+        await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        self._agree()
+        self._bound_gathering()
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
+
+    def _bound_gathering(self) -> None:
+        """Wait GATHER_SECONDS for STUN and TURN servers; aioice waits five by default."""
+        for transceiver in self._connection.getTransceivers():
+            ice: Any = transceiver.receiver.transport.transport.iceGatherer._connection
+            ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
+
+    async def _add(self, candidate: sdp.Candidate) -> None:
+        parsed = candidate_from_sdp(candidate.text)
+        parsed.sdpMid, parsed.sdpMLineIndex = candidate.mid, candidate.index
+        await self._connection.addIceCandidate(parsed)
+
+    async def _end_candidates(self) -> None:
+        if self._ended and not self._named:
+            await self._connection.addIceCandidate(None)
+
+
+async def hang_up(connection: RTCPeerConnection) -> None:
+    """
+    Close a peer connection with all that was started for it, whatever state it is in.
+
+    aiortc 1.16 closes what there is at the moment. What is connecting goes on for a few datagrams, and then starts
+    tasks that nobody ends: one that asks a closed connection for consent, others that report on closed media.
+    """
+    transports: list[Any] = list(connection._RTCPeerConnection__dtlsTransports)  # type: ignore[attr-defined]
+    paths: list[Any] = [each.transport for each in transports]
+    try:
+        await connection.close()
+    except Exception:  # it stumbles over sections of a refused offer that it gave no transport
+        log.info("A connection was closed piece by piece.", exc_info=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            for path in paths:
+                await path.stop()
+                if path._RTCIceTransport__start is not None:
+                    await path._RTCIceTransport__start.wait()
+            while any(each.state in ("connecting", "connected") for each in transports):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    for path in paths:
+        if path._connection._query_consent_task is not None:
+            path._connection._query_consent_task.cancel()
+    for transceiver in connection.getTransceivers():
+        with contextlib.suppress(TimeoutError, AttributeError):  # the latter for a section without transport
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await transceiver.receiver.stop()
+                await transceiver.sender.stop()
+
+
+def _check_encryption(offer: SessionDescription) -> None:
+    """Every section says whose certificate to expect; aiortc finds out too late, in a task of its own."""
+    for media in offer.media:
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise BadRequest(f"The offer's {media.kind[:20]} section has no DTLS fingerprint.")
+        if not all(_FINGERPRINT.fullmatch(each.value) for each in media.dtls.fingerprints):
+            raise BadRequest(f"The offer's {media.kind[:20]} section has a malformed DTLS fingerprint.")
+
+
+def _reason(error: Exception) -> str:
+    """What aiortc found wrong with an offer, where it has words for it."""
+    if isinstance(error, ValueError | InvalidStateError) and " " in str(error):
+        return _words(error)
+    return "it is malformed"
+
+
+def _words(error: BaseException) -> str:
+    return str(error).rstrip(".") or type(error).__name__

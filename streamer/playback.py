@@ -1,0 +1,274 @@
+"""A session's picture with its masks, for people who watch: composed and encoded once, whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import av
+
+from streamer import overlay
+from streamer.errors import Conflict, NotFound, TooMany
+from streamer.frame import Frame
+from streamer.latest import Closed, Latest
+from streamer.overlay import Overlay
+from streamer.result import Result
+from streamer.vp8 import Coded, Encoder, Timeline
+
+UNSENT = 30  # encoded pictures that one viewer may be behind; then it goes on with the next keyframe
+STOPPING = 1.0  # seconds that sending a viewer away waits for it to be gone
+
+log = logging.getLogger(__name__)
+
+
+class Viewer(Protocol):
+    """Somebody who watches, as :class:`streamer.player.Player` is."""
+
+    async def answer(self, offer: str) -> str:
+        """Take an offer. Raises BadRequest."""
+        ...
+
+    async def live(self) -> None:
+        """Until it is gone."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+V = TypeVar("V", bound=Viewer)
+
+
+class Line:
+    """
+    The encoded pictures on their way to one viewer, from a keyframe on.
+
+    It holds ``UNSENT`` at most: one that is taken from too slowly is emptied, and goes on with a keyframe.
+    ``begin`` is called when the first is asked for.
+    """
+
+    def __init__(self, begin: Callable[[Line], None]) -> None:
+        self.wants_keyframe = True
+        self.skipped = 0  # pictures that were thrown away
+        self._begin: Callable[[Line], None] | None = begin
+        self._whole = False  # nothing is missing since the last keyframe
+        self._packets: deque[av.Packet[Any]] = deque(maxlen=UNSENT)
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def put(self, coded: Coded) -> None:
+        """Add a picture; never waits."""
+        if len(self._packets) == UNSENT:
+            self.skipped += UNSENT
+            self._packets.clear()
+            self._whole, self.wants_keyframe = False, True
+        if coded.keyframe:
+            self._whole, self.wants_keyframe = True, False
+        if self._whole:
+            self._packets.append(coded.packet)
+            self._news.set()
+        else:
+            self.skipped += 1
+
+    async def next(self) -> av.Packet[Any]:
+        """Wait for the next picture. Raises Closed."""
+        if self._begin is not None and not self._closed:
+            begin, self._begin = self._begin, None
+            begin(self)
+        while not self._packets:
+            if self._closed:
+                raise Closed
+            self._news.clear()
+            await self._news.wait()
+        return self._packets.popleft()
+
+    def ask_for_keyframe(self) -> None:
+        """The viewer could not decode what it got."""
+        self.wants_keyframe = True
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._closed = True
+        self._news.set()
+
+
+class Studio:
+    """A thread on which pictures are composed and encoded, and what that needs. Ended with :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="playback")
+        self._encoder, self._timeline = Encoder(), Timeline()
+        self._overlay: Overlay | None = None
+
+    async def make(self, frame: Frame, result: Result | None, *, keyframe: bool) -> Coded:
+        """Draw the newest result on a frame, and encode it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._make, frame, result, keyframe)
+
+    def close(self) -> None:
+        """Let what runs on the thread run to its end."""
+        self._thread.shutdown(wait=False)
+
+    def _make(self, frame: Frame, result: Result | None, keyframe: bool) -> Coded:
+        rgb = frame.rgb()
+        if result is None or result.frame.epoch != frame.epoch:
+            picture = rgb.copy()
+            overlay.note(picture, "no masks yet")
+        else:
+            if self._overlay is None or self._overlay.result is not result or self._overlay.size != rgb.shape[:2]:
+                self._overlay = Overlay(result, *rgb.shape[:2])
+            picture = self._overlay.on(rgb)
+            overlay.note(picture, label(frame, result))
+        return self._encoder.encode(picture, self._timeline.tick(frame), keyframe=keyframe)
+
+
+class Playback:
+    """
+    Everybody who watches a session, at most ``limit``, and what they are shown.
+
+    Each frame of the source, be it looked at or not, is shown with the newest masks there are, whose age stands in the
+    picture: so motion stays smooth. One frame waits in a slot. While nobody watches nothing is composed.
+
+    Enter it with ``async with``; leaving it hangs up on everybody.
+    """
+
+    def __init__(self, newest: Callable[[], Result | None], limit: int) -> None:
+        self.composed = 0  # pictures
+        self._newest = newest
+        self._limit = limit
+        self._frames: Latest[Frame] = Latest()
+        self._lines: set[Line] = set()  # of those who are connected; bound: limit
+        self._viewers: dict[str, tuple[Viewer, Line]] = {}  # bound: limit
+        self._following: dict[str, asyncio.Task[None]] = {}
+        self._tasks = asyncio.TaskGroup()
+        self._studio: Studio | None = None
+        self._closed = True
+        self._failures = 0
+
+    async def __aenter__(self) -> Playback:
+        await self._tasks.__aenter__()
+        self._closed = False
+        self._composing = self._tasks.create_task(self._compose())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        await self._tasks.__aexit__(kind, error, trace)
+
+    @property
+    def viewers(self) -> int:
+        """Those who watch or are about to."""
+        return len(self._viewers)
+
+    @property
+    def watching(self) -> int:
+        """Those who are connected."""
+        return len(self._lines)
+
+    def show(self, frame: Frame) -> None:
+        """Take a frame of the source; never waits."""
+        if self._lines:
+            self._frames.put(frame)
+
+    async def admit(self, make: Callable[[Line], V], offer: str) -> tuple[str, V, str]:
+        """Let somebody in: id, viewer and SDP answer. Raises Conflict, TooMany, and what the viewer's answer raises."""
+        self._check_open()
+        if len(self._viewers) >= self._limit:
+            raise TooMany(f"{self._limit} viewers watch this session, which is the limit.")
+        line = Line(self._begin)
+        viewer = make(line)
+        id = secrets.token_hex(6)  # noqa: A001
+        self._viewers[id] = viewer, line  # from here on it has its place
+        try:
+            answer = await viewer.answer(offer)
+            self._check_open()
+        except BaseException:
+            del self._viewers[id]
+            await viewer.close()
+            raise
+        self._following[id] = self._tasks.create_task(self._follow(id))
+        await asyncio.sleep(0)  # cancelled before its first step, it could not hang up
+        return id, viewer, answer
+
+    def find(self, id: str) -> Viewer:  # noqa: A002
+        """Raises NotFound."""
+        if id not in self._following:
+            raise NotFound(f"Nobody watches under the name {id:.64}.")
+        return self._viewers[id][0]
+
+    async def dismiss(self, id: str) -> None:  # noqa: A002
+        """Hang up on somebody. Raises NotFound."""
+        self.find(id)
+        task = self._following[id]
+        task.cancel()
+        await asyncio.wait([task], timeout=STOPPING)
+
+    def close(self) -> None:
+        """Let nobody in any more, and hang up on everybody soon."""
+        if self._closed:
+            return
+        self._closed = True
+        self._frames.close()
+        for task in (self._composing, *self._following.values()):
+            task.cancel()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Conflict("This session has ended; there is nothing to watch.")
+
+    def _begin(self, line: Line) -> None:
+        """Somebody is connected and waits for pictures."""
+        self._lines.add(line)
+        if self._studio is None:
+            self._studio = Studio()
+
+    def _leave(self, line: Line) -> None:
+        line.close()
+        self._lines.discard(line)
+        if not self._lines and self._studio is not None:
+            self._studio.close()
+            self._studio = None
+
+    async def _follow(self, id: str) -> None:  # noqa: A002
+        viewer, line = self._viewers[id]
+        try:
+            await viewer.live()
+        except Exception:
+            log.exception("A viewer's connection failed; the session goes on.")
+        finally:
+            self._leave(line)
+            del self._viewers[id], self._following[id]
+            await viewer.close()
+
+    async def _compose(self) -> None:
+        while True:
+            await self._frames.ready()
+            frame = self._frames.take()
+            if self._studio is None:  # the last viewer has gone meanwhile
+                continue
+            keyframe = any(line.wants_keyframe for line in self._lines)
+            try:
+                coded = await self._studio.make(frame, self._newest(), keyframe=keyframe)
+            except Exception:
+                self._failures += 1
+                if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
+                    log.exception("A picture could not be composed, %d by now.", self._failures)
+                continue
+            self.composed += 1
+            for line in self._lines:
+                line.put(coded)
+
+
+def label(frame: Frame, result: Result) -> str:
+    """How much older than their picture the masks are, and how they were made."""
+    late = max(0.0, frame.arrived - result.frame.arrived)
+    stage = "failed" if result.step is None else str(result.step.stage)
+    return f"masks {late * 1000:.0f} ms older ({stage})"

@@ -1,0 +1,124 @@
+"""What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: bodies, headers and trickled candidates over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request, Response
+
+from streamer import sdp
+from streamer.config import Config
+from streamer.connection import Connection
+from streamer.errors import (
+    BadRequest,
+    NotFound,
+    StreamerError,
+    TooLarge,
+    UnsupportedMedia,
+)
+from streamer.openapi import refusals
+
+SDP = "application/sdp"
+FRAGMENT = "application/trickle-ice-sdpfrag"
+ENDPOINT_METHODS = "OPTIONS, POST"
+SESSION_METHODS = "OPTIONS, PATCH, DELETE"
+
+
+class PreconditionFailed(StreamerError):
+    """The ICE session named is not the present one."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class Unprocessable(StreamerError):
+    """What the request asks for is not supported here."""
+
+    status = 422
+    code = "unprocessable"
+
+
+class PreconditionRequired(StreamerError):
+    """The request must name the ICE session it is for."""
+
+    status = 428
+    code = "precondition_required"
+
+
+def body_of(kind: str) -> dict[str, Any]:
+    """OpenAPI's words for a body of text of this content type."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string"}}}}}
+
+
+ANSWER: dict[int | str, dict[str, Any]] = {
+    201: {"description": "The SDP answer", "content": {SDP: {"schema": {"type": "string"}}}}
+}
+PATCH_REFUSALS = refusals(
+    *(BadRequest, NotFound, PreconditionFailed, TooLarge, UnsupportedMedia, Unprocessable, PreconditionRequired)
+)
+
+
+async def read_body(request: Request, kind: str) -> str:
+    """The body as text. Raises UnsupportedMedia for another content type, TooLarge, BadRequest."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != kind:
+        raise UnsupportedMedia(f"The body is {given or 'of no content type'}; it must be {kind}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > sdp.MAX_BYTES:
+            raise TooLarge(f"The body has more than {sdp.MAX_BYTES} bytes.")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The body is no SDP: it is not UTF-8 text.") from None
+
+
+def created(request: Request, location: str, answer: str, connection: Connection | None) -> Response:
+    """The 201 answer to an offer."""
+    config: Config = request.app.state.config
+    response = Response(answer, status_code=201, media_type=SDP)
+    response.headers["Location"] = location
+    response.headers["Accept-Patch"] = FRAGMENT
+    if connection is not None:
+        response.headers["ETag"] = f'"{connection.etag}"'
+    for server in config.ice_servers:
+        response.headers.append("Link", sdp.ice_link(server))
+    return response
+
+
+async def trickle(request: Request, find: Callable[[], Connection | None], instead: str) -> Response:
+    """
+    Add ICE candidates (RFC 9725, section 4.3.2). ``If-Match`` must name the ETag of the 201 answer.
+
+    ``find`` returns the connection, or raises NotFound; ``instead`` is what to do where an ICE restart was asked for.
+    """
+    connection = find()
+    body = await read_body(request, FRAGMENT)
+    tags = {tag.strip() for tag in request.headers.get("if-match", "").split(",") if tag.strip()}
+    if not tags:
+        raise PreconditionRequired("If-Match is missing.", detail="Send the ETag of the 201 answer.")
+    if "*" in tags:
+        raise _no_restart(instead)
+    if connection is None or f'"{connection.etag}"' not in tags:
+        raise PreconditionFailed("If-Match names another ICE session than the present one.")
+    fragment = sdp.read_fragment(body)
+    if fragment.ufrag not in (None, connection.ufrag):
+        raise _no_restart(instead)
+    await connection.add(fragment)
+    return Response(status_code=204)
+
+
+def endpoint_options() -> Response:
+    """What an endpoint takes; browsers' preflights are answered before they come here."""
+    return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
+
+
+def session_options() -> Response:
+    """What a session takes."""
+    return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
+
+
+def _no_restart(instead: str) -> Unprocessable:
+    return Unprocessable("ICE restarts are not supported; the connection goes on as it is.", detail=instead)

@@ -1,0 +1,117 @@
+"""Pictures made into VP8 for people who watch: one encoder a session, whoever watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+
+from streamer.frame import Frame, Picture
+
+CLOCK = 90_000  # ticks a second of every video payload
+KEYFRAME = 2 * CLOCK  # ticks from keyframe to keyframe
+SOONEST = CLOCK // 4  # ticks from a keyframe to one that is asked for: they are large, and many may ask
+SIDE = 1920  # pixels; longer pictures are scaled down
+BITS = 0.12  # a pixel, at 30 frames a second: 1.1 Mb/s at 640x480, 3.3 at 1280x720
+SLOWEST, FASTEST = 500_000, 6_000_000  # bits a second
+LEAST_STEP = 1  # tick, from a picture to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """An encoded picture, and whether decoding can begin with it."""
+
+    packet: av.Packet[Any]
+    keyframe: bool
+
+
+class Encoder:
+    """
+    Encode RGB pictures with times, each into one packet; a new size makes a new stream, which begins with a keyframe.
+
+    Keyframes come every ``KEYFRAME`` ticks, and when asked for, but not sooner than ``SOONEST`` after the last.
+    Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._codec: VideoCodecContext | None = None
+        self._keyed = 0  # tick of the last keyframe
+
+    def encode(self, rgb: Picture, tick: int, *, keyframe: bool = False) -> Coded:
+        """Encode a (height, width, 3) picture; ticks must rise."""
+        width, height = fitting(rgb.shape[1], rgb.shape[0])
+        if self._codec is None or (self._codec.width, self._codec.height) != (width, height):
+            self._codec = _codec(width, height)
+            keyframe, since = True, KEYFRAME
+        else:
+            since = tick - self._keyed
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(width, height, "yuv420p")
+        frame.pts, frame.time_base = tick, Fraction(1, CLOCK)
+        if since >= KEYFRAME or (keyframe and since >= SOONEST):
+            frame.pict_type = PictureType.I
+        (packet,) = self._codec.encode(frame)
+        if packet.is_keyframe:
+            self._keyed = tick
+        return Coded(packet, packet.is_keyframe)
+
+
+class Timeline:
+    """
+    The stream's own time in ticks, as far as it runs forward.
+
+    Where it starts anew (an epoch), steps back or is not there, it is continued by the frames' arrival.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float] | None = None  # tick and arrival
+        self._epoch = -1
+        self._offset = 0
+
+    def tick(self, frame: Frame) -> int:
+        """The tick of the next frame; always more than the last one's."""
+        own = None if frame.pts is None else round(frame.pts * frame.time_base * CLOCK)
+        if self._last is None:
+            tick = round(frame.arrived * CLOCK) if own is None else own
+        elif own is not None and frame.epoch == self._epoch and own + self._offset > self._last[0]:
+            tick = own + self._offset
+        else:
+            last, arrived = self._last
+            tick = last + max(LEAST_STEP, round((frame.arrived - arrived) * CLOCK))
+            self._offset = 0 if own is None else tick - own
+        self._last, self._epoch = (tick, frame.arrived), frame.epoch
+        return tick
+
+
+def fitting(width: int, height: int) -> tuple[int, int]:
+    """The size in which a picture is sent."""
+    shrink = min(1.0, SIDE / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def bitrate(width: int, height: int) -> int:
+    """Bits a second for pictures of a size."""
+    return round(min(max(width * height * 30 * BITS, SLOWEST), FASTEST))
+
+
+def _codec(width: int, height: int) -> VideoCodecContext:
+    codec = av.CodecContext.create("libvpx", "w")
+    assert isinstance(codec, VideoCodecContext)
+    rate = bitrate(width, height)
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.time_base, codec.framerate = Fraction(1, CLOCK), Fraction(30)
+    codec.bit_rate = rate
+    codec.gop_size = 10_000  # keyframes are ours to choose, by time
+    codec.thread_count = 1  # more of them spin while they wait
+    codec.options = {
+        "deadline": "realtime",
+        "cpu-used": "8",
+        "lag-in-frames": "0",
+        "minrate": str(rate),  # with maxrate: a constant rate
+        "maxrate": str(rate),
+        "bufsize": str(rate),
+    }
+    return codec

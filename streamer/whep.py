@@ -1,0 +1,113 @@
+"""
+WHEP: a session's picture with its masks goes out by one POST (draft-ietf-wish-whep).
+
+Each player is a viewer of its own under ``/whep/{id}/{viewer}``. Trickled candidates are taken, ICE restarts are
+refused (aiortc cannot do them): a player whose network changed posts anew.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from streamer import auth, signalling
+from streamer.config import Config
+from streamer.connection import Connection
+from streamer.errors import (
+    BadRequest,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+    UnsupportedMedia,
+)
+from streamer.openapi import refusals
+from streamer.playback import Line, Playback
+from streamer.player import Player
+from streamer.sessions import Sessions
+from streamer.signalling import ANSWER, ENDPOINT_METHODS, FRAGMENT, PATCH_REFUSALS, SDP, SESSION_METHODS
+
+router = APIRouter(tags=["webrtc"])
+guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+
+
+@guarded.post(
+    "/whep/{id}",
+    status_code=201,
+    response_class=Response,
+    openapi_extra=signalling.body_of(SDP),
+    responses=ANSWER | refusals(BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, TooMany),
+)
+async def play(request: Request, id: str) -> Response:  # noqa: A002
+    """
+    Watch a session's picture with its masks: an SDP offer in, the SDP answer out.
+
+    Every frame of the source is shown, with the newest masks there are; how much older they are than the frame stands
+    in the picture. The video is VP8.
+    """
+    config: Config = request.app.state.config
+    playback = _find(request, id)
+    offer = await signalling.read_body(request, SDP)
+
+    def player(line: Line) -> Player:
+        return Player(line, config.ice_servers, config.announce)
+
+    viewer, made, answer = await playback.admit(player, offer)
+    return signalling.created(request, f"/whep/{id}/{viewer}", answer, made)
+
+
+@guarded.patch(
+    "/whep/{id}/{viewer}",
+    status_code=204,
+    response_class=Response,
+    openapi_extra=signalling.body_of(FRAGMENT),
+    responses=PATCH_REFUSALS,
+)
+async def trickle(request: Request, id: str, viewer: str) -> Response:  # noqa: A002
+    """Add ICE candidates (RFC 9725, section 4.3.2). ``If-Match`` must name the ETag of the 201 answer."""
+
+    def find() -> Connection | None:
+        found = _find(request, id).find(viewer)
+        return found if isinstance(found, Connection) else None
+
+    return await signalling.trickle(request, find, f"Post a new offer to /whep/{id:.64}.")
+
+
+@guarded.delete("/whep/{id}/{viewer}", response_class=Response, responses=refusals(NotFound))
+async def stop(request: Request, id: str, viewer: str) -> Response:  # noqa: A002
+    """Stop watching; the session goes on."""
+    await _find(request, id).dismiss(viewer)
+    return Response(status_code=200)
+
+
+@router.options("/whep/{id}", response_class=Response, include_in_schema=False)
+async def endpoint_options(id: str) -> Response:  # noqa: A002
+    """What the endpoint takes; browsers' preflights are answered before they come here."""
+    return signalling.endpoint_options()
+
+
+@router.options("/whep/{id}/{viewer}", response_class=Response, include_in_schema=False)
+async def session_options(id: str, viewer: str) -> Response:  # noqa: A002
+    """What a WHEP session takes."""
+    return signalling.session_options()
+
+
+@router.api_route("/whep/{id}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def endpoint_refuses(request: Request, id: str) -> None:  # noqa: A002
+    """Without this the page's files would be looked through."""
+    raise NotAllowed(request.method, ENDPOINT_METHODS)
+
+
+@router.api_route("/whep/{id}/{viewer}", methods=["GET", "HEAD", "PUT", "POST"], include_in_schema=False)
+async def session_refuses(request: Request, id: str, viewer: str) -> None:  # noqa: A002
+    """Without this the page's files would be looked through."""
+    raise NotAllowed(request.method, SESSION_METHODS)
+
+
+def _find(request: Request, id: str) -> Playback:  # noqa: A002
+    sessions: Sessions = request.app.state.sessions
+    return sessions.get(id).playback
+
+
+router.include_router(guarded)

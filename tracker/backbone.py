@@ -1,0 +1,87 @@
+"""The image side of the network: a picture's features without what nobody reads, at a size that can be chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tracker.model import Config
+from tracker.types import TrackerError
+
+
+class Backbone(nn.Module):
+    """
+    The image encoder and its two necks, without the coarsest level of each, which nobody reads.
+
+    Equal to upstream's ``forward_image``; position encodings depend on the size only and are made once.
+    """
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.neck: Any = network.backbone.vision_backbone
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Three levels for the detector and three for the interactive head, finest first: (1, C, 4g, 4g) and so on."""
+        coarse = self.neck.trunk(pixels)[-1]
+        return tuple(convs(coarse) for convs in (*self.neck.convs[:-1], *self.neck.sam2_convs[:-1]))
+
+    def positions(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The position encodings of the detector's levels."""
+        return tuple(self.neck.position_encoding(level).to(level.dtype) for level in features[:3])
+
+
+def resized(config: Config, side: int) -> Config:
+    """The configuration for pictures of ``side`` pixels. Raises :class:`TrackerError`."""
+    if side not in config.resolutions:
+        known = ", ".join(map(str, config.resolutions))
+        raise TrackerError(f"{config.name} has no resolution of {side} pixels: it takes {known}")
+    return replace(config, image_size=side)
+
+
+def resize(network: Any, config: Config) -> None:
+    """
+    Let a network look at pictures of ``config.image_size``, in place: as if it had been built for them.
+
+    Weights do not depend on it. In the blocks that see the whole picture rotary positions are stretched over it, as
+    upstream's ``use_interp_rope`` does; absolute ones are tiled. A grid that windows do not divide is padded to them.
+    """
+    grid, side = config.grid, config.image_size
+    for block in network.backbone.vision_backbone.trunk.blocks:
+        if block.window_size == 0:
+            device = block.attn.freqs_cis.device
+            block.attn.input_size = (grid, grid)
+            block.attn._setup_rope_freqs()
+            block.attn.freqs_cis = block.attn.freqs_cis.to(device)
+    tracker = network.inst_interactive_predictor.model
+    network.inst_interactive_predictor._bb_feat_sizes = [(grid * scale, grid * scale) for scale in (4, 2, 1)]
+    tracker.image_size, tracker.sam_image_embedding_size = side, grid
+    tracker.low_res_mask_size, tracker.input_mask_size = grid * 4, grid * 16
+    prompts = tracker.sam_prompt_encoder
+    prompts.input_image_size, prompts.image_embedding_size = (side, side), (grid, grid)
+    prompts.mask_input_size = (grid * 4, grid * 4)
+    tracker.maskmem_backbone.mask_downsampler.interpol_size = [grid * 16, grid * 16]
+    for layer in tracker.transformer.encoder.layers:
+        for attention in (layer.self_attn, layer.cross_attn_image):
+            device = attention.freqs_cis.device
+            attention.freqs_cis = attention.compute_cis(end_x=grid, end_y=grid, device=device)
+    decoder = network.transformer.decoder
+    decoder.compilable_cord_cache = decoder.compilable_stored_size = None
+    decoder.coord_cache.clear()
+
+
+def halve(module: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+    """
+    Keep weights of linear layers and convolutions in bf16; returns what they were.
+
+    Autocast makes the same cast at every use: answers under it are equal, and a frame reads half the bytes.
+    """
+    before = []
+    for each in module.modules():
+        if isinstance(each, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            for weight in each.parameters(recurse=False):
+                before.append((weight, weight.data))
+                weight.data = weight.data.to(torch.bfloat16)
+    return before

@@ -1,0 +1,252 @@
+"""
+What makes a model faster is switched on one by one, and stays on only if its answers are those of fp32.
+
+Known elsewhere: a fused-attention export of the encoder in fp16, fast, with features at a cosine of 0.06 to the right
+ones. So each step is judged on a drawn picture: the features of every level, and, where the weights mean something, the
+masks of refined and remembered objects.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tracker.backbone import Backbone, halve
+from tracker.dense import SegmentPrompt
+from tracker.memory import Bank
+from tracker.nano.worlds import Video
+from tracker.sam3 import Sam3
+from tracker.speed import BUCKETS, Speed, Static
+from tracker.types import Box
+
+COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
+OBJECTS = 5
+
+Undo = Callable[[], None]
+Step = Callable[[Sam3], Undo]  # switches something on
+Say = Callable[[str], None]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model makes of the drawn picture: features by level, and (N, S, S) binary masks."""
+
+    features: tuple[Tensor, ...]
+    masks: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one step came out. ``error`` says what it raised, or is empty."""
+
+    name: str
+    cosine: float = 0.0  # of the worst level
+    iou: float = 0.0  # all objects' pixels together
+    judged: bool = True  # whether masks counted
+    error: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether it stays on."""
+        return not self.error and self.cosine >= COSINE and (not self.judged or self.iou >= IOU)
+
+    def __str__(self) -> str:
+        found = (
+            self.error or f"cosine {self.cosine:.4f}, mask IoU {self.iou:.4f}{'' if self.judged else ' (not judged)'}"
+        )
+        return f"{self.name} is {'on' if self.passes else 'off'}: {found}"
+
+
+@dataclass(slots=True)
+class Question:
+    """A drawn picture, and boxes around what is on it."""
+
+    video: Video = field(default_factory=lambda: Video(0, 640, 480, objects=(OBJECTS, OBJECTS)))
+
+    def __post_init__(self) -> None:
+        frame = self.video.next()
+        self.image, self.later = frame.image, self.video.next().image
+        self.boxes = []
+        for each in frame.objects:
+            if each.countable:
+                rows, columns = each.mask.any(1).nonzero()[0], each.mask.any(0).nonzero()[0]
+                self.boxes.append(Box(*(float(edge) for edge in (columns[0], rows[0], columns[-1], rows[-1]))))
+
+    def ask(self, model: Sam3) -> Answers:
+        """Embed, refine as a stream does, and follow by memory into the next picture."""
+        model.forget()  # what was made in another number format
+        embedding = model.embed(self.image)
+        first = model.segment(embedding, [SegmentPrompt(box=box) for box in self.boxes]).logits[:, 0]
+        again = [SegmentPrompt(box=box, logits=each) for box, each in zip(self.boxes, first, strict=True)]
+        refined = model.segment(embedding, again).logits[:, 0]
+        banks = [Bank() for _ in self.boxes]
+        for bank, memory in zip(banks, model.memorize(embedding, refined, 0), strict=True):
+            bank.condition(memory)
+        followed = model.propagate(model.embed(self.later), banks, 1).logits
+        levels = (*(embedding.detector or ()), *embedding.interactive)
+        return Answers(tuple(level.float() for level in levels), torch.cat([refined, followed]) > 0)
+
+
+def compare(name: str, found: Answers, expected: Answers, *, judged: bool) -> Verdict:
+    """How far answers are from fp32's. What is not finite has no likeness."""
+    cosines = [
+        float(F.cosine_similarity(a.flatten(1).double(), b.flatten(1).double()).min())
+        for a, b in zip(found.features, expected.features, strict=True)
+    ]
+    both = int((found.masks & expected.masks).sum())
+    either = int((found.masks | expected.masks).sum())
+    cosine = min(each if each == each else 0.0 for each in cosines)
+    return Verdict(name, cosine, both / either if either else 1.0, judged)
+
+
+def settle(model: Sam3, steps: Mapping[str, Step], *, judge_masks: bool = True, say: Say = log.info) -> list[Verdict]:
+    """Switch on what passes, in order, each step on top of those before it. ``say`` hears of each."""
+    question, undo = Question(), plain(model)
+    try:
+        expected = question.ask(model)
+    finally:
+        undo()
+    verdicts = []
+    for name, step in steps.items():
+        say(f"trying {name}")
+        verdict, undo = _try(model, name, step, question, expected, judge_masks)
+        verdicts.append(verdict)
+        if not verdict.passes and undo is not None:
+            undo()
+        (say if verdict.passes else log.warning)(str(verdict))
+    model.forget()
+    return verdicts
+
+
+def _try(
+    model: Sam3, name: str, step: Step, question: Question, expected: Answers, judged: bool
+) -> tuple[Verdict, Undo | None]:
+    undo = None
+    try:
+        undo = step(model)
+        return compare(name, question.ask(model), expected, judged=judged), undo
+    except Exception as error:  # a compiler or a kernel that is not there
+        words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
+        return Verdict(name, judged=judged, error=words), undo
+
+
+def plain(model: Sam3) -> Undo:
+    """Everything off: fp32, as the wheel is written."""
+    before = model.speed, model.backbone, model.decoder, model.bf16_backbone
+    model.speed = replace(model.speed, bf16=False, buckets=False)
+    model.backbone, model.decoder = Backbone(model.network), model.interactive.sam_mask_decoder
+    model.bf16_backbone = False
+
+    def undo() -> None:
+        model.speed, model.backbone, model.decoder, model.bf16_backbone = before
+
+    return undo
+
+
+def bf16(model: Sam3) -> Undo:
+    """All parts in bf16, by autocast."""
+    return _speed(model, replace(model.speed, bf16=True))
+
+
+def halved(model: Sam3) -> Undo:
+    """The image encoder's weights kept in bf16, where autocast would cast them for every frame."""
+    if not model.speed.bf16:
+        raise RuntimeError("it is for bf16, which is off")
+    before = halve(model.network.backbone.vision_backbone)
+
+    def undo() -> None:
+        for weight, data in before:
+            weight.data = data
+
+    return undo
+
+
+def buckets(model: Sam3) -> Undo:
+    """Numbers of objects rounded up, so that compiled parts see few shapes."""
+    return _speed(model, replace(model.speed, buckets=True))
+
+
+def compiled_backbone(model: Sam3, *, backend: str = "inductor") -> Undo:
+    """The image encoder by torch.compile, for its one shape."""
+    before = model.backbone
+    module = Backbone(model.network)
+    static = Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend))
+    model.backbone = static
+    with static.learning():
+        model.embed(Question().image)
+
+    def undo() -> None:
+        model.backbone = before
+
+    return undo
+
+
+def compiled_decoder(model: Sam3, *, backend: str = "inductor", sizes: Sequence[int] = BUCKETS) -> Undo:
+    """The mask decoder by torch.compile, for what a stream asks: a box for each object, one mask, each bucket."""
+    module = model.interactive.sam_mask_decoder
+    return _decode(model, Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend)), sizes)
+
+
+def graphs(model: Sam3, *, sizes: Sequence[int] = BUCKETS) -> Undo:
+    """The compiled mask decoder replayed as CUDA graphs: it is many small kernels."""
+    if model.device.type != "cuda":
+        raise RuntimeError("CUDA graphs are for CUDA")
+    module = model.interactive.sam_mask_decoder
+    compiled = torch.compile(module, dynamic=False, fullgraph=True, mode="reduce-overhead")
+    return _decode(model, Static(module, compiled, copied=True), sizes)
+
+
+def _decode(model: Sam3, static: Static, sizes: Sequence[int]) -> Undo:
+    before, speed = model.decoder, model.speed
+    model.decoder, model.speed = static, replace(speed, buckets=True)
+
+    def undo() -> None:
+        model.decoder, model.speed = before, speed
+
+    try:
+        embedding = model.embed(Question().image)
+        prompt = SegmentPrompt(box=Box(100, 100, 300, 300))
+        with static.learning():
+            for size in sizes:
+                for _ in range(3 if static.copied else 1):  # a graph is recorded on the second call, replayed after
+                    model.segment(embedding, [prompt] * min(size, speed.segment_batch))
+    except Exception:
+        undo()
+        raise
+    return undo
+
+
+def _speed(model: Sam3, speed: Speed) -> Undo:
+    before, model.speed = model.speed, speed
+
+    def undo() -> None:
+        model.speed = before
+
+    return undo
+
+
+STEPS: dict[str, Step] = {
+    "bf16": bf16,
+    "bf16 weights of the encoder": halved,
+    "compiled encoder": compiled_backbone,
+    "compiled mask decoder": compiled_decoder,
+    "CUDA graphs of the mask decoder": graphs,
+}
+
+
+def accelerate(model: Sam3, *, say: Say = log.info) -> list[Verdict]:
+    """
+    What a server does with a model on CUDA before it is used: switch on those of STEPS that pass. It takes minutes.
+
+    On a CPU nothing is changed: there ``bf16_backbone`` is all that pays (benchmarks/nano.py).
+    """
+    if model.device.type != "cuda":
+        return []
+    plain(model)
+    return settle(model, STEPS, say=say)

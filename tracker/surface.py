@@ -1,0 +1,31 @@
+"""
+Is this still the same thing? What a mask covers, by the finest features of the frame's one embedding.
+
+Asked with a box, the interactive head always finds something there, and is as sure of a screen that an object went
+behind as of the object. What lies under the mask tells the two apart, for a multiplication.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tracker.dense import Embedding
+
+
+def surfaces(embedding: Embedding, logits: Tensor) -> Tensor:
+    """What each of (N, S, S) masks covers: the mean of its features, less that of the picture, (N, C)."""
+    features = embedding.interactive[0][0].float().flatten(1)  # (C, S²)
+    inside = (logits > 0).flatten(1).to(features)
+    return inside @ features.T / inside.sum(1, keepdim=True).clamp(min=1) - features.mean(1)
+
+
+def alike(some: Tensor, others: Tensor) -> Tensor:
+    """How alike (N, C) surfaces are, pair by pair: the cosine of the angle between them, -1 to 1."""
+    return F.cosine_similarity(some, others, dim=-1)
+
+
+def blended(old: Tensor | None, new: Tensor, share: float) -> Tensor:
+    """A surface as it is known, brought a ``share`` of the way to how it looks now."""
+    return new if old is None else torch.lerp(old, new, share)
