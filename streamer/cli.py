@@ -95,7 +95,7 @@ def _command(
 def _model_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("model")
     group.add_argument("--model", help="nano (embedded, the default) or sam3 (full size)")
-    group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights")
+    group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights: a file or a folder")
     group.add_argument("--device", help="cpu, cuda or cuda:0; default: cuda where there is one")
     group.add_argument(
         "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
