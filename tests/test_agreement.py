@@ -141,7 +141,7 @@ def test_asked_without_a_point_theirs_adds_one_that_is_none(ours: Sam3, clicker:
 
 @torch.inference_mode()
 def test_their_clicker_marks_a_level_that_it_then_drops(ours: Sam3, clicker: Any) -> None:
-    """The embedding that says "no memory" is to be added to the coarsest of three levels; they have four at that line."""
+    """The embedding that says "no memory" belongs to the coarsest of three levels; they have four at that line."""
     pixels, mark = ours._square(picture(0)), clicker.no_memory_embedding
     before = clicker.get_image_embeddings(pixels)
     mark.data += 1
