@@ -68,38 +68,43 @@ def wheel(model: Sam3, image: Picture, objects: int, frames: int, warm_up: int) 
         return timed(model, step, frames, warm_up)
 
 
-_SIDE, _PATCH, _FEW = 224, 14, {"num_layers": 1, "intermediate_size": 128}
+_SIDE, _PATCH = 224, 14
 _TRUNK = {
     "model_type": "sam3_vit_model",
-    **{"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},
-    **{"image_size": _SIDE, "patch_size": _PATCH, "window_size": 8, "global_attn_indexes": [1]},
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": _SIDE,
+    "patch_size": _PATCH,
+    "window_size": 8,
+    "global_attn_indexes": [1],
     "pretrain_image_size": _SIDE,
 }
-_SEEN = {
+_VISION = {
     "model_type": "sam3_vision_model",
     "backbone_config": _TRUNK,
     "backbone_feature_sizes": [[_SIDE // _PATCH * scale] * 2 for scale in (4, 2, 1)],
 }
+_TEXT = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
 TINY: dict[str, Any] = {  # sizes of transformers' configuration for a CPU
     "detector_config": {
-        "vision_config": _SEEN,
-        "text_config": {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2},
-        **{f"{part}_config": dict(_FEW) for part in ("geometry_encoder", "detr_encoder", "detr_decoder")},
+        "vision_config": _VISION,
+        "text_config": _TEXT,
+        "geometry_encoder_config": {"num_layers": 1},
+        "detr_encoder_config": {"num_layers": 1},
+        "detr_decoder_config": {"num_layers": 1},
     },
-    "tracker_config": {
-        "vision_config": _SEEN,
-        "prompt_encoder_config": {"image_size": _SIDE, "patch_size": _PATCH},
-        "memory_attention_num_layers": 1,
-        "memory_attention_rope_feat_sizes": [_SIDE // _PATCH] * 2,
-    },
+    "tracker_config": {"vision_config": _VISION, "memory_attention_num_layers": 1},
     "low_res_mask_size": _SIDE // _PATCH * 4,
 }
 
 
 def transformers(model: Sam3, image: Picture, objects: int, frames: int, warm_up: int) -> Timing:
     """
-    transformers' ``Sam3VideoModel``, one frame at a time, with random weights of the same sizes: it reads other files.
+    The ``Sam3VideoModel`` of transformers, frame by frame, with random weights of the same sizes: it reads other files.
 
+    It leaves suppression and hole filling out where the package ``kernels`` is missing, and is faster for it.
     Every detection counts as an object until there are as many as wanted. Raises ImportError where it is not installed.
     """
     library = import_module("transformers")
@@ -119,6 +124,8 @@ def transformers(model: Sam3, image: Picture, objects: int, frames: int, warm_up
             init_trk_keep_alive=10**6,
             max_trk_keep_alive=10**6,
         )
+        if model.device.type == "cpu":
+            config.image_size = _SIDE
         kind = torch.bfloat16 if model.device.type == "cuda" else torch.float32
         with torch.random.fork_rng():
             rival = library.Sam3VideoModel(config).to(model.device, kind).eval()
