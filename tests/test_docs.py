@@ -237,7 +237,7 @@ def test_gstreamers_elements_exist_and_have_these_properties() -> None:
 def elements(pipeline: str) -> list[tuple[str, list[str]]]:
     """Each element of a pipeline with the properties that are set; what is only a caps filter is left out."""
     parts = [shlex.split(part) for part in pipeline.removeprefix("-e ").split(" ! ")]
-    named = [(words[0], [word.partition("=")[0] for word in words[1:]]) for words in parts]
+    named = [(words[0], [word.partition("=")[0] for word in words[1:] if "::" not in word]) for words in parts]
     return [(name, properties) for name, properties in named if "/" not in name]
 
 
