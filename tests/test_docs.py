@@ -122,6 +122,24 @@ def test_every_setting_and_every_flag_is_in_operations() -> None:
         assert f"`{flag}`" in page, flag
 
 
+def test_every_default_in_operations_is_the_one_that_holds() -> None:
+    rows = re.findall(
+        r"^\| `STREAMER_(\w+)` \| [^|]+ \| ([^|]+) \|", (DOCS / "operations.md").read_text(), re.MULTILINE
+    )
+    assert len(rows) == len(fields(Config))
+    for name, default in rows:
+        assert default.strip("`") == shown(getattr(Config(), name.lower())), name
+
+
+def shown(value: object) -> str:
+    """A default as the table has it."""
+    if value is None or value == () or value is False:
+        return "off" if value is False else "–"
+    if isinstance(value, int) and value >= 2**20:
+        return f"{value // 2**20} MiB"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 @on_every_page
 def test_every_setting_and_flag_that_is_named_exists(page: Path) -> None:
     text = page.read_text()
