@@ -227,7 +227,7 @@ def test_live_messages_in_the_documents_are_understood() -> None:
 def test_ffmpegs_options_exist() -> None:
     """As far as PyAV's FFmpeg knows: formats, encoders, and options by their names in its libraries."""
     formats = {name for names in av.formats_available for name in names.split(",")}
-    libraries = b"".join(path.read_bytes() for path in Path(av.__file__).parents[1].glob("av.libs/lib*"))
+    libraries = b"".join(path.read_bytes() for path in Path(av.__file__).parents[1].glob("av.libs/libav*"))
     if not libraries:
         needs.absent("needs PyAV from its wheel, which brings FFmpeg's libraries")
     lines = [line for page in PAGES for line in commands("ffmpeg", page)]
