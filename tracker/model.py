@@ -72,6 +72,7 @@ class Config:
     memory_frames: int = 7
     same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
+    doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
 
     @property
     def grid(self) -> int:
