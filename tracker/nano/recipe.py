@@ -41,7 +41,7 @@ class Recipe:
 
 
 RECIPES = {
-    "smoke": Recipe(minutes=0.3, memory_minutes=0.2, pictures=2, frames=3, memory_pictures=1, calibration=2),
+    "smoke": Recipe(minutes=0.3, memory_minutes=0.2, pictures=2, frames=3, memory_pictures=1, again=0, calibration=2),
     "cpu": Recipe(),
     "gpu": Recipe(
         minutes=22, memory_minutes=5, pictures=96, rate=1.2e-3, average=0.999, workers=14, memory_pictures=16, again=0

@@ -146,7 +146,7 @@ class Run:
 
 
 def precision(device: torch.device) -> torch.autocast:
-    """bf16 where the machine multiplies it: there it halves the time of a step, elsewhere it takes five times as long."""
+    """bf16 where the machine multiplies it: it halves the time of a step there, and elsewhere makes it five times."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or matrix_bf16())
 
 
@@ -218,7 +218,11 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
 
 @contextlib.contextmanager
 def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]:
-    """The options both parts of the recipe take, ``flags`` of one's own, and the processes that torchrun started joined for their length."""
+    """
+    The options both parts of the recipe take, ``flags`` of one's own, and the processes that torchrun started joined.
+
+    They are let go at the end of the context.
+    """
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     parser.add_argument("--minutes", type=float, help="training time, earlier calls included; left out, the recipe's")

@@ -237,6 +237,8 @@ def train(run: MemoryRun, minutes: float, supply: Supply) -> None:
             run.save()
             saved = time.monotonic()
     if rank == 0:
+        if recent:  # of a run shorter than the first report too
+            report(run, time.monotonic() - started, minutes, recent)
         run.save()
 
 
