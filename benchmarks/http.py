@@ -1,5 +1,5 @@
 """
-What the README's figures of the HTTP API come from: requests a second and latency, and what the embedding cache saves.
+What docs/figures.md says of the HTTP API: requests a second and latency, and what the embedding cache saves.
 
 ``python -m benchmarks.http`` starts the real server in a process of its own and asks it about pictures of synthetic
 worlds: first about a new picture each time (cold), then about one that it knows by ``image_id`` (cached). After that it

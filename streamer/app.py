@@ -31,7 +31,7 @@ from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
 from streamer.live_http import LiveHTTP, hold_little
 from streamer.sessions import Sessions
-from tracker import Sam3, load_model, set_threads, warm_up
+from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +201,19 @@ async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], 
 def load(config: Config) -> Sam3:
     """Runs on the model thread, where torch keeps its number of threads."""
     set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
-    model = load_model(config.model, checkpoint=config.checkpoint, device=config.device, progress=log.info)
+    model = load_model(
+        config.model,
+        checkpoint=config.checkpoint,
+        device=config.device,
+        progress=log.info,
+        half=not config.plain,
+    )
+    if config.resolution is not None:
+        model.resize(config.resolution)
+    if config.plain:
+        plain(model)
+    else:
+        accelerate(model, say=log.info)
     warm_up(model, log.info)  # /readyz says yes to what answers at once
     return model
 

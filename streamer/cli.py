@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from streamer.config import Config
+from streamer.config import Config, HwAccel
 from streamer.errors import BadRequest, StreamerError
 from streamer.sdp import split_ice_server
 
@@ -97,6 +97,9 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--model", help="nano (embedded, the default) or sam3 (full size)")
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights: a file or a folder")
     group.add_argument("--device", help="cpu, cuda or cuda:0; default: cuda where there is one")
+    group.add_argument("--resolution", type=_positive, metavar="N", help=_RESOLUTION)
+    group.add_argument("--plain", action="store_true", default=None, help="compute in fp32 and compile nothing")
+    group.add_argument("--hwaccel", choices=get_args(HwAccel), help="hardware that decodes video; default: none")
     group.add_argument(
         "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
     )
@@ -127,6 +130,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="log more")
 
 
+_RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality nobody here has measured"
 _RATE = "results a second that are wanted; past what the model can do masks are moved along by optical flow"
 _ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+HwAccel = Literal["auto", "cuda", "vaapi", "qsv", "videotoolbox", "vulkan", "vdpau", "d3d11va"]
 _POSITIVE = (
     "threads",
     "interval",
@@ -31,6 +32,9 @@ class Config:
     checkpoint: Path | None = None
     device: str | None = None
     threads: int | None = None  # of torch inside one operation; None: cores - 1
+    resolution: int | None = None  # pixels the full-size model looks at, square; None: what it was trained at
+    plain: bool = False  # fp32, and nothing compiled: what the fast ways are compared with
+    hwaccel: HwAccel | None = None  # hardware that decodes streams and files; None: software
     interval: int = 10  # looked-at frames from one keyframe to the next
     follower: Literal["auto", "pvs", "memory", "flow"] = "auto"
     rate: float | None = None  # wanted results a second; past what the model can do masks are moved along by flow
@@ -64,6 +68,11 @@ class Config:
             if not key or not key.isascii() or not key.isprintable() or " " in key:
                 raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")
 
+    @property
+    def opening(self) -> dict[str, Any]:
+        """How sources are opened: keywords of ``open_source``."""
+        return {"open_timeout": self.open_timeout, "read_timeout": self.read_timeout, "hwaccel": self.hwaccel}
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
         """
@@ -85,7 +94,7 @@ class Config:
 def _read(name: str, text: str, hint: Any) -> Any:
     if hint == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    choices = get_args(hint) if getattr(hint, "__origin__", None) is Literal else ()
+    choices = [each for part in (hint, *get_args(hint)) if get_origin(part) is Literal for each in get_args(part)]
     if choices:
         if text not in choices:
             raise ValueError(f"{name} is {text!r}; it must be one of {', '.join(choices)}")

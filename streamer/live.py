@@ -61,7 +61,7 @@ async def start(body: wire.SessionIn, request: Request, response: Response, sess
                 f"prompts[{index}].boxes: boxes belong to a frame, and there is none yet.",
                 detail="Start the session, then send a prompts message with the frame_index they were drawn on.",
             )
-    source = open_source(body.source, open_timeout=config.open_timeout, read_timeout=config.read_timeout)
+    source = open_source(body.source, **config.opening)
     session = sessions.create(source, prompts)
     response.headers["Location"] = f"/sessions/{session.id}"
     return describe(session)

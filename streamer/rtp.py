@@ -25,15 +25,18 @@ from aiortc.codecs.base import Decoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
+from aiortc.utils import uint16_add
 
 log = logging.getLogger(__name__)
 
 DECODER_THREADS = 1  # a stream; FFmpeg's default is one for each CPU, and one decodes 1080p in 2 to 3 ms
 MAX_BACKLOG = 60  # encoded frames in front of the decoder, two seconds at 30 fps; then it starts again at a keyframe
 JITTER_PACKETS = 512  # aiortc's own size for video; a power of two
+LATE = 1024  # packets; further behind than this the sender has begun to count anew
 ASK_AGAIN = 0.5  # seconds until a keyframe that has not come is asked for again
 WITHOUT = 3.0  # seconds until pictures are taken without one: some encoders send none, their pictures heal bit by bit
 _H264_ANEW = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65\x07\x27\x47\x67]")  # IDR or parameters (H.264, table 7-1)
+_H264_FIRST = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")  # parameters, which come first
 _VP8_ANEW = re.compile(rb".{3}\x9d\x01\x2a", re.DOTALL)  # a start code: RFC 6386, section 9.1
 
 
@@ -88,9 +91,10 @@ class VideoReceiver:
 
     def forget_packets(self) -> None:
         """Empty the jitter buffer, so that it waits no longer for lost packets. The next picture is a keyframe."""
-        self._buffer = FrameBuffer(self._line)
+        asked = self._private("nack_generator")
+        asked.missing.clear()
+        self._buffer = FrameBuffer(self._line, None if asked.max_seq is None else uint16_add(asked.max_seq, 1))
         self._replace("jitter_buffer", self._buffer)
-        self._private("nack_generator").missing.clear()
         self._line.start_anew()
 
     @property
@@ -122,9 +126,11 @@ class VideoReceiver:
 class FrameBuffer(JitterBuffer):
     """aiortc's jitter buffer for video, which gives a frame on when its last packet (marker bit, RFC 3550) is there."""
 
-    def __init__(self, line: DecoderLine) -> None:
+    def __init__(self, line: DecoderLine, origin: int | None = None) -> None:
+        """``origin`` is the sequence number of the first packet it takes; None: of whichever comes first."""
         super().__init__(capacity=JITTER_PACKETS, is_video=True)
         self._line = line
+        self._origin = origin
 
     @property
     def gap(self) -> int | None:
@@ -137,6 +143,12 @@ class FrameBuffer(JitterBuffer):
             elif first is not None and there:
                 return first
         return None
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Take a packet. At a repair that comes late aiortc would begin anew, and wait for all that followed it."""
+        if self._origin is not None and 0 < uint16_add(self._origin, -packet.sequence_number) < LATE:
+            return False, None
+        return super().add(packet)
 
     def remove(self, count: int) -> None:
         """Take packets out; aiortc takes all of them when the sequence numbers begin anew."""
@@ -152,6 +164,8 @@ class FrameBuffer(JitterBuffer):
     def next_frame(self) -> JitterFrame | None:
         """Remove and return the oldest frame if all of it is there."""
         packets: list[RtpPacket] = []
+        if self._line.wants_keyframe:
+            self._skip_to_keyframe()
         self._skip_padding()
         if self._origin is None:
             return None
@@ -176,6 +190,14 @@ class FrameBuffer(JitterBuffer):
             if packet is None or packet.payload:
                 return
             self.remove(1)
+
+    def _skip_to_keyframe(self) -> None:
+        """Drop what is in front of the first packet of a keyframe, and the wait for what was lost of it."""
+        for count in range(self.capacity if self._origin is not None else 0):
+            packet = self._packets[(self._origin + count) % self.capacity]
+            if packet is not None and begins_anew(packet._data, whole=False):  # type: ignore[attr-defined]
+                self.remove(count)
+                return
 
     def _give(self, packets: list[RtpPacket]) -> JitterFrame:
         self.remove(len(packets))
@@ -226,6 +248,11 @@ class DecoderLine:
         """Take nothing before the next keyframe: a frame was lost. Asking for one the first time is the caller's."""
         self._lost_since = self._asked = time.monotonic()
 
+    @property
+    def wants_keyframe(self) -> bool:
+        """Whether only a keyframe would be taken."""
+        return self._lost_since is not None
+
     def _stands_alone(self, frame: JitterFrame) -> bool:
         """Whether nothing is missing that this frame needs; else a keyframe is asked for now and then."""
         if self._lost_since is None:
@@ -247,10 +274,14 @@ class DecoderLine:
         self.start_anew()
 
 
-def begins_anew(data: bytes) -> bool:
-    """Whether an encoded frame, VP8 or H.264 (Annex B), is one that a decoder can begin with."""
+def begins_anew(data: bytes, *, whole: bool = True) -> bool:
+    """
+    Whether an encoded frame, VP8 or H.264 (Annex B), is one that a decoder can begin with.
+
+    With ``whole`` False it may be the frame's first packet; a slice of H.264 alone may be of any, so that it says no.
+    """
     if data.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")):
-        return _H264_ANEW.search(data) is not None
+        return (_H264_ANEW if whole else _H264_FIRST).search(data) is not None
     return _VP8_ANEW.match(data) is not None and not data[0] & 1
 
 

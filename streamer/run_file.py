@@ -50,7 +50,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
     Raises BadRequest for what can be seen to be wrong before anything is loaded, and what loading the model raises.
     """
     prompts = wire.text_prompts(job.prompts)
-    source = open_source(job.source, open_timeout=config.open_timeout, read_timeout=config.read_timeout)
+    source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
         recorder = Recorder(lines, job.video)
         engine = Engine(partial(load, config))

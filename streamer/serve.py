@@ -48,8 +48,7 @@ async def serve(config: Config, first: First, screen: Screen) -> int:
     whatever loading the model raises.
     """
     prompts = wire.text_prompts(first.prompts)
-    timeouts = {"open_timeout": config.open_timeout, "read_timeout": config.read_timeout}
-    sources = [open_source(address, **timeouts) for address in first.sources]
+    sources = [open_source(address, **config.opening) for address in first.sources]
     with listen(config.host, config.port) as bound:
         stop = asyncio.Event()
         app = create_app(config, on_failure=lambda _: stop.set())

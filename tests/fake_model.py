@@ -89,8 +89,8 @@ class FakeModel:
             masks.append(next((blob for each, blob in _blobs(embedding) if each == color), None))
         logits = _logits([np.zeros((SIDE, SIDE), bool) if mask is None else mask for mask in masks])
         memories = [Memory(tick, torch.zeros(1, 3, 1, 1), bank.conditioning[-1].pointer) for bank in banks]
-        present = torch.tensor([float(mask is not None) for mask in masks])
-        return Propagation(logits, torch.full((len(banks),), self.iou), present, memories)
+        score = torch.tensor([-32.0 if mask is None else 32.0 for mask in masks])
+        return Propagation(logits, torch.full((len(banks),), self.iou), score, memories)
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         return postprocess.to_masks(logits, height, width)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer.frame import Frame
+from streamer.frame import Frame, Picture
 from streamer.sources.base import Out, State, Tell
 from streamer.sources.url import UrlSource
 
@@ -62,9 +62,12 @@ class HandSource:
     def end(self) -> None:
         self._steps.put_nowait(None)
 
+    def picture(self, index: int) -> Picture:
+        return np.full((*self.size, 3), index % 256, np.uint8)
+
     def _frame(self) -> Frame:
         index, self.given = self.given, self.given + 1
-        picture = np.full((*self.size, 3), index % 256, np.uint8)
+        picture = self.picture(index)
         stamp = (index * 3000 + 4_294_960_000) % 2**32
         return Frame(index, 0, index * 3000, Fraction(1, 90_000), stamp, time.monotonic(), picture)
 

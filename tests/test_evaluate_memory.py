@@ -22,6 +22,12 @@ from tracker.nano.worlds import Binary, Video, WorldFrame
 from tracker.sam3 import Sam3
 from tracker.types import Box, Mask
 
+LOOKS = [
+    "pairs of looks, one object",
+    "pairs of looks, two objects",
+    "resemblance, 95 % of one",
+    "share of two that reach it",
+]
 NAMES = ["J", "F", "J&F", "J, occluded", "F, occluded", "J&F, occluded"]
 EMPTY = np.zeros((240, 320), bool)
 
@@ -155,6 +161,35 @@ def test_no_clips_have_figures_too() -> None:
     assert evaluate(models.untrained(), 0) == dict.fromkeys(NAMES, 0.0)
 
 
+class Known:
+    """In place of the model: an object's pointer says which it is, by where its mask lies, or nothing at all."""
+
+    def __init__(self, *, blind: bool) -> None:
+        self.blind = blind
+
+    def embed(self, image: Picture) -> Picture:
+        return image
+
+    def memorize(self, embedding: Picture, logits: torch.Tensor, tick: int) -> list[Any]:
+        assert (logits > 0).flatten(1).any(1).all()
+        pointers = torch.ones(len(logits), 8) if self.blind else torch.eye(8)[: len(logits)]
+        return [SimpleNamespace(pointer=pointer[None]) for pointer in pointers]
+
+
+def test_looks_that_say_who_it_is_tell_objects_apart() -> None:
+    """Objects stand in one order on both frames, so the n-th pointer is the same object's."""
+    figures = evaluate_memory.looks(cast("Sam3", Known(blind=False)), 3)
+    assert list(figures) == LOOKS
+    one, two, least, above = figures.values()
+    assert one >= 6 and two >= 6
+    assert (least, above) == (1, 0)
+
+
+def test_looks_that_are_all_alike_tell_nothing() -> None:
+    *_, least, above = evaluate_memory.looks(cast("Sam3", Known(blind=True)), 3).values()
+    assert (least, above) == (pytest.approx(1), 1)
+
+
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[tuple[str, Path | None]]:
     asked: list[tuple[str, Path | None]] = []
 
@@ -173,7 +208,9 @@ def test_the_command_prints_json(
 ) -> None:
     asked = call(monkeypatch, "--json", "--clips", "1", "--checkpoint", "some.safetensors")
     assert asked == [("nano", Path("some.safetensors"))]
-    assert json.loads(capsys.readouterr().out) == pytest.approx(untrained)
+    printed = json.loads(capsys.readouterr().out)
+    assert {name: printed[name] for name in NAMES} == pytest.approx(untrained)
+    assert list(printed) == NAMES + LOOKS
 
 
 def test_the_command_prints_a_line_for_each_figure(
@@ -181,4 +218,4 @@ def test_the_command_prints_a_line_for_each_figure(
 ) -> None:
     assert call(monkeypatch, "--clips", "0") == [("nano", None)]
     lines = capsys.readouterr().out.splitlines()
-    assert [line.rsplit(maxsplit=1) for line in lines] == [[name, "0.000"] for name in NAMES]
+    assert [line.rsplit(maxsplit=1) for line in lines] == [[name, "0.000"] for name in NAMES + LOOKS]

@@ -43,6 +43,7 @@ TESTED_ELSEWHERE = {
     "streamer/sources/parts.py": "test_sources_address.py",
     "tracker/layout_names.py": "test_layout.py",
     "tracker/nano/camera.py": "test_worlds.py",
+    "tracker/speed.py": "test_gate.py",
     "tracker/nano/data.py": "test_nano_training.py",
     "tracker/nano/evaluate.py": "test_nano_training.py",
     "tracker/nano/looks.py": "test_things.py",

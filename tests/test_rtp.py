@@ -178,6 +178,35 @@ async def test_what_builds_on_a_lost_picture_is_not_shown(wire: Wire) -> None:
     assert wire.video.skipped == 2
 
 
+async def test_a_repair_that_comes_too_late_is_left_and_the_pictures_go_on(wire: Wire) -> None:
+    """At a packet a hundred behind aiortc would begin anew, there, and wait for all that had followed it."""
+    await wire.send(wire.packets(0, 0))
+    assert (await wire.picture())[0] == 0
+    lost = wire.packets(1, STEP)
+    await wire.send(wire.packets(2, 2 * STEP))
+    wire.video.forget_packets()
+    await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
+    await wire.send(wire.packet(b"", 3 * STEP, marker=False) for _ in range(150))
+    requests = wire.keyframe_requests
+    await wire.send(lost)
+    await wire.send(wire.packets(4, 4 * STEP))
+    assert [(await wire.picture())[0] for _ in range(2)] == [3, 4]
+    assert (wire.keyframe_requests, wire.video.gap) == (requests, None)
+
+
+async def test_what_was_lost_before_a_keyframe_that_was_asked_for_is_not_waited_for(wire: Wire) -> None:
+    await wire.send(wire.packets(0, 0))
+    assert (await wire.picture())[0] == 0
+    wire.packets(1, STEP)  # never sent
+    await wire.send(wire.packets(2, 2 * STEP))
+    wire.video.forget_packets()
+    wire.packets(3, 3 * STEP)  # never sent
+    await wire.send(wire.packets(4, 4 * STEP))
+    await wire.send(wire.packets(5, 5 * STEP, keyframe=True))
+    assert await wire.picture() == (5, 5 * STEP)
+    assert wire.video.gap is None
+
+
 async def test_pictures_thrown_away_by_a_full_buffer_are_built_on_by_none_that_is_shown(wire: Wire) -> None:
     await wire.send(wire.packets(0, 0))
     assert (await wire.picture())[0] == 0
@@ -259,13 +288,16 @@ async def test_a_keyframe_that_does_not_come_is_asked_for_again_and_at_last_done
 @pytest.mark.parametrize(("encoder", "codec"), [(Vp8Encoder, "VP8"), (H264Encoder, "H264")])
 def test_a_real_encoders_keyframes_are_known(encoder: type[Vp8Encoder | H264Encoder], codec: str) -> None:
     made, parameters = encoder(), RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90000, payloadType=97)
-    told = []
+    told, first = [], []
     for number in range(6):
         frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
         frame.pts, frame.time_base = number, Fraction(1, 30)
         payloads, _ = made.encode(frame, force_keyframe=number == 3)
-        told.append(rtp.begins_anew(b"".join(depayload(parameters, payload) for payload in payloads)))
+        packets = [depayload(parameters, payload) for payload in payloads]
+        told.append(rtp.begins_anew(b"".join(packets)))
+        first.append([rtp.begins_anew(packet, whole=False) for packet in packets].index(True) if told[-1] else None)
     assert told == [True, False, False, True, False, False]
+    assert first == [0, None, None, 0, None, None]
 
 
 async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> None:

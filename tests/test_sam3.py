@@ -104,10 +104,14 @@ def scores_of(found: Detected) -> list[float]:
     return sorted(found.scores.tolist(), reverse=True)
 
 
-def test_words_are_detected_as_upstream_does(
-    model: Sam3, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(model, "config", dataclasses.replace(model.config, mask_reach=None))  # upstream cuts no masks
+@pytest.fixture
+def unmended(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upstream cuts no masks to their boxes, and takes no detection away."""
+    monkeypatch.setattr(model, "config", dataclasses.replace(model.config, mask_reach=None, doubles=None))
+
+
+@pytest.mark.usefixtures("unmended")
+def test_words_are_detected_as_upstream_does(model: Sam3, embedding: Embedding) -> None:
     (ours,) = model.detect(embedding, [Prompt("red circle", threshold=0.0)], nms_iou=None)
     processor = upstream(model)
     state = processor.set_image(chw(image()))  # type: ignore[attr-defined]
@@ -120,6 +124,7 @@ def test_words_are_detected_as_upstream_does(
         assert (masks[place].dense() != expected).mean() < 0.02  # specks of the low resolution are repaired
 
 
+@pytest.mark.usefixtures("unmended")
 def test_exemplars_are_detected_as_upstream_does(model: Sam3, embedding: Embedding) -> None:
     (ours,) = model.detect(embedding, [EXEMPLAR], nms_iou=None)
     processor = upstream(model)
@@ -145,6 +150,7 @@ def test_prompts_together_are_answered_as_each_alone(model: Sam3, embedding: Emb
     assert model.detect(embedding, []) == []
 
 
+@pytest.mark.usefixtures("unmended")
 def test_a_threshold_is_the_lowest_score_and_belongs_to_its_prompt(model: Sam3, embedding: Embedding) -> None:
     (everything,) = model.detect(embedding, [Prompt("red", threshold=0.0)], nms_iou=None)
     assert len(everything) == model.config.queries
@@ -153,6 +159,20 @@ def test_a_threshold_is_the_lowest_score_and_belongs_to_its_prompt(model: Sam3, 
     assert len(some) == int((everything.scores >= middle).sum())
     assert len(none) == 0
     assert none.logits.shape == (0, model.side, model.side)
+
+
+def test_a_model_that_finds_things_twice_is_known_to(
+    model: Sam3, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where nobody asks for suppression; a lower limit that somebody asks for still counts."""
+    asked = [Prompt("red", threshold=0.0)]
+    left = []
+    for doubles, nms_iou in ((None, None), (0.7, None), (0.7, 0.9), (0.7, 0.2), (None, 0.7)):
+        monkeypatch.setattr(model, "config", dataclasses.replace(model.config, doubles=doubles))
+        left.append(len(model.detect(embedding, asked, nms_iou=nms_iou)[0]))
+    everything, mended, higher, lower, same = left
+    assert everything == model.config.queries
+    assert everything > mended == higher == same > lower
 
 
 def test_detections_come_best_first_and_no_two_are_one_object(model: Sam3, embedding: Embedding) -> None:
@@ -187,6 +207,7 @@ def test_text_features_are_kept_and_their_number_is_bounded() -> None:
     assert len(calls) == 2 + TEXT_CACHE + 20
 
 
+@pytest.mark.usefixtures("unmended")
 def test_concepts_are_answered_with_masks_at_picture_size(model: Sam3, embedding: Embedding) -> None:
     first, second = model.concept_segment(embedding, [Prompt("red", threshold=0.0), Prompt("star", threshold=1.0)])
     assert second == []
@@ -237,6 +258,7 @@ def test_of_two_alike_the_better_stays_whichever_prompt_found_it(model: Sam3, em
     assert model.finish(embedding, [], nms_iou=0.5) == []
 
 
+@pytest.mark.usefixtures("unmended")
 def test_another_thread_may_finish_what_the_models_thread_found(model: Sam3, embedding: Embedding) -> None:
     """The last third of a request holds up no live stream."""
     asked = Prompt("red", threshold=0.0)

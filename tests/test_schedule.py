@@ -148,6 +148,13 @@ def test_detecting_takes_the_place_of_refining_where_it_costs_less() -> None:
     assert stages(None, 60, objects=20, prompts=4).count(Stage.KEYFRAME) == 6
 
 
+def test_where_time_is_short_too_a_frame_that_is_encoded_gets_the_cheaper_step() -> None:
+    many, few = stages(40, 120, objects=20), stages(40, 120, objects=5)
+    assert many.count(Stage.FLOW) > 30
+    assert many.count(Stage.REFINE) <= 4  # before its cost is known to be too much
+    assert few.count(Stage.REFINE) > few.count(Stage.KEYFRAME)
+
+
 def test_costs_are_measured_where_none_are_given() -> None:
     budget = Budget(30)
     for _ in range(20):

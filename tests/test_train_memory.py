@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
 from tracker import load_model, weights
+from tracker.dense import Embedding
+from tracker.memory import Memory, Propagation
 from tracker.nano import train_memory
 from tracker.nano.config import NANO
-from tracker.nano.data import BARE
+from tracker.nano.data import BARE, MASK_SIDE
 from tracker.nano.network import fresh
 from tracker.nano.recipe import RECIPES
-from tracker.nano.train_memory import Lesson, Lessons, MemoryRun, draw_clip
+from tracker.nano.train import memory_only
+from tracker.nano.train_memory import KEPT, Lesson, Lessons, MemoryRun, draw_clip
 
 SMOKE = RECIPES["smoke"]
 
@@ -46,7 +53,47 @@ def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
     assert not [name for name in changed if not name.startswith("inst_interactive_predictor.model.")]
 
 
+def test_clicks_and_boxes_can_be_left_exactly_as_they_are(run: MemoryRun) -> None:
+    held = MemoryRun(SMOKE, run.out, torch.device("cpu"), hold=True)
+    before = {name: value.clone() for name, value in held.model.network.state_dict().items()}
+    held.learn(next(iter(Lessons(SMOKE, 0, BARE))), 1.0)
+    after = held.model.network.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    decoder = {name for name in changed if "sam_mask_decoder" in name or "sam_prompt_encoder" in name}
+    assert decoder and all("pred_obj_score_head" in name for name in decoder)
+    assert changed - decoder and all(memory_only(name) for name in changed - decoder)
+
+
+def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A score so high that its chance is 1 to the last digit, of an object that is gone, has a gradient."""
+    score = torch.tensor([40.0, 40.0], requires_grad=True)
+    gone = torch.zeros(2, 2, MASK_SIDE, MASK_SIDE)
+    gone[0, :, :20, :20] = 1
+    memories = [SimpleNamespace(tick=0, pointer=torch.ones(1, 4), features=None)] * 2
+    logits = torch.zeros_like(gone[1])
+    found = Propagation(logits, torch.zeros(2), score, cast("list[Memory]", memories))
+    assert found.present.tolist() == [1.0, 1.0]
+    monkeypatch.setattr(train_memory.memory, "memorize", lambda *_: memories)
+    monkeypatch.setattr(train_memory.memory, "propagate", lambda *_: found)
+    losses = run._follow([cast("Embedding", None)] * 2, gone)
+    losses["follow exists"].backward()
+    assert losses["follow exists"].item() == pytest.approx(40)
+    assert score.grad is not None and score.grad.tolist() == [0.5, 0.5]
+
+
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
     train_memory.train(run, minutes=0.001, supply=BARE)
     written = Path(run.out) / "nano-memory.safetensors"
     assert load_model("nano", checkpoint=written).name == "nano"
+    (line,) = (run.out / "memory-curve.jsonl").read_text().splitlines()
+    assert json.loads(line)["step"] == run.steps and json.loads(line)["follow"] > 0
+
+
+def test_clips_are_used_again(run: MemoryRun) -> None:
+    """Drawing and embedding a clip costs a third of a lesson."""
+    eager = MemoryRun(dataclasses.replace(SMOKE, again=2), run.out, torch.device("cpu"))
+    lessons = iter(Lessons(SMOKE, 0, BARE))
+    eager.learn(next(lessons), 1.0)
+    assert (eager.steps, len(eager.seen)) == (3, 1)
+    eager.seen.extend(list(eager.seen) * KEPT)
+    assert len(eager.seen) == KEPT

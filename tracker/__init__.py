@@ -1,6 +1,7 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
 from tracker.dense import Detected, Embedding, Logits, Segmentation, SegmentPrompt
+from tracker.gate import accelerate, plain
 from tracker.loading import load_model, set_threads
 from tracker.rle import Polygon
 from tracker.sam3 import Sam3
@@ -44,7 +45,9 @@ __all__ = [
     "TrackerError",
     "UnknownObject",
     "WeightsError",
+    "accelerate",
     "load_model",
+    "plain",
     "set_threads",
     "warm_up",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -63,15 +63,13 @@ class Verdict:
         return f"{self.name} is {'on' if self.passes else 'off'}: {found}"
 
 
-@dataclass(slots=True)
 class Question:
-    """A drawn picture, and boxes around what is on it."""
+    """A drawn picture, boxes around what is on it, and the picture after it."""
 
-    video: Video = field(default_factory=lambda: Video(0, 640, 480, objects=(OBJECTS, OBJECTS)))
-
-    def __post_init__(self) -> None:
-        frame = self.video.next()
-        self.image, self.later = frame.image, self.video.next().image
+    def __init__(self) -> None:
+        video = Video(0, 640, 480, objects=(OBJECTS, OBJECTS))
+        frame = video.next()
+        self.image, self.later = frame.image, video.next().image
         self.boxes = []
         for each in frame.objects:
             if each.countable:

@@ -87,8 +87,13 @@ class Propagation:
 
     logits: Tensor
     ious: Tensor
-    present: Tensor
+    score: Tensor  # (B,) logits of ``present``, which they still tell apart where it is 1 to the last digit
     memories: list[Memory]  # of this frame: remember those that are believed
+
+    @property
+    def present(self) -> Tensor:
+        """The model's belief that each object is there at all."""
+        return self.score.sigmoid()
 
 
 def propagate(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
@@ -97,8 +102,8 @@ def propagate(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: in
     for rows in _batches(banks, tick, model.speed.memory_batch):
         answer = _attend(model, embedding, [banks[row] for row in rows], tick)
         parts |= dict(zip(rows, answer, strict=True))
-    logits, ious, present, memories = zip(*(parts[row] for row in range(len(banks))), strict=True)
-    return Propagation(torch.stack(logits), torch.stack(ious), torch.stack(present), list(memories))
+    logits, ious, score, memories = zip(*(parts[row] for row in range(len(banks))), strict=True)
+    return Propagation(torch.stack(logits), torch.stack(ious), torch.stack(score), list(memories))
 
 
 def memorize(model: Sam3, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
@@ -143,7 +148,7 @@ def _attend(
     memories = _encode(model, coarse, high, pointer, score, tick)
     limit = 32.0  # as masks that are fed back anywhere else
     logits = low[:, 0].float().clamp(-limit, limit)
-    return zip(logits, ious.float().amax(1), score.float().sigmoid()[:, 0], memories, strict=True)
+    return zip(logits, ious.float().amax(1), score.float()[:, 0], memories, strict=True)
 
 
 def _maps(model: Sam3, banks: Sequence[Bank], tick: int) -> tuple[Tensor, Tensor]:

@@ -180,15 +180,17 @@ class Sam3:
         Find every object of each prompt: one :class:`Detected` for each, in order.
 
         A detection is kept if its score reaches the prompt's threshold. ``nms_iou``: of two masks of one prompt with a
-        greater IoU the lower score goes; None keeps both. Small holes and specks are repaired on the logits.
+        greater IoU the lower score goes; None keeps both, unless the model is known to find things twice
+        (``Config.doubles``). Small holes and specks are repaired on the logits.
         """
         if embedding.detector is None:
             raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
+        most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
         for indices in _batches(prompts):
             scores, logits = self._ground(embedding, [prompts[index] for index in indices])
             for row, index in enumerate(indices):
-                found[index] = _select(scores[row], logits[row], prompts[index].threshold, nms_iou)
+                found[index] = _select(scores[row], logits[row], prompts[index].threshold, most)
         return [found[index] for index in range(len(prompts))]
 
     def _ground(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:

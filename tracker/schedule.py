@@ -121,7 +121,10 @@ class Schedule:
         if situation.warpable and reason is None and self.budget.short and self._warped < LONGEST_FLOW:
             self._warped += 1
             return Stage.FLOW, "budget"
-        self._warped = 0
+        pressed, self._warped = self._warped > 0 or self.budget.short, 0
+        if reason is None and pressed and self._cheaper(situation):
+            self._since = self._run = 0
+            return Stage.KEYFRAME, "cheaper"
         return Stage.REFINE, reason or "interval"
 
     def _keyframe_reason(self, situation: Situation) -> str | None:
@@ -141,7 +144,11 @@ class Schedule:
             return "lost"
         if situation.uncovered:
             return "uncovered"
-        return "cheaper" if self.budget.detecting_is_cheaper(situation) else None
+        # Refined masks are the better ones, so that what is saved counts only now and then while there is time.
+        return "cheaper" if self._cheaper(situation) else None
+
+    def _cheaper(self, situation: Situation) -> bool:
+        return self._adaptive and situation.detectable and self.budget.detecting_is_cheaper(situation)
 
 
 class View:

@@ -9,15 +9,17 @@ from streamer.sources.url import UrlSource
 __all__ = ["FINISHED", "Out", "Source", "State", "Tell", "open_source"]
 
 
-def open_source(address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0) -> Source:
+def open_source(
+    address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0, hwaccel: str | None = None
+) -> Source:
     """
     Make the source that an address names; it is opened by running it, not here.
 
     ``demo:?seed=3&size=640x480&fps=30``, ``rtsp://…``, ``rtsps``, ``rtmp``, ``rtmps``, ``srt``, ``udp``, ``http(s)``
-    (a recording, HLS, MJPEG), ``file://…`` or a path, with ``?pace=realtime`` or not, ``/dev/video0``. Raises
-    BadSource when the address can be seen to be wrong.
+    (a recording, HLS, MJPEG), ``file://…`` or a path, with ``?pace=realtime`` or not, ``/dev/video0``. ``hwaccel``:
+    hardware to decode with. Raises BadSource when the address can be seen to be wrong.
     """
     address = address.strip()
     if address[:5].lower() == "demo:":
         return DemoSource(address)
-    return UrlSource(address, open_timeout=open_timeout, read_timeout=read_timeout)
+    return UrlSource(address, open_timeout=open_timeout, read_timeout=read_timeout, hwaccel=hwaccel)

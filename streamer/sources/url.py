@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -15,7 +16,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from streamer.frame import Frame
-from streamer.sources import http, usb
+from streamer.sources import hardware, http, usb
 from streamer.sources.address import Address, read_address
 from streamer.sources.base import FINISHED, Out, State, Tell
 from streamer.sources.pace import Pace
@@ -49,11 +50,15 @@ class UrlSource:
     A live one is tried again for ever, with growing waits, whatever went wrong and from the first time on; what can be
     seen to stay wrong (no video in it, a codec nobody decodes) ends it. A recording ends at its end or first trouble.
     What comes in bursts (HLS) and what is to be paced is played by its own clock, whole frames apart.
+
+    ``hwaccel``: hardware to decode with; where it does not work, software does, and the reason of LIVE says so.
     """
 
     kind = "url"
 
-    def __init__(self, address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0) -> None:
+    def __init__(
+        self, address: str, *, open_timeout: float = 10.0, read_timeout: float = 10.0, hwaccel: str | None = None
+    ) -> None:
         """Raises BadSource when the address can be seen to be wrong without opening it."""
         self._address: Address = read_address(address)
         self.name = self._address.shown
@@ -61,6 +66,7 @@ class UrlSource:
         self._lasting = self._address.live  # whether it is tried again; None: opening it will tell
         self._clock = True  # whether its pts are its own
         self._timeout = (open_timeout, read_timeout)
+        self._hwaccel = hwaccel
         self._index = 0
         self._epoch = -1
         self._last_pts: float | None = None  # in seconds, of this epoch
@@ -98,22 +104,40 @@ class UrlSource:
 
     def _read(self, outlet: Outlet) -> None:
         """Open, read to the end, close."""
-        address = self._address
-        with av.open(address.url, format=address.format, options=address.options, timeout=self._timeout) as container:
+        with self._open() as (container, software):
             pace = self._learn(container)
             stream = _video(container, live=self._lasting is not False)
+            if software is not None and not stream.codec_context.is_hwaccel:
+                software = self._told(software or f"the hardware does not decode {stream.codec_context.name}")
             self._epoch += 1
             self._last_pts = None
             first = True
             for picture in self._pictures(container, stream, outlet):
                 if first:
-                    outlet.state(State.LIVE)
+                    outlet.state(State.LIVE, software or "")
                     first = False
                 if pace is not None and picture.time is not None:
                     outlet.pause(pace.wait(picture.time, time.monotonic()))
                 outlet.frame(self._frame(picture), wait=not self.live)
             if first:
                 raise _Trouble("It ended before its first picture.")
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[InputContainer, str | None]]:
+        """The container, and why it is decoded in software: None where nothing else was asked for, or "" where not."""
+        address, chosen, why = self._address, None, None
+        if self._hwaccel is not None:
+            name, why = hardware.choose(self._hwaccel)
+            chosen = hardware.accelerator(name) if name else None
+        with av.open(
+            address.url, format=address.format, options=address.options, timeout=self._timeout, hwaccel=chosen
+        ) as container:
+            yield container, why
+
+    def _told(self, why: str) -> str:
+        words = f"It is decoded in software: {why}."
+        log.warning("%s: %s", self.name, words)
+        return words
 
     def _learn(self, container: InputContainer) -> Pace | None:
         """What only opening it tells; returns how it is to be paced, if it is. Raises _Hopeless."""

@@ -34,4 +34,5 @@ NANO = Config(
     same_look=0.7,  # of 155 pairs of looks of one object 95 % are above, of 677 of two objects a quarter
     same_surface=0.93,  # TODO
     mask_reach=0.1,  # its masks run over onto look-alikes, its boxes do not: as YOLACT cuts masks (Bolya et al. 2019)
+    doubles=0.7,  # its two decoder layers let two queries answer one object; of 381 finds on other seeds 19 were such
 )

@@ -278,11 +278,9 @@ Interactive = tuple[
 
 def _interactive(rng: np.random.Generator, objects: list[WorldObject], seen: list[WorldObject]) -> Interactive:
     """One interactive prompt: points and labels, previous logits and whether they are given, and the right mask."""
-    points = np.zeros((POINTS, 2), np.float32)
-    labels = np.full(POINTS, -1, np.int32)
-    previous = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
     if not seen or rng.random() < 0.1:
-        return _on_nothing(rng, objects, points, labels, previous)
+        return on_nothing(rng, objects)
+    points, labels, previous = _blank()
     thing = seen[rng.integers(len(seen))]
     truth = shrink(thing.mask)
     kind = rng.random()
@@ -297,25 +295,34 @@ def _interactive(rng: np.random.Generator, objects: list[WorldObject], seen: lis
         if kind < 0.35:
             points[2], labels[2] = _near(rng, thing.mask)
         return points, labels, previous, False, truth
-    # Following: yesterday's mask and box, as far off as motion between two looks makes them.
-    shift = rng.uniform(-0.15, 0.15, 2) * (box[2], box[3]) * (1 if rng.random() < 0.8 else 2)
-    previous = _stale(rng, truth, shift)
+    previous, moved = yesterday(rng, thing.mask)
     if rng.random() < 0.75:
-        moved = (box[0] + shift[0], box[1] + shift[1], box[2], box[3])
         points[:2], labels[:2] = _corners(_shaken(rng, moved, 0.06)), (2, 3)
     elif rng.random() < 0.5:
         points[0], labels[0] = inside(rng, thing.mask), 1
     return points, labels, previous, True, truth
 
 
-def _on_nothing(
-    rng: np.random.Generator,
-    objects: list[WorldObject],
-    points: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int32],
-    previous: npt.NDArray[np.float32],
-) -> Interactive:
+def _blank() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    return (
+        np.zeros((POINTS, 2), np.float32),
+        np.full(POINTS, -1, np.int32),
+        np.zeros((MASK_SIDE, MASK_SIDE), np.float32),
+    )
+
+
+def yesterday(
+    rng: np.random.Generator, mask: Binary
+) -> tuple[npt.NDArray[np.float32], tuple[float, float, float, float]]:
+    """For following: logits and box of an object, as far off as motion between two looks makes them."""
+    cx, cy, w, h = box_of(mask)
+    shift = rng.uniform(-0.15, 0.15, 2) * (w, h) * (1 if rng.random() < 0.8 else 2)
+    return _stale(rng, shrink(mask), shift), (cx + shift[0], cy + shift[1], w, h)
+
+
+def on_nothing(rng: np.random.Generator, objects: list[WorldObject]) -> Interactive:
     """A prompt for something that is not there (any more): a mask and box over plain background."""
+    points, labels, previous = _blank()
     empty = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
     taken = np.maximum.reduce([shrink(thing.mask) for thing in objects]) if objects else empty
     radius = rng.uniform(0.05, 0.15)

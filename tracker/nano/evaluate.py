@@ -18,19 +18,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.optimize import linear_sum_assignment
 
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
 from tracker.nano import second_renderer, things
-from tracker.nano.data import FIRST_TRAINING_SEED, Supply, box_around, draw_still, inside
+from tracker.nano.data import FIRST_TRAINING_SEED, Supply, box_around, draw_still, inside, on_nothing, yesterday
 from tracker.nano.looks import Picture
 from tracker.nano.things import HELD_OUT_STYLE, Thing
 from tracker.nano.variety import PLAIN, WIDE
 from tracker.nano.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import Video, WorldObject
+from tracker.objects import PRESENT
 from tracker.sam3 import Sam3
-from tracker.types import Detection, Mask, Point, Prompt
+from tracker.types import Box, Detection, Mask, Point, Prompt
 
 
 @dataclass(slots=True)
@@ -49,6 +51,11 @@ class Tally:
     attribute_errors: int = 0  # false alarms and misses
     exemplar_hits: int = 0
     exemplar_errors: int = 0  # false alarms and misses
+    counter_hits: int = 0
+    counter_errors: int = 0  # false alarms and misses
+    stale: list[float] = field(default_factory=list)  # IoU from yesterday's mask and box
+    there: list[bool] = field(default_factory=list)  # whether what is there was said to be
+    gone: list[bool] = field(default_factory=list)  # whether what is not there was said not to be
 
     def figures(self) -> dict[str, float]:
         """The figures by name, each 0 to 1."""
@@ -60,6 +67,9 @@ class Tally:
             "IoU from one click": float(np.mean(self.clicks or [0.0])),
             "IoU from a box": float(np.mean(self.boxes or [0.0])),
             "F1 from an exemplar box": 2 * self.exemplar_hits / max(1, 2 * self.exemplar_hits + self.exemplar_errors),
+            "F1 with a negative example": 2 * self.counter_hits / max(1, 2 * self.counter_hits + self.counter_errors),
+            "IoU from a mask of the last look": float(np.mean(self.stale or [0.0])),
+            "object score right": float(np.mean([np.mean(some or [0.0]) for some in (self.there, self.gone)])),
         }
 
 
@@ -79,6 +89,9 @@ def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0, draw: Draw =
             _ask_exemplar(model, embedding, seen[rng.integers(len(seen))], objects, tally)
         for thing in seen:
             _point_at(model, embedding, rng, thing, tally)
+        if seen:
+            _ask_counter_example(model, embedding, seen[rng.integers(len(seen))], objects, tally)
+            _look_again(model, embedding, rng, seen[rng.integers(len(seen))], objects, tally)
     return tally
 
 
@@ -168,6 +181,42 @@ def _ask_exemplar(
     hits, alarms, _ = compare(model.concept_segment(embedding, [prompt])[0], truth, crumbs)
     tally.exemplar_hits += hits
     tally.exemplar_errors += alarms + len(truth) - hits
+
+
+def _ask_counter_example(
+    model: Sam3, embedding: Embedding, example: WorldObject, objects: list[WorldObject], tally: Tally
+) -> None:
+    """Everything but what looks like this one."""
+    seen = [thing for thing in objects if thing.countable]
+    truth = [thing.mask for thing in seen if thing.name != example.name]
+    if truth:
+        prompt = Prompt("thing", boxes=(box_around(example.mask),), labels=(False,))
+        crumbs = [thing.mask for thing in objects if not thing.countable]
+        hits, alarms, _ = compare(model.concept_segment(embedding, [prompt])[0], truth, crumbs)
+        tally.counter_hits += hits
+        tally.counter_errors += alarms + len(truth) - hits
+
+
+def _look_again(
+    model: Sam3,
+    embedding: Embedding,
+    rng: np.random.Generator,
+    thing: WorldObject,
+    objects: list[WorldObject],
+    tally: Tally,
+) -> None:
+    """A mask and box of the last look, as following feeds them back: of a thing, and over nothing at all."""
+    height, width = thing.mask.shape
+    previous, (cx, cy, w, h) = yesterday(rng, thing.mask)
+    box = Box((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
+    found = model.segment(embedding, [SegmentPrompt(box=box, logits=torch.from_numpy(previous))])
+    tally.stale.append(iou(model.masks(found.logits[:, 0], height, width)[0][0], Mask.from_dense(thing.mask)))
+    tally.there.append(float(found.present[0]) >= PRESENT)
+    corners, _, previous, given, _ = on_nothing(rng, objects)
+    if given:  # there is room for nothing
+        (x0, y0), (x1, y1) = (corners[:2] * (width, height)).tolist()
+        asked = SegmentPrompt(box=Box(x0, y0, x1, y1), logits=torch.from_numpy(previous))
+        tally.gone.append(float(model.segment(embedding, [asked]).present[0]) < PRESENT)
 
 
 def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing: WorldObject, tally: Tally) -> None:

@@ -5,7 +5,8 @@ How well nano follows objects by memory through clips in which they cross and hi
 
 From the truth of the first frame alone it has to find each object on the others, through the follower that serves. J is
 the mean IoU of the masks, F how well their borders agree within 0.8 % of the picture's diagonal (DAVIS), both 1 on a
-frame where there is nothing to see and nothing is shown.
+frame where there is nothing to see and nothing is shown. After that: whether looks tell objects apart, by how much the
+pointers of one object on the first and the last frame resemble each other, and those of two (``Config.same_look``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tracker import memory
 from tracker.loading import load_model, set_threads
 from tracker.nano.data import shrink
 from tracker.nano.variety import WIDE
-from tracker.nano.worlds import Binary, Video
+from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.objects import GOOD_IOU, PRESENT
 from tracker.sam3 import Sam3
 
@@ -46,12 +47,12 @@ def evaluate(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
 
 def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     """(J, F, whether it was occluded) of each object that can be seen well on the first frame."""
-    video = Video(seed, 320, 240, objects=(3, 6), speed=1.5, variety=WIDE, hidden=1.0)
+    video = _video(seed)
     frames = []
     for _ in range(FRAMES):
         frames.append(video.next())
         video.skip(STRIDE - 1)
-    ids = [thing.id for thing in frames[0].objects if thing.countable and thing.visible > HIDDEN]
+    ids = [thing.id for thing in frames[0].objects if _seen_well(thing)]
     if not ids:
         return []
     truth = [{thing.id: thing for thing in frame.objects} for frame in frames]
@@ -76,6 +77,44 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
             f[each].append(border(shown, wanted))
     hidden = {each: any(each not in seen or seen[each].visible < HIDDEN for seen in truth) for each in ids}
     return [(float(np.mean(j[each])), float(np.mean(f[each])), hidden[each]) for each in ids]
+
+
+def looks(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
+    """What 95 of 100 pairs of looks of one object reach in resemblance, and how many pairs of two objects do too."""
+    same: list[float] = []
+    other: list[float] = []
+    for seed in range(first_seed, first_seed + clips):
+        video = _video(seed)
+        first = video.next()
+        video.skip((FRAMES - 1) * STRIDE - 1)
+        last = video.next()
+        ends = [{thing.id: thing for thing in frame.objects if _seen_well(thing)} for frame in (first, last)]
+        ids = sorted(set(ends[0]) & set(ends[1]))
+        if ids:
+            found = []
+            for frame, there in zip((first, last), ends, strict=True):
+                truth = torch.from_numpy(np.stack([shrink(there[each].mask) for each in ids]))
+                found.append(model.memorize(model.embed(frame.image), (truth * 2 - 1) * 10, 0))
+            alike = memory.resemblance(*found)
+            itself = torch.eye(len(ids), dtype=torch.bool)
+            same += alike[itself].tolist()
+            other += alike[~itself].tolist()
+    least = float(np.quantile(same or [0.0], 0.05))
+    above = float(np.mean([each >= least for each in other] or [0.0]))
+    return {
+        "pairs of looks, one object": len(same),
+        "pairs of looks, two objects": len(other),
+        "resemblance, 95 % of one": least,
+        "share of two that reach it": above,
+    }
+
+
+def _seen_well(thing: WorldObject) -> bool:
+    return thing.countable and thing.visible > HIDDEN
+
+
+def _video(seed: int) -> Video:
+    return Video(seed, 320, 240, objects=(3, 6), speed=1.5, variety=WIDE, hidden=1.0)
 
 
 def region(a: Binary, b: Binary) -> float:
@@ -110,12 +149,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     set_threads(1)
-    figures = evaluate(load_model("nano", checkpoint=arguments.checkpoint), arguments.clips)
+    model = load_model("nano", checkpoint=arguments.checkpoint)
+    figures = evaluate(model, arguments.clips) | looks(model, arguments.clips)
     if arguments.json:
         print(json.dumps(figures))
         return
     for name, value in figures.items():
-        print(f"{name:26} {value:.3f}")
+        print(f"{name:28} {value:.3f}")
 
 
 if __name__ == "__main__":

@@ -34,15 +34,16 @@ class Recipe:
     temperature: float = 0.1  # of that
     memory_pictures: int = 4  # of the clicks and boxes beside each clip
     memory_clicks: int = 16  # a picture
+    again: int = 2  # lessons on clips seen before, for each on a new one: drawing and embedding it are a third of one
 
     # How readily it says that something is there: calibrate.py
     calibration: int = 150  # pictures
 
 
 RECIPES = {
-    "smoke": Recipe(minutes=0.3, memory_minutes=0.2, pictures=2, frames=3, memory_pictures=1, calibration=2),
+    "smoke": Recipe(minutes=0.3, memory_minutes=0.2, pictures=2, frames=3, memory_pictures=1, again=0, calibration=2),
     "cpu": Recipe(),
     "gpu": Recipe(
-        minutes=22, memory_minutes=5, pictures=96, rate=1.2e-3, average=0.999, workers=14, memory_pictures=16
+        minutes=22, memory_minutes=5, pictures=96, rate=1.2e-3, average=0.999, workers=14, memory_pictures=16, again=0
     ),
 }

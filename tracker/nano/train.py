@@ -38,6 +38,7 @@ from tracker.nano.config import NANO
 from tracker.nano.data import Batch, Supply, WorldBatches
 from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
 from tracker.nano.recipe import RECIPES, Recipe
+from tracker.sam3 import matrix_bf16
 
 
 class Run:
@@ -105,9 +106,9 @@ class Run:
         """One step; returns the losses by name."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # bf16 halves the time of a step. The context is left after every step: inside one that stays open the cache of
-        # cast weights is never cleared and nothing is learnt, while the loss looks healthy.
-        with torch.autocast(self.device.type, torch.bfloat16):
+        # The context is left after every step: inside one that stays open the cache of cast weights is never cleared
+        # and nothing is learnt, while the loss looks healthy.
+        with precision(self.device):
             backbone = self.model.backbone.forward_image(batch.images)
             backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
             out = network.ground(self.model, backbone, batch)
@@ -142,6 +143,11 @@ class Run:
         for name, value in self.model.state_dict().items():
             if value.is_floating_point():
                 self.kept[name].lerp_(value, 1 - keep)
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """bf16 where the machine multiplies it: it halves the time of a step there, and elsewhere makes it five times."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or matrix_bf16())
 
 
 def share_gradients(parameters: list[nn.Parameter]) -> None:
@@ -211,14 +217,20 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
 
 
 @contextlib.contextmanager
-def command_line(text: str | None) -> Iterator[argparse.Namespace]:
-    """The options both parts of the recipe take, and the processes that torchrun started joined for their length."""
+def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]:
+    """
+    The options both parts of the recipe take, ``flags`` of one's own, and the processes that torchrun started joined.
+
+    They are let go at the end of the context.
+    """
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     parser.add_argument("--minutes", type=float, help="training time, earlier calls included; left out, the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--things", type=Path, default=Path("runs/things"), help="pictures of things: see things.py")
     parser.add_argument("--shapes-only", action="store_true", help="teach no things")
+    for name, about in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=about)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="of each process; left out, the cores are shared out")
     arguments = parser.parse_args()

@@ -6,12 +6,15 @@ The second part of the recipe: teach nano to follow objects by memory.
 It takes the model the first part made, leaves backbone and detector as they are, and shows the memory follower short
 clips in which objects move, cross and hide: from the truth of the first frame it has to find them on the others,
 through the very code that follows them in the product. Beside each clip it goes on with clicks and boxes, so that these
-stay good.
+stay good; with ``--hold`` nothing that makes their masks learns, only memory and the belief that an object is there.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +36,14 @@ from tracker.nano.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_bat
 from tracker.nano.looks import Picture
 from tracker.nano.losses import interactive_loss, mask_loss
 from tracker.nano.recipe import Recipe
-from tracker.nano.train import command_line, memory_only, place, share_gradients, to_device
+from tracker.nano.train import command_line, memory_only, place, precision, share_gradients, to_device
 from tracker.nano.worlds import Video
 from tracker.sam3 import Sam3
 
 Clip = tuple[list[Picture], Tensor]  # frames, and (frames, objects, side, side) coverage
+Seen = tuple[list[Embedding], Tensor]  # the same, embedded
+
+KEPT = 100  # clips seen before that lessons are made of again: 2 MB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +69,58 @@ class Lessons(IterableDataset[Lesson]):
 
 
 class MemoryRun:
-    """The model with only memory and mask decoder learning, and its optimiser."""
+    """
+    The model with only memory and mask decoder learning, and its optimiser.
 
-    def __init__(self, recipe: Recipe, out: Path, device: torch.device) -> None:
+    ``hold``: of the mask decoder only the object score learns, so that the masks of clicks and boxes stay as they are.
+    """
+
+    def __init__(self, recipe: Recipe, out: Path, device: torch.device, *, hold: bool = False) -> None:
         self.recipe, self.out = recipe, out
         self.model = load_model(NANO.name, checkpoint=out / "nano.safetensors", device=str(device))
         self.parameters = []
+        learning = ("pred_obj_score_head",) if hold else ("sam_mask_decoder", "sam_prompt_encoder")
         for name, parameter in self.model.network.named_parameters():
-            if memory_only(name) or "sam_mask_decoder" in name or "sam_prompt_encoder" in name:
+            if memory_only(name) or any(part in name for part in learning):
                 parameter.requires_grad_(True)
                 self.parameters.append(parameter)
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.memory_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
         )
         self.steps = 0
+        self.rng = np.random.default_rng((recipe.seed, 3, place()[0]))
+        self.seen: deque[Seen] = deque(maxlen=KEPT)
+
+    def save(self) -> None:
+        """Write the model as it is now, whole or not at all."""
+        part = self.out / "nano-memory.part"
+        weights.save(self.model.network, part)
+        part.replace(self.out / "nano-memory.safetensors")
 
     def learn(self, lesson: Lesson, share_left: float) -> dict[str, float]:
-        """One clip and one interactive batch; ``share_left`` of the time, 1 to 0, lets the rate down."""
+        """
+        One clip and one interactive batch, and some clips seen before; the losses of the former.
+
+        ``share_left`` of the time, 1 to 0, lets the rate down.
+        """
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             slow = min(1, (self.steps + 1) / recipe.memory_warmup, max(0.01, share_left / 0.5))
             group["lr"] = recipe.memory_rate * slow
-        with torch.autocast(self.model.device.type, torch.bfloat16):
-            losses = self._follow(*lesson.clip) | self._interact(lesson.batch)
+        pictures, truth = lesson.clip
+        self.seen.append(([embed(self.model, picture) for picture in pictures], truth))
+        losses = self._lesson(self.seen[-1], lesson.batch)
+        for _ in range(recipe.again):
+            self._lesson(self.seen[int(self.rng.integers(len(self.seen)))], None)
+        return losses
+
+    def _lesson(self, clip: Seen, batch: Batch | None) -> dict[str, float]:
+        with precision(self.model.device):
+            losses = self._follow(*clip) | (self._interact(batch) if batch is not None else {})
         self.optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         share_gradients(self.parameters)
-        nn.utils.clip_grad_norm_(self.parameters, recipe.clip)
+        nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimizer.step()
         self.steps += 1
         return {name: value.item() for name, value in losses.items()}
@@ -101,19 +132,19 @@ class MemoryRun:
         answer = network.interact(self.model.network, backbone, batch)
         return interactive_loss(*answer, batch)
 
-    def _follow(self, pictures: list[Picture], truth: Tensor) -> dict[str, Tensor]:
+    def _follow(self, pictures: list[Embedding], truth: Tensor) -> dict[str, Tensor]:
         """Losses of following (frames, objects, side, side) ``truth`` from its first frame on."""
         truth = truth.to(self.model.device)
         banks = [memory.Bank() for _ in range(truth.shape[1])]
-        start = memory.memorize(self.model, embed(self.model, pictures[0]), (truth[0] * 2 - 1) * 10, 0)
+        start = memory.memorize(self.model, pictures[0], (truth[0] * 2 - 1) * 10, 0)
         for bank, first in zip(banks, start, strict=True):
             bank.condition(first)
         losses = {"same": self._recognise(pictures, truth, start)}
         masks, exists, quality = [], [], []
         for tick, picture in enumerate(pictures[1:], 1):
-            found = memory.propagate(self.model, embed(self.model, picture), banks, tick)
+            found = memory.propagate(self.model, picture, banks, tick)
             there = truth[tick].flatten(1).any(1)
-            exists.append(F.binary_cross_entropy(found.present.float().clamp(1e-4, 1 - 1e-4), there.float()))
+            exists.append(F.binary_cross_entropy_with_logits(found.score, there.float()))
             if there.any():
                 masks.append(mask_loss(found.logits[there].float(), truth[tick][there]).mean())
                 on, wanted = found.logits[there] > 0, truth[tick][there] >= 0.5
@@ -128,7 +159,7 @@ class MemoryRun:
             losses["follow iou"] = 2 * torch.stack(quality).mean()
         return losses
 
-    def _recognise(self, pictures: list[Picture], truth: Tensor, start: list[memory.Memory]) -> Tensor:
+    def _recognise(self, pictures: list[Embedding], truth: Tensor, start: list[memory.Memory]) -> Tensor:
         """
         Loss of telling by object pointers which object of the first frame each one of the last is.
 
@@ -138,7 +169,7 @@ class MemoryRun:
         there = truth[last].flatten(1).any(1)
         if there.sum() == 0 or len(there) < 2:
             return truth.new_zeros(())
-        later = memory.memorize(self.model, embed(self.model, pictures[last]), (truth[last][there] * 2 - 1) * 10, last)
+        later = memory.memorize(self.model, pictures[last], (truth[last][there] * 2 - 1) * 10, last)
         alike = memory.resemblance(later, start)
         return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
 
@@ -148,7 +179,7 @@ def embed(model: Sam3, picture: Picture) -> Embedding:
     make: Any = Sam3.embed.__wrapped__  # type: ignore[attr-defined]  # without inference mode
     with torch.no_grad():
         embedding: Embedding = make(model, picture)
-    return embedding
+    return embedding.interactive_only()
 
 
 def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -> Clip:
@@ -185,11 +216,11 @@ def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -
 
 
 def train(run: MemoryRun, minutes: float, supply: Supply) -> None:
-    """Learn for ``minutes``, print the losses on the way, and write the model."""
+    """Learn for ``minutes``, and write the losses and the model on the way."""
     rank, _ = place()
     lessons = Lessons(run.recipe, rank, supply)
     loader = iter(DataLoader(lessons, batch_size=None, num_workers=run.recipe.workers, prefetch_factor=4))
-    started = shown = time.monotonic()
+    started = shown = saved = time.monotonic()
     recent: list[dict[str, float]] = []
     steps_left = True
     while steps_left:
@@ -200,19 +231,35 @@ def train(run: MemoryRun, minutes: float, supply: Supply) -> None:
         steps_left = left > 0
         recent.append(run.learn(next(loader), max(0.0, left)))
         if rank == 0 and time.monotonic() - shown > 20:
-            names = dict.fromkeys(name for losses in recent for name in losses)
-            text = " ".join(f"{name} {sum(o.get(name, 0.0) for o in recent) / len(recent):.3f}" for name in names)
-            print(f"{minutes * (1 - left):6.1f}/{minutes:g} min  step {run.steps}  {text}", flush=True)
+            report(run, float(spent), minutes, recent)
             recent, shown = [], time.monotonic()
+        if rank == 0 and time.monotonic() - saved > 120:
+            run.save()
+            saved = time.monotonic()
     if rank == 0:
-        weights.save(run.model.network, run.out / "nano-memory.safetensors")
+        if recent:  # of a run shorter than the first report too
+            report(run, time.monotonic() - started, minutes, recent)
+        run.save()
+
+
+def report(run: MemoryRun, seconds: float, minutes: float, recent: list[dict[str, float]]) -> None:
+    """Print the mean of the recent losses and add it to the curve."""
+    names = dict.fromkeys(name for losses in recent for name in losses)
+    found = {name: [losses[name] for losses in recent if name in losses] for name in names}
+    line = {name: round(sum(some) / len(some), 3) for name, some in found.items()}
+    text = " ".join(f"{name} {value}" for name, value in line.items())
+    print(f"{seconds / 60:6.1f}/{minutes:g} min  step {run.steps}  {text}", flush=True)
+    with (run.out / "memory-curve.jsonl").open("a") as curve:
+        curve.write(json.dumps({"step": run.steps, "seconds": round(seconds), **line}) + "\n")
 
 
 def main() -> None:
     """Read the command line and train."""
-    with command_line(__doc__) as arguments:
+    with command_line(__doc__, hold="leave the masks of clicks and boxes exactly as they are") as arguments:
         recipe: Recipe = arguments.recipe
-        run = MemoryRun(recipe, arguments.out, torch.device(arguments.device))
+        if arguments.hold:  # one number learns from clicks and boxes: a picture of them is enough
+            recipe = dataclasses.replace(recipe, memory_pictures=1)
+        run = MemoryRun(recipe, arguments.out, torch.device(arguments.device), hold=arguments.hold)
         train(run, arguments.minutes or recipe.memory_minutes, arguments.supply)
 
 
