@@ -46,7 +46,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -56,7 +56,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import websockets
-from av.video.stream import VideoStream
 
 from benchmarks.first_light import OBJECTS, PROMPT, SEED, Server, machine, saying, table
 from benchmarks.numbered import LAST, strip
@@ -236,7 +235,7 @@ class Stage:
         pictures = np.memmap(self.scenes(size), np.uint8, "r").reshape(-1, height * 3 // 2, width)
         with av.open(path, "w") as container:
             options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23"}
-            stream = cast(VideoStream, container.add_stream("libx264", rate=FPS, options=options))
+            stream = container.add_stream("libx264", rate=FPS, options=options)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.codec_context.thread_count = 1
             for number in range(min(LAST, round(seconds * FPS))):
@@ -267,8 +266,8 @@ async def measure(case: Case, stage: Stage, seconds: float, warm_up: float = WAR
             address = f"ws://{running.address}/sessions/{session}/results"
             reader = await stack.enter_async_context(websockets.connect(address, max_size=None))
             await _read(reader, trace, seconds, warm_up)
-        trace.read_camera(camera.open())
-        trace.read_server(server.open())
+        trace.read_camera(camera.read_text().splitlines(keepends=True))
+        trace.read_server(server.read_text().splitlines(keepends=True))
     if case.source == "file" and trace.frames:
         trace.play()
     return trace

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.numbered import number_of
 from streamer import cli, rtp
 from streamer.frame import Frame
+from streamer.options import Options
 from streamer.result import Result
 from streamer.session import Session
 from streamer.subscription import Subscription
@@ -70,7 +71,7 @@ def _keep(notes: OrderedDict[int, Any], key: int, value: Any) -> None:
 def _luma(frame: Frame) -> Any:
     assert isinstance(frame.picture, av.VideoFrame)
     plane = frame.picture.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def probe(notes: Notes) -> None:
@@ -85,8 +86,8 @@ def probe(notes: Notes) -> None:
         notes.result(frame, result)
         publish(self, frame, result)
 
-    def rendered(self: Subscription, result: Result, *rest: Any) -> str | bytes:
-        text = render(self, result, *rest)
+    def rendered(self: Subscription, result: Result, chosen: Options) -> str | bytes:
+        text = render(self, result, chosen)
         notes.written(result.frame.index)
         return text
 

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import av
@@ -136,10 +137,10 @@ class FrameBuffer(JitterBuffer):
     def gap(self) -> int | None:
         """The sequence number of the first packet that is missing in front of one that came; None: none is."""
         first = None
-        for count in range(self.capacity if self._origin is not None else 0):
-            there = self._packets[(self._origin + count) % self.capacity] is not None
+        for sequence_number in self._places():
+            there = self._packets[sequence_number % self.capacity] is not None
             if first is None and not there:
-                first = (self._origin + count) & 0xFFFF
+                first = sequence_number
             elif first is not None and there:
                 return first
         return None
@@ -183,6 +184,11 @@ class FrameBuffer(JitterBuffer):
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
         return self.next_frame()
 
+    def _places(self) -> Iterator[int]:
+        """The sequence numbers there is room for, in order."""
+        if self._origin is not None:
+            yield from (uint16_add(self._origin, count) for count in range(self.capacity))
+
     def _skip_padding(self) -> None:
         """Drop packets without payload from the front: senders probe the bandwidth with them, between frames."""
         while self._origin is not None:
@@ -193,8 +199,8 @@ class FrameBuffer(JitterBuffer):
 
     def _skip_to_keyframe(self) -> None:
         """Drop what is in front of the first packet of a keyframe, and the wait for what was lost of it."""
-        for count in range(self.capacity if self._origin is not None else 0):
-            packet = self._packets[(self._origin + count) % self.capacity]
+        for count, sequence_number in enumerate(self._places()):
+            packet = self._packets[sequence_number % self.capacity]
             if packet is not None and begins_anew(packet._data, whole=False):  # type: ignore[attr-defined]
                 self.remove(count)
                 return

@@ -57,14 +57,14 @@ def test_the_stages_of_a_frame_add_up_to_the_whole_way() -> None:
     assert found["network"] == pytest.approx(11)
     assert found["decode"] == pytest.approx(1)
     assert found["wait"] == pytest.approx(10)
-    assert (found["masks"], found["refine"]) == (pytest.approx(3), 0)
+    assert [found["masks"], found["refine"]] == pytest.approx([3, 0])
     assert found["other"] == pytest.approx(40 - 35)
     assert found["delivery"] == pytest.approx(4)
 
 
 def test_a_frame_whose_packets_nobody_saw_has_its_decoding_counted_as_network() -> None:
     found = spans(frame(0, 0, 10.020, complete=None), drawn=10.0, sent=10.008, received=10.075)
-    assert (found["network"], found["decode"]) == (pytest.approx(12), 0)
+    assert [found["network"], found["decode"]] == pytest.approx([12, 0])
 
 
 def watched() -> Trace:
@@ -97,7 +97,7 @@ def test_what_lies_in_the_window_is_counted() -> None:
 
 def test_nothing_at_all_is_a_stall_and_no_division_by_zero() -> None:
     found = figures(QUIET, Trace(window=(100.0, 110.0)))
-    assert (found.stalls, found.longest, found.looked_at, found.decoded) == (1, pytest.approx(10_000), 0, 0)
+    assert [found.stalls, found.longest, found.looked_at, found.decoded] == pytest.approx([1, 10_000, 0, 0])
     assert "no results" in report([found, Figures(BAD)])
 
 
@@ -129,9 +129,13 @@ def test_the_tables_have_a_line_for_each_case_and_all_columns_in_each() -> None:
     assert json.loads(json.dumps(found[0].data()))["percentiles"] == pytest.approx([100, 100, 100])
 
 
-async def test_a_real_camera_through_a_real_server_leaves_a_note_at_each_hop(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)  # a server starts, and loads its model
+async def test_a_real_camera_through_a_real_server_leaves_a_note_at_each_hop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latency, "SCENES", 8)
     case = Case("webrtc", "480p", relayed=True)
-    trace = await measure(case, Stage(tmp_path), seconds=3.0, warm_up=0.5)
+    trace = await measure(case, Stage(tmp_path), seconds=5.0, warm_up=0.0)
     found = figures(case, trace)
     assert found.latencies
     assert min(found.latencies) > 0

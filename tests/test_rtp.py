@@ -157,9 +157,8 @@ async def test_forgetting_packets_ends_the_wait_for_a_lost_one(wire: Wire) -> No
     assert (await wire.picture())[0] == 0
     wire.packets(1, STEP)  # never sent
     await wire.send(wire.packets(2, 2 * STEP))
-    assert wire.video.gap is not None
+    assert isinstance(wire.video.gap, int)
     wire.video.forget_packets()
-    assert wire.video.gap is None
     await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
     assert await wire.picture() == (3, 3 * STEP)
 

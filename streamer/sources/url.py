@@ -186,7 +186,7 @@ class UrlSource:
                 if isinstance(picture, av.VideoFrame):
                     yield picture
 
-    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
         """Read to the end. FFmpeg answers a timeout with what it has left, and would then wait as long again."""
         asked = time.monotonic()
         for packet in container.demux(stream):
