@@ -44,6 +44,14 @@ def chromium() -> str:
     return path
 
 
+def program(name: str, package: str) -> str:
+    """A program of one of Debian's packages; its path."""
+    path = shutil.which(name)
+    if path is None:
+        missing(package)
+    return path
+
+
 def opencv_doc(name: str) -> Path:
     """A file of Debian's opencv-doc by its name, such as ``vtest.avi``: real footage."""
     found = sorted(OPENCV_DATA.rglob(name)) if OPENCV_DATA.exists() else []
