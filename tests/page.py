@@ -14,6 +14,10 @@ from tracker import Mask, Sam3, load_model
 
 DEMO_SEED = 7
 DEMO = f"demo:?seed={DEMO_SEED}&fps=10"
+# Two large objects that stand apart and hardly move, for what must not hang on one moment: over their first 70 seconds
+# nano finds each with a score of 0.85 or more, and what is pointed at with an IoU of 0.9. Seeds 9 and 29 are as calm.
+CALM_SEED = 1
+CALM = f"demo:?seed={CALM_SEED}&fps=10&objects=2&speed=5"
 
 
 @functools.cache

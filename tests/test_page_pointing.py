@@ -11,8 +11,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import Visit, visit
 from tests.page import (
+    CALM,
+    CALM_SEED,
     DEMO,
-    DEMO_SEED,
     next_result,
     open_address,
     port,
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_a_click_makes_an_object_that_is_followed_corrected_and_removed(page: Visit) -> None:
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
     page.page.mouse.click(*page.pixel(*_middle_of_an_object(shown_index(page))))
     expect(page.page.locator("#objects li")).to_contain_text(["picked"])
@@ -50,7 +51,7 @@ def test_a_click_makes_an_object_that_is_followed_corrected_and_removed(page: Vi
 
 def _middle_of_an_object(index: str) -> tuple[float, float]:
     """Of the synthetic camera's frame: shares of width and height of a place well inside its largest object."""
-    world = worlds.Video(DEMO_SEED, 640, 480, fps=10, objects=(2, 2))
+    world = worlds.Video(CALM_SEED, 640, 480, fps=10, objects=(2, 2), speed=0.05)
     world.skip(int(index))
     largest = max(world.next().objects, key=lambda each: int(each.mask.sum()))
     depth = cv2.distanceTransform(largest.mask.astype(np.uint8), cv2.DIST_L2, 5)
@@ -60,7 +61,7 @@ def _middle_of_an_object(index: str) -> tuple[float, float]:
 
 def test_a_box_drawn_with_the_mouse_makes_an_object(page: Visit) -> None:
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
     x, y = _middle_of_an_object(shown_index(page))
     page.page.mouse.move(*page.pixel(max(0.0, x - 0.1), max(0.0, y - 0.12)))
@@ -106,7 +107,7 @@ def test_a_finger_points_by_tapping_and_takes_away_by_staying(browser: Browser, 
 
 def test_a_pointer_at_rest_shows_id_name_and_score(page: Visit) -> None:
     page.prompt("thing")
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing("document.getElementById('screen').dataset.objects > 0")
     page.page.mouse.move(*page.pixel(*_middle_of_an_object(shown_index(page))))
     hover = page.page.locator("#hover")
@@ -148,7 +149,7 @@ def test_a_correction_that_is_taken_back_leaves_the_object_under_its_id(page: Vi
 def _pick(page: Visit) -> int:
     """Click an object; its id."""
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
     page.page.mouse.click(*page.pixel(*_middle_of_an_object(shown_index(page))))
     expect(page.page.locator("#objects li")).to_contain_text(["picked"])
@@ -157,7 +158,7 @@ def _pick(page: Visit) -> int:
 
 def test_an_example_box_becomes_a_concept_and_can_be_taken_back(page: Visit) -> None:
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
     page.page.check("[name=box][value=example]")
     frame = _drag(page)
@@ -173,7 +174,7 @@ def test_an_example_box_becomes_a_concept_and_can_be_taken_back(page: Visit) -> 
 
 def test_the_picture_stands_still_while_a_box_is_drawn(page: Visit) -> None:
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
     _drag(page)
     next_result(page)  # and goes on
@@ -199,16 +200,23 @@ def _drag(page: Visit) -> int:
 
 def test_the_keyboard_draws_boxes_and_removes_objects(page: Visit) -> None:
     page.prompt()
-    open_address(page, f"{DEMO}&objects=2")
+    open_address(page, CALM)
     page.showing()
+    x, y = _middle_of_an_object(shown_index(page))
     page.page.focus("#screen")
-    for key in (*["ArrowLeft"] * 9, *["ArrowUp"] * 9, "b", *["ArrowRight"] * 18, *["ArrowDown"] * 18, "b"):
+    right, down = round((x - 0.5) / 0.02), round((y - 0.5) * 480 / 640 / 0.02)
+    for key in (*_presses(right - 9, down - 9), "b", *_presses(18, 18), "b"):
         page.page.keyboard.press(key)
-    expect(page.page.locator("#note")).not_to_be_empty()
+    expect(page.page.locator("#note")).to_contain_text("is followed")
     (box,) = [sent["box"] for sent in page.sent if sent["type"] == "box"]
-    assert box["x1"] - box["x0"] == pytest.approx(0.36 * 640) and box["y1"] - box["y0"] == pytest.approx(0.36 * 640)
+    assert box["x0"] <= 640 * x <= box["x1"] and box["y0"] <= 480 * y <= box["y1"]
     expect(page.page.locator("#objects li")).to_have_count(1)
     page.page.click("#objects button:not([data-remove])")
     page.page.focus("#screen")
     page.page.keyboard.press("Delete")
     expect(page.page.locator("#objects li")).to_have_count(0)
+
+
+def _presses(right: int, down: int) -> list[str]:
+    across, along = "ArrowRight" if right > 0 else "ArrowLeft", "ArrowDown" if down > 0 else "ArrowUp"
+    return [*[across] * abs(right), *[along] * abs(down)]
