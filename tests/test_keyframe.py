@@ -170,3 +170,30 @@ def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() 
         meet([gone, told], found(), NOW, tick)
     assert not hopeless(gone)
     assert told.visible
+
+
+def covering(*surfaces: tuple[float, float, float]) -> Looks:
+    """Detections that all look blue to the memory, and cover this."""
+    return Looks(
+        lambda logits: [looking(BLUE)] * len(logits), 0.7, lambda logits: torch.tensor(surfaces[: len(logits)]), 0.9
+    )
+
+
+def test_what_is_half_hidden_is_known_by_what_it_covers_whatever_memory_says() -> None:
+    for surface, back in ((RED, True), (BLUE, False)):
+        gone = lost(moving(1, 4, 24 / 64 * 3))
+        gone.bank.condition(looking(RED))
+        gone.surface = torch.tensor(RED)
+        new = meet([gone], found(square(28, 20, 16)), 1 / 3, TICK, looks=covering(surface))
+        assert (gone.visible, not new) == (back, back)
+
+
+def test_of_several_that_cover_the_same_memory_and_place_decide() -> None:
+    """Both are as near; the second looks like it."""
+    gone = lost(moving(1, 20, 0.0))
+    gone.bank.condition(looking(RED))
+    gone.surface = torch.tensor(RED)
+    looks = Looks(lambda _: [looking(BLUE), looking(RED)], 0.7, lambda _: torch.tensor([RED, RED]), 0.9)
+    new = meet([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, looks=looks)
+    assert bounds(gone.logits) == bounds(square(20, 37, 16))
+    assert len(new) == 1

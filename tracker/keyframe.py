@@ -10,32 +10,48 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import postprocess
+from tracker import postprocess, surface
 from tracker.dense import Detected
 from tracker.match import assign
 from tracker.memory import Memory, resemblance
 from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, lies_on, nearness
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
+LEAST_LOOK = 0.1  # what a memory that recognises nothing leaves of what may well be the object
 MOST_LOOKS = 8  # detections, the best first, that may be a lost object on one keyframe
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How lost objects are recognised: what a detection looks like, and how alike two looks of one object are."""
+    """
+    How lost objects are recognised: by what their masks cover, and by their memories.
+
+    What is half hidden still covers the same, and looks different to the memory: where the first is known, it says what
+    may be the object, and the second which of several. None for what nobody has measured of this model.
+    """
 
     memorize: Callable[[Tensor], Sequence[Memory]]  # of (N, S, S) logits on this frame
-    same: float  # the least resemblance of two looks of one object
+    same: float | None  # the least resemblance of two looks of one object
+    surfaces: Callable[[Tensor], Tensor] | None = None  # of (N, S, S) logits on this frame
+    same_surface: float | None = None
 
     def alike(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
         alike = np.ones((len(objects), len(logits)))
-        if any(each.bank for each in objects):
-            memories = self.memorize(logits)
-            for row, each in enumerate(objects):
-                if each.bank:
-                    best = resemblance(list(each.bank.conditioning), memories).amax(0).cpu().numpy()
-                    alike[row] = np.where(best >= self.same, best, 0.0)
+        covering = {row: each.surface for row, each in enumerate(objects) if each.surface is not None}
+        if self.surfaces is None or self.same_surface is None:
+            covering = {}
+        elif covering:
+            now = self.surfaces(logits)
+            for row, before in covering.items():
+                alike[row] = (surface.alike(now, before[None]) >= self.same_surface).cpu().numpy()
+        remembered = [row for row, each in enumerate(objects) if each.bank and alike[row].any()]
+        if self.same is None or not remembered:
+            return alike
+        memories = self.memorize(logits)
+        for row in remembered:
+            best = resemblance(list(objects[row].bank.conditioning), memories).amax(0).cpu().numpy()
+            alike[row] *= best.clip(LEAST_LOOK, 1.0) if row in covering else np.where(best >= self.same, best, 0.0)
         return alike
 
 

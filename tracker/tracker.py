@@ -19,6 +19,7 @@ from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
 from tracker.schedule import Budget, Schedule, Situation, View
+from tracker.surface import surfaces
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
@@ -267,9 +268,12 @@ class Tracker:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
-        looks = None
-        if self.model.same_look is not None and self._follower.remembers:
-            looks = keyframe.Looks(lambda logits: self.model.memorize(embedding, logits, tick), self.model.same_look)
+        looks = keyframe.Looks(
+            lambda logits: self.model.memorize(embedding, logits, tick),
+            self.model.same_look if self._follower.remembers else None,
+            lambda logits: surfaces(embedding, logits),
+            self.model.same_surface,
+        )
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
             for logits, score in keyframe.meet(mine, detected, seconds, tick, alone=alone, looks=looks):
