@@ -13,6 +13,7 @@ from tracker.objects import (
     HOLD,
     Followed,
     bounds,
+    each_bounds,
     entangle,
     overlap,
     pixels,
@@ -203,3 +204,15 @@ def test_what_is_not_shown_takes_no_pixel_from_what_is() -> None:
     hidden.score = 0.5
     settle([shown, hidden])
     assert bounds(shown.logits)[2] == 30 / SIDE
+
+
+def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:
+    logits = torch.randn(6, 24, 24, generator=torch.Generator().manual_seed(0)) - 2.2
+    logits[2], logits[3] = -1, 1
+    expected = []
+    for each in logits > 0:
+        rows, columns = each.any(1).nonzero()[:, 0].tolist(), each.any(0).nonzero()[:, 0].tolist()
+        box = (columns[0] / 24, rows[0] / 24, (columns[-1] + 1) / 24, (rows[-1] + 1) / 24) if rows else (0.0,) * 4
+        expected.append(box)
+    assert each_bounds(logits) == expected
+    assert expected[2:4] == [(0.0,) * 4, (0.0, 0.0, 1.0, 1.0)]

@@ -162,9 +162,8 @@ class Followed:
         x, y = self.velocity[0] * elapsed, self.velocity[1] * elapsed
         return self.sure[0] + x, self.sure[1] + y, self.sure[2] + x, self.sure[3] + y
 
-    def foresee(self, logits: Tensor, seconds: float) -> None:
-        """Take its mask as the picture's motion moved it, and note where its own motion says something else."""
-        box = bounds(logits)
+    def foresee(self, logits: Tensor, box: Share, seconds: float) -> None:
+        """Take its mask and box as the picture's motion moved them, and note where its own motion disagrees."""
         self.astray = None
         if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= RECENT:
             expected = self.expected(seconds)
@@ -217,17 +216,17 @@ def shares(box: Box, height: int, width: int) -> Share:
 
 def bounds(logits: Tensor) -> Share:
     """The tight box around a (S, S) mask, to a mask pixel; all zero for an empty one."""
+    return each_bounds(logits[None])[0]
+
+
+def each_bounds(logits: Tensor) -> list[Share]:
+    """The same of (N, S, S) masks, in one copy from the device that they are on."""
     positive = logits > 0
-    rows, columns = positive.any(1).nonzero(), positive.any(0).nonzero()
-    if not len(rows):
-        return 0.0, 0.0, 0.0, 0.0
-    height, width = positive.shape
-    return (
-        float(columns[0]) / width,
-        float(rows[0]) / height,
-        (float(columns[-1]) + 1) / width,
-        (float(rows[-1]) + 1) / height,
-    )
+    both = torch.stack([positive.any(1), positive.any(2)], 1).cpu().numpy()  # (N, columns and rows, S)
+    side = both.shape[-1]
+    first, last = both.argmax(-1), side - both[..., ::-1].argmax(-1)
+    shares = np.where(both.any(-1, keepdims=True), np.stack([first, last], -1) / side, 0.0)
+    return [(x[0], y[0], x[1], y[1]) for x, y in shares.tolist()]
 
 
 def middle(box: Share, axis: int) -> float:

@@ -14,7 +14,7 @@ from tracker import clicks, keyframe, postprocess
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.flow import Flow
 from tracker.follow import Follower, Mode
-from tracker.objects import LIMIT, Followed, Key, bounds, entangle, settle, shares
+from tracker.objects import LIMIT, Followed, Key, bounds, each_bounds, entangle, settle, shares
 from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
@@ -191,9 +191,9 @@ class Tracker:
         seen = [each for each in self._objects if each.visible]
         if seen:
             moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
-            for each, logits in zip(seen, moved, strict=True):
+            for each, logits, box in zip(seen, moved, each_bounds(moved), strict=True):
                 each.stage = Stage.FLOW
-                if bool((logits > 0).any()):
+                if any(box):
                     each.logits = logits
                 else:
                     each.lose()
@@ -202,11 +202,10 @@ class Tracker:
         """Where the picture moved says better where things are now than how they moved before."""
         seen = [each for each in self._objects if each.visible] if self._flow.known else []
         if seen:
-            for each, logits in zip(
-                seen, self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT), strict=True
-            ):
-                if bool((logits > 0).any()):
-                    each.foresee(logits, seconds)
+            moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
+            for each, logits, box in zip(seen, moved, each_bounds(moved), strict=True):
+                if any(box):
+                    each.foresee(logits, box, seconds)
                 else:
                     each.lose()
 
