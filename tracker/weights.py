@@ -38,6 +38,7 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
         progress(f"reading {path}")
     found = read(path)
     wanted = upstream_keys(model)
+    shapes: Shapes
     if layout.is_theirs(found):
         found, shapes = layout.from_theirs(layout.tidy(found), wanted), layout.shapes
     else:
