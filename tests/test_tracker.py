@@ -222,7 +222,9 @@ def test_a_lost_object_that_returns_in_time_keeps_its_id(follower: Any) -> None:
 
 @pytest.mark.parametrize("follower", ["auto", "pvs", "memory"])
 def test_an_object_that_goes_behind_a_screen_is_not_taken_for_the_screen(follower: Any) -> None:
-    stream, hidden, back = Stream(RED, interval=30, follower=follower), [], []
+    stream = Stream(RED, interval=30, follower=follower)
+    hidden: list[Track] = []
+    back: list[Track] = []
     for frame in range(40):
         left = 3 * frame
         step = stream.watch(1, ("red", left, 50, 14), ("green", 44, 30, 40))[0]

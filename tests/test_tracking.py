@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from benchmarks import scenarios
-from benchmarks.tracking import COSTS, POLICIES, Policy, judge, offline, plot, streaming
+from benchmarks.once import Once
+from benchmarks.tracking import COSTS, POLICIES, Kept, Policy, judge, offline, plot, streaming
 from tests.models import untrained
+from tracker import Sam3
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -62,3 +65,22 @@ def test_everything_is_judged_and_drawn(tmp_path: Path) -> None:
     assert all(0 <= figures[name] <= 1 for name in ("HOTA", "IDF1", "J&F", "live HOTA", "live J&F", "encoder"))
     plot(dict.fromkeys(POLICIES, 0.5), {policy: place for place, policy in enumerate(POLICIES)}, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 5000
+
+
+def test_a_frame_is_looked_at_once_however_many_policies_are_judged_on_it() -> None:
+    film, model = scenarios.easy(0, 6), untrained()
+    once = cast(Sam3, Once(model))
+    first, second = (offline(once, POLICIES[1], film) for _ in range(2))
+    alone = offline(model, POLICIES[1], film)
+    assert first.shown == second.shown == alone.shown
+    embedding = once.embed(film.scenes[0].image)
+    assert once.embed(film.scenes[0].image) is embedding
+    assert once.detect(embedding, film.prompts)[0] is once.detect(embedding, film.prompts[:1])[0]
+
+
+def test_what_was_measured_is_kept_and_not_measured_again(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "figures.jsonl")
+    kept.add("easy", 3, POLICIES[2], {"HOTA": 0.5})
+    again = Kept(tmp_path / "figures.jsonl")
+    assert again.find("easy", 3, POLICIES[2]) == [{"HOTA": 0.5}]
+    assert again.find("easy", 4, POLICIES[2]) == again.find("easy", 3, POLICIES[1]) == []

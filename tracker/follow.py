@@ -43,7 +43,7 @@ class Follower:
     def __init__(self, model: Sam3, mode: Mode) -> None:
         self.model = model
         self.mode = mode
-        self._here: Sequence[Followed] = ()  # the objects of the step at hand
+        self._here: Sequence[Followed] = ()  # the objects among which lost ones are looked for
 
     @property
     def remembers(self) -> bool:
@@ -58,16 +58,17 @@ class Follower:
 
         ``foreseen``: the masks were already moved along with the picture.
         """
-        self._here = objects
         if self.mode == "memory":
             remembered = [each for each in objects if each.bank]
             self._by_memory(embedding, remembered, seconds, tick)
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
             return
         self._by_mask(embedding, objects, seconds, foreseen)
+        self._here = objects
         self._by_place(embedding, _due([each for each in objects if each.unseen]), seconds)
         if self.mode == "auto":
             self._by_memory(embedding, _due([each for each in objects if each.bank]), seconds, tick)
+        self._here = ()
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
