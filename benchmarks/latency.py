@@ -25,7 +25,8 @@ The third table is one camera over WebRTC through a bad network: a relay that lo
 delay, both each way, so that a delay of 40 ms is a round trip of 80. The WebSocket does not go through it. *Decoded* is
 the share of the sent pictures that the server could decode, *looked at* that which has a result (what the model has no
 time for is dropped, so this says how fast the model is), *broken* those whose number nobody can read any more, *stalls*
-the gaps of more than a second between two results, with the longest gap.
+the gaps of more than a second between two results, with the longest gap; a model that takes that long has them too, so
+compare with the line of 0 % loss.
 
 The network is not Linux's own (``tc netem``), since many kernels come without it.
 """
