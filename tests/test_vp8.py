@@ -54,7 +54,7 @@ def test_a_keyframe_is_made_when_asked_for_but_not_for_every_one_who_asks() -> N
 def test_what_is_decoded_is_what_was_encoded() -> None:
     encoder = Encoder()
     pictures = decoded([encoder.encode(numbered(n), n * STEP + 10**12) for n in range(8)])
-    assert [number_of(each.to_ndarray(format="rgb24")) for each in pictures] == list(range(8))
+    assert [number_of(np.asarray(each.to_ndarray(format="rgb24"), np.uint8)) for each in pictures] == list(range(8))
 
 
 def test_another_size_begins_with_a_keyframe_and_goes_on() -> None:

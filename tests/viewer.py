@@ -12,7 +12,7 @@ from aiortc import (
     RTCIceServer,
     RTCIceTransportPolicy,
     RTCPeerConnection,
-    RTCRtpReceiver,
+    RTCRtpSender,
     RTCSessionDescription,
 )
 
@@ -30,7 +30,7 @@ class Viewer:
             self.connection.addTransceiver("audio", direction="recvonly")
         transceiver = self.connection.addTransceiver("video", direction="recvonly")
         if codec is not None:
-            known = RTCRtpReceiver.getCapabilities("video").codecs
+            known = RTCRtpSender.getCapabilities("video").codecs
             transceiver.setCodecPreferences([each for each in known if each.mimeType == f"video/{codec}"])
         self.receiver = transceiver.receiver
         self.hung_up = asyncio.Event()
