@@ -275,4 +275,4 @@ def attainable(model: Sam3, side: int) -> float:
     kind = torch.bfloat16 if model.device.type == "cuda" else torch.float32
     a, b = (torch.randn(side, side, device=model.device, dtype=kind) for _ in range(2))
     spent = timed(model, lambda: a @ b, 10)
-    return 2 * side**3 / (min(spent.milliseconds) * 1e9)
+    return float(2 * side**3 / (min(spent.milliseconds) * 1e9))

@@ -19,6 +19,7 @@ from torch import Tensor
 from tracker.backbone import Backbone, halve
 from tracker.dense import SegmentPrompt
 from tracker.memory import Bank
+from tracker.nano.data import box_around
 from tracker.nano.worlds import Video
 from tracker.sam3 import Sam3
 from tracker.speed import BUCKETS, Speed, Static
@@ -70,11 +71,7 @@ class Question:
         video = Video(0, 640, 480, objects=(OBJECTS, OBJECTS))
         frame = video.next()
         self.image, self.later = frame.image, video.next().image
-        self.boxes = []
-        for each in frame.objects:
-            if each.countable:
-                rows, columns = each.mask.any(1).nonzero()[0], each.mask.any(0).nonzero()[0]
-                self.boxes.append(Box(*(float(edge) for edge in (columns[0], rows[0], columns[-1], rows[-1]))))
+        self.boxes = [box_around(each.mask) for each in frame.objects if each.countable]
 
     def ask(self, model: Sam3) -> Answers:
         """Embed, refine as a stream does, and follow by memory into the next picture."""
@@ -113,10 +110,10 @@ def settle(model: Sam3, steps: Mapping[str, Step], *, judge_masks: bool = True, 
     verdicts = []
     for name, step in steps.items():
         say(f"trying {name}")
-        verdict, undo = _try(model, name, step, question, expected, judge_masks)
+        verdict, back = _try(model, name, step, question, expected, judge_masks)
         verdicts.append(verdict)
-        if not verdict.passes and undo is not None:
-            undo()
+        if not verdict.passes and back is not None:
+            back()
         (say if verdict.passes else log.warning)(str(verdict))
     model.forget()
     return verdicts
