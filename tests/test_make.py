@@ -46,6 +46,8 @@ class Parts:
             raise subprocess.CalledProcessError(1, command)
         if part == "train":
             write(self.out / "curve.jsonl", boxes=[2.0, 1.5, 1.0, 0.8])
+        if part == "train_memory":
+            write(self.out / "memory-curve.jsonl", follow=[3.0, 1.5], same=[0.5, 0.1])
         answer: dict[str, Any] = {"J": 0.25} if part == "evaluate_memory" else {}
         if part == "evaluate":
             answer = {"figures": {"F1 @ IoU 0.5": 0.5, option(command, "--renderer"): 1.0}, "counts": {}}
@@ -122,8 +124,9 @@ def test_its_figures_say_how_they_were_made(
     assert set(report["versions"]) >= {"torch", "sam3", "numpy"}
     assert "cores" in report["machine"]
     assert 0 <= report["hours"] < 0.1
-    picture = cv2.imread(str(tmp_path / "curve.png"))
-    assert picture is not None and np.array_equal(picture, curve(tmp_path / "curve.jsonl"))
+    for name in ("curve", "memory-curve"):
+        picture = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert picture is not None and np.array_equal(picture, curve(tmp_path / f"{name}.jsonl"))
     assert str(tmp_path / "nano-finished.safetensors") in capsys.readouterr().out
 
 

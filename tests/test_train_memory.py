@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tracker import load_model, weights
+from tracker import load_model, memory, weights
 from tracker.dense import Embedding
 from tracker.memory import Memory, Propagation
 from tracker.nano import train_memory
@@ -73,8 +73,8 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
     logits = torch.zeros_like(gone[1])
     found = Propagation(logits, torch.zeros(2), score, cast("list[Memory]", memories))
     assert found.present.tolist() == [1.0, 1.0]
-    monkeypatch.setattr(train_memory.memory, "memorize", lambda *_: memories)
-    monkeypatch.setattr(train_memory.memory, "propagate", lambda *_: found)
+    monkeypatch.setattr(memory, "memorize", lambda *_: memories)
+    monkeypatch.setattr(memory, "propagate", lambda *_: found)
     losses = run._follow([cast("Embedding", None)] * 2, gone)
     losses["follow exists"].backward()
     assert losses["follow exists"].item() == pytest.approx(40)

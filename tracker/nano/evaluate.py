@@ -69,7 +69,7 @@ class Tally:
             "F1 from an exemplar box": 2 * self.exemplar_hits / max(1, 2 * self.exemplar_hits + self.exemplar_errors),
             "F1 with a negative example": 2 * self.counter_hits / max(1, 2 * self.counter_hits + self.counter_errors),
             "IoU from a mask of the last look": float(np.mean(self.stale or [0.0])),
-            "object score right": float(np.mean([np.mean(some or [0.0]) for some in (self.there, self.gone)])),
+            "object score right": float(np.mean([np.mean(some or [False]) for some in (self.there, self.gone)])),
         }
 
 

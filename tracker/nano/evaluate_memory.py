@@ -100,7 +100,7 @@ def looks(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
             same += alike[itself].tolist()
             other += alike[~itself].tolist()
     least = float(np.quantile(same or [0.0], 0.05))
-    above = float(np.mean([each >= least for each in other] or [0.0]))
+    above = float(np.mean([float(each >= least) for each in other] or [0.0]))
     return {
         "pairs of looks, one object": len(same),
         "pairs of looks, two objects": len(other),

@@ -8,8 +8,8 @@ Make nano: the whole recipe, one command.
 The pictures of things first, where they are not there yet (things.py, which needs npm; the smoke run does with shapes).
 Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then how readily it says that
 something is there (calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It leaves in the folder
-``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and ``curve.png``. Called
-again it goes on where it stopped.
+``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and the losses of both
+parts as pictures, ``curve.png`` and ``memory-curve.png``. Called again it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import torch
 from tracker.nano import things
 from tracker.nano.recipe import RECIPES
 
+CURVES = ("curve", "memory-curve")  # of train.py and of train_memory.py
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
 
 
@@ -76,9 +77,10 @@ def main() -> None:
         "versions": {name: version(name) for name in ("torch", "sam3", "numpy", "opencv-python-headless")},
     }
     (out / "figures.json").write_text(json.dumps(report, indent=1) + "\n")
-    cv2.imwrite(str(out / "curve.png"), curve(out / "curve.jsonl"))
+    for name in CURVES:
+        cv2.imwrite(str(out / f"{name}.png"), curve(out / f"{name}.jsonl"))
     print(json.dumps(figures, indent=1))
-    print(f"{finished}, {out / 'figures.json'} and {out / 'curve.png'} are written.")
+    print(f"{finished}, {out / 'figures.json'} and {' and '.join(f'{name}.png' for name in CURVES)} are written.")
 
 
 def _run(part: str, runner: list[str], arguments: list[str]) -> None:
