@@ -267,7 +267,7 @@ def encoder_tflop(model: Sam3, image: Picture) -> float:
             model.embed(image)
     finally:
         model.backbone = before
-    return counter.get_total_flops() / 1e12
+    return float(counter.get_total_flops()) / 1e12
 
 
 def attainable(model: Sam3, side: int) -> float:

@@ -201,13 +201,14 @@ def test_a_picture_is_prepared_alike(ours: Sam3, size: tuple[int, int]) -> None:
 
 def test_boxes_are_scaled_alike(ours: Sam3) -> None:
     """An exemplar in pixels is what their processor makes of it: centre and size, as shares of the picture."""
-    from transformers.models.sam3.processing_sam3 import box_xyxy_to_cxcywh
+    from transformers.models.sam3 import processing_sam3
 
     boxes = agreement.EXEMPLARS.boxes
     embedding = ours.embed(picture(0))
     shares = ours._exemplars(embedding, [agreement.EXEMPLARS])
     corners = torch.tensor([[b.x0, b.y0, b.x1, b.y1] for b in boxes]) / torch.tensor([WIDTH, HEIGHT] * 2)
-    assert torch.allclose(shares.box_embeddings[:, 0], box_xyxy_to_cxcywh(corners), atol=1e-6)
+    to_centres: Any = processing_sam3.box_xyxy_to_cxcywh
+    assert torch.allclose(shares.box_embeddings[:, 0], to_centres(corners), atol=1e-6)
     assert shares.box_labels[:, 0].tolist() == [1, 0]
 
 

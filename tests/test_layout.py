@@ -141,7 +141,8 @@ def test_theirs_loads_what_is_written_in_its_layout(tmp_path: Path) -> None:
     checkpoint = theirs.checkpoint(ours)
     theirs.config(TINY).save_pretrained(tmp_path)
     write(tmp_path, checkpoint)
-    for kind, prefix in ((Sam3Model, "detector_model."), (Sam3TrackerVideoModel, "tracker_model.")):
+    kinds: list[tuple[Any, str]] = [(Sam3Model, "detector_model."), (Sam3TrackerVideoModel, "tracker_model.")]
+    for kind, prefix in kinds:
         loaded, told = kind.from_pretrained(tmp_path, output_loading_info=True)
         assert not told["missing_keys"] and not told["mismatched_keys"]
         state = loaded.state_dict()

@@ -89,7 +89,8 @@ def build(c: Config, checkpoint: dict[str, Tensor] | None = None) -> Any:
     """A ``Sam3VideoModel`` in eval mode, holding the tensors of ``checkpoint`` themselves."""
     from transformers import Sam3VideoModel
 
-    model = Sam3VideoModel(config(c)).eval().requires_grad_(False)
+    model: Any = Sam3VideoModel(config(c))
+    model.eval().requires_grad_(False)
     if checkpoint is not None:
         model.load_state_dict(checkpoint, assign=True)
     return model
@@ -158,7 +159,7 @@ def clicker(c: Config, checkpoint: dict[str, Tensor]) -> Any:
     whole = config(c).tracker_config
     vision = whole.vision_config.to_dict()
     vision["backbone_config"] |= {"num_hidden_layers": 1, "global_attn_indexes": [0]}
-    model = Sam3TrackerModel(
+    model: Any = Sam3TrackerModel(
         Sam3TrackerConfig(
             vision_config=vision,
             prompt_encoder_config=whole.prompt_encoder_config.to_dict() | {"model_type": "sam3_tracker_prompt_encoder"},
@@ -168,7 +169,8 @@ def clicker(c: Config, checkpoint: dict[str, Tensor]) -> Any:
     prefix = "tracker_model."
     wanted = {name for name in model.state_dict() if not name.startswith("vision_encoder.")}
     model.load_state_dict({name: checkpoint[prefix + name] for name in wanted}, strict=False, assign=True)
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model
 
 
 def click(model: Any, levels: Sequence[Tensor], prompt: SegmentPrompt, scale: tuple[float, float], many: bool) -> Any:
