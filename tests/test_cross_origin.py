@@ -58,6 +58,32 @@ async ({server, key, image}) => {
 }
 """
 
+# As somebody else's page would use the modules of ours: from where they lie, without a build.
+MODULES = """
+async ({server}) => {
+    const load = (name) => import(`${server}/${name}`);
+    const [{createSession, deleteSession}, {Session}, {decode}] = await Promise.all(
+        ["api.js", "session.js", "rle.js"].map(load));
+    const made = await createSession("demo:?size=64x64", ["star"]);
+    const seen = {origin: location.origin, said: []};
+    const {result, session} = await new Promise((resolve, reject) => {
+        const session = new Session(made.id, {pictures: true, on: {
+            result: (result, blob) => blob && resolve({result, blob, session}),
+            state: (state) => seen.said.push(state),
+            line: () => {},
+            failure: reject,
+            gone: reject,
+        }});
+    });
+    const ack = await session.ask({type: "prompts", prompts: [{type: "text", text: "square"}]});
+    session.close();
+    const answer = await deleteSession(made.id);
+    const masks = result.prompt_results.flatMap(({predictions}) => predictions.map(({masks}) => decode(masks)));
+    return {...seen, width: result.frame.width, bytes: masks.every(({bytes}) => bytes.length === 64 * 64),
+            ack: ack.type, stopped: answer.status};
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -100,3 +126,14 @@ def test_a_page_from_another_origin_uses_the_whole_api(elsewhere: str) -> None:
     assert seen["width"] == 64
     assert seen["picture"] == [200, "image/jpeg"]
     assert seen["stopped"] == 204
+
+
+@pytest.mark.timeout(180)
+def test_a_page_from_another_origin_imports_our_modules(elsewhere: str) -> None:
+    needs.chromium()
+    with serving(untrained()) as served, sync_playwright() as playwright, chromium(playwright) as browser:
+        page = browser.new_page()
+        page.goto(f"{elsewhere}/?api_key={KEY}")
+        seen = page.evaluate(MODULES, {"server": f"http://{served.address}"})
+    assert (seen["origin"], seen["width"], seen["ack"], seen["stopped"]) == (elsewhere, 64, "ack", 204)
+    assert "live" in seen["said"] and seen["bytes"]

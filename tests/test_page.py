@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Playwright, expect
 from benchmarks.recording import record
 from tests.browser import Camera, Truth, Visit, chromium, film, iou, number_of, visit
 from tests.page import (
+    CALM,
     DEMO,
     found_in,
     jpeg,
@@ -187,6 +188,30 @@ def test_a_session_that_runs_already_can_be_watched_with_its_own_concepts(browse
         assert [each["id"] for each in open_sessions(served)] == [session]  # it is not ours to end
     finally:
         served.http.delete(f"/sessions/{session}")
+
+
+def test_two_pages_of_one_session_see_the_same_and_share_the_list(
+    page: Visit, browser: Browser, served: Served
+) -> None:
+    page.prompt("thing")
+    open_address(page, CALM)
+    page.showing("document.getElementById('screen').dataset.objects > 0")
+    page.page.locator("#prompts [type=color]").fill("#123456")
+    with visit(browser, f"http://localhost:{port(served)}/") as other:
+        other.page.click("#running button")
+        other.showing("document.getElementById('screen').dataset.objects > 0")
+        names, theirs = page.page.locator("#prompts .name"), other.page.locator("#prompts .name")
+        expect(theirs).to_have_text(["thing"])
+        other.page.fill("#concept", "square")
+        other.page.press("#concept", "Enter")
+        expect(names).to_have_text(["thing", "square"])
+        assert page.page.locator("#prompts [type=color]").first.input_value() == "#123456"  # each page has its own
+        page.page.click("#prompts [data-key='thing'] button")
+        expect(theirs).to_have_text(["square"])
+        both = page.results.keys() & other.results.keys()
+        assert both and all(page.results[i]["prompt_results"] == other.results[i]["prompt_results"] for i in both)
+        other.stop()
+        next_result(page)  # it is not the other page's to end
 
 
 # Concepts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import cv2
@@ -170,6 +171,24 @@ def test_an_example_box_becomes_a_concept_and_can_be_taken_back(page: Visit) -> 
     page.page.click("#undo")
     expect(page.page.locator("#prompts li")).to_have_count(0)
     expect(page.page.locator("#objects li")).to_have_count(0)
+
+
+def test_an_example_that_finds_nothing_says_why(page: Visit, served: Served) -> None:
+    session = served.start(CALM)
+    page.page.reload()
+    page.page.click("#running button")
+    page.showing()
+    index = max(page.results)
+    x, y = _middle_of_an_object(str(index))
+    box = {"x0": x * 640 - 40, "y0": y * 480 - 40, "x1": x * 640 + 40, "y1": y * 480 + 40}
+    never = {"id": "example-1", "type": "visual", "boxes": [box], "frame_index": index, "output_prob_thresh": 1}
+    with served.results(session) as socket:  # as another page of the session would ask for it
+        socket.send(json.dumps({"type": "prompts", "prompts": [never]}))
+        expect(page.page.locator("#prompts .name")).to_have_text(["Example 1"])
+        expect(page.page.locator("#prompts small")).to_contain_text("draw the box again")
+        socket.send(json.dumps({"type": "prompts", "prompts": [{"type": "text", "text": "thing"}]}))
+        expect(page.page.locator("#prompts .name")).to_have_text(["thing"])
+        expect(page.page.locator("#prompts small")).to_be_hidden()
 
 
 def test_the_picture_stands_still_while_a_box_is_drawn(page: Visit) -> None:

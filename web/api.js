@@ -1,4 +1,4 @@
-// HTTP to the server this page came from, and one kind of error with all that words.js needs to explain it.
+// HTTP to the server this module came from (a page of another origin may import it), and one kind of error with all that words.js needs to explain it.
 
 const LOADING = 1000; // ms between looks at whether the model is loaded
 
@@ -12,9 +12,9 @@ export class Refused extends Error {
   }
 }
 
-/** A route of this server; a key that the page was opened with (`?api_key=…`) goes along. */
+/** A route of that server; a key that the page was opened with (`?api_key=…`) goes along. */
 export function route(path, query = {}) {
-  const url = new URL(path, location.origin);
+  const url = new URL(path, import.meta.url);
   const key = new URLSearchParams(location.search).get("api_key");
   const pairs = [...(key ? [["api_key", key]] : []), ...(Array.isArray(query) ? query : Object.entries(query))];
   for (const [name, value] of pairs) url.searchParams.append(name, value);

@@ -12,6 +12,7 @@ import { watch } from "./sources.js";
 
 // ms between tries to open a source again whose server went away: a restart with the full-size model takes minutes
 const REOPEN = [0, 1000, 2000, 3000, 5000, ...Array(30).fill(8000)];
+const OTHERS = 3; // results in a row with another list than this page's, before the session is asked for its own
 const SETTLING = 150; // ms that a slider has to rest before its value is sent
 
 const passing = ({ kind, status }) => kind === "offline" || kind === "connection" || status === 429;
@@ -28,6 +29,8 @@ export class App {
   #attempt = 0; // counts starts: a start that was overtaken lets go of what it opened
   #last = null; // {name, open}: how to try again
   #settle = 0;
+  #asking = 0; // lists on their way to the server
+  #differs = 0; // results in a row that were made with another list
 
   constructor(screen, painter) {
     this.screen = screen;
@@ -69,6 +72,8 @@ export class App {
       this.minute.add(result, found);
       panel.figures(result, meter.fps(), how, player.skipped);
       panel.objects(found, this.screen.chosen);
+      if (result.stage !== "flow") panel.resting(prompts.resting(this.concepts, result.prompt_results)); // flow asks for nothing
+      this.#compare(result.prompt_results);
       this.onShown();
     };
     const player = new Player(this.screen, this.painter, source, { look, shown }, this.inStep);
@@ -95,6 +100,16 @@ export class App {
       this.#adopted = true;
       this.setConcepts(prompts.adopt(told.prompts));
     } else if (this.concepts.length) this.send();
+  }
+
+  /** Another page may have changed the session's list: what results are made with for a while is taken over. */
+  async #compare(entries) {
+    this.#differs = this.#asking || prompts.matches(this.concepts, entries) ? 0 : this.#differs + 1;
+    if (!this.#adopted || this.#differs !== OTHERS) return;
+    const { session } = this.running;
+    const told = await readSession(session.id).catch(() => null);
+    this.#differs = 0;
+    if (told && session === this.running?.session && !this.#asking) this.setConcepts(prompts.merge(this.concepts, told.prompts));
   }
 
   /** The camera's own connection, which the page keeps: it broke, or is back. */
@@ -179,6 +194,7 @@ export class App {
   /** Tell the server the present list; its hints about words it was never taught are shown. Was it accepted? */
   async send() {
     if (!this.running || !this.#adopted) return true;
+    this.#asking++;
     try {
       const ack = await this.running.session.ask({ type: "prompts", prompts: prompts.wire(this.concepts) });
       panel.note(ack.hint ?? "");
@@ -186,6 +202,9 @@ export class App {
     } catch (error) {
       if (error.kind !== "offline") panel.note(error); // a line that is down sends the list when it is back
       return error.kind === "offline";
+    } finally {
+      this.#asking--;
+      this.#differs = 0;
     }
   }
 

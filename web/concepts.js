@@ -76,6 +76,7 @@ function row({ key, name, color, threshold }) {
     slider,
     make("output", {}, threshold.toFixed(2)),
     make("button", { type: "button", ariaLabel: `Stop looking for ${name}`, title: "Remove", data: { remove: "1" } }, "×"),
+    make("small", { hidden: true }),
   );
 }
 
@@ -84,14 +85,29 @@ export function prompts(list) {
   const rows = new Map([...$("prompts").children].map((item) => [item.dataset.key, item]));
   const wanted = list.map((prompt) => {
     const known = rows.get(prompt.key);
-    known?.style.setProperty("--color", prompt.color);
-    if (known) known.querySelector("[type=color]").value = prompt.color;
-    return known ?? row(prompt);
+    if (!known) return row(prompt);
+    known.style.setProperty("--color", prompt.color);
+    known.querySelector("[type=color]").value = prompt.color;
+    const slider = known.querySelector("[type=range]");
+    if (slider !== document.activeElement) slider.value = prompt.threshold; // not one in somebody's hand
+    known.querySelector("output").textContent = Number(slider.value).toFixed(2);
+    return known;
   });
   for (const item of rows.values()) if (!wanted.includes(item)) item.remove();
   wanted.forEach((item, i) => $("prompts").children[i] !== item && $("prompts").insertBefore(item, $("prompts").children[i] ?? null));
   taken = list.map(({ text }) => text);
   chips();
+}
+
+/** Say under each concept that finds nothing at all for now why that is; `notes`: by key. */
+export function resting(notes) {
+  for (const item of $("prompts").children) {
+    const line = item.querySelector("small");
+    const why = notes.get(item.dataset.key) ?? "";
+    if (line.textContent === why) continue;
+    line.textContent = why;
+    line.hidden = !why;
+  }
 }
 
 /** Examples of what this model knows. */

@@ -1,10 +1,10 @@
 // Around the picture: cards, the sign in the header, figures, tools and the list of objects. Values in, callbacks out.
 
-import { listenToConcepts, prompts, setModel } from "./concepts.js";
+import { listenToConcepts, prompts, resting, setModel } from "./concepts.js";
 import { $, make } from "./dom.js";
 import { SYNC, explain, stateWord } from "./words.js";
 
-export { prompts, setModel };
+export { prompts, resting, setModel };
 
 const ROWS = 64; // objects listed; the server follows no more
 

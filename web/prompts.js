@@ -71,6 +71,26 @@ export function wire(list) {
   }));
 }
 
+/** The list as another page of the session has made it; what is the same prompt keeps its colour and its name here. */
+export function merge(list, told) {
+  return adopt(told).reduce((merged, prompt) => {
+    const known = list.find(({ key }) => key === prompt.key);
+    return [...merged, known ? { ...known, threshold: prompt.threshold } : { ...prompt, color: color(merged) }];
+  }, []);
+}
+
+/** Do a result's entries belong to this list, in its order? */
+export function matches(list, entries) {
+  const asked = entries.map(({ echo }) => echo).filter((echo) => echo.text || echo.num_boxes);
+  const same = ({ text, boxes }, echo) => (text ? text === echo.text : Boolean(boxes) && !echo.text);
+  return asked.length === list.length && list.every((prompt, i) => same(prompt, asked[i]));
+}
+
+/** Why prompts find nothing at all for now, in the server's words, by their keys. */
+export function resting(list, entries) {
+  return new Map(entries.flatMap(({ echo, note }) => (note && list[echo.prompt_index] ? [[list[echo.prompt_index].key, note]] : [])));
+}
+
 /** Colour and name for a `prompt_results` entry; a text ties it to the list, since indices move when a prompt goes. */
 export function look(list, { echo }) {
   if (echo.type === "visual" && !echo.num_boxes) return { color: PICKED, label: "picked" };
