@@ -45,6 +45,9 @@ class FakeModel:
         self.prompted: list[SegmentPrompt] = []  # of the last segmentation
         self.propagated = 0
 
+    def hint(self, text: str) -> str | None:
+        return None
+
     def embed(self, image: Picture) -> Embedding:
         rows = ((np.arange(SIDE) + 0.5) * image.shape[0] / SIDE).astype(int)
         columns = ((np.arange(SIDE) + 0.5) * image.shape[1] / SIDE).astype(int)

@@ -27,6 +27,7 @@ from tests.models import untrained
 from tests.pictures import encoded, patches, saved, sent
 from tests.serving import SECONDS, Served, serving
 from tracker import Box, Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt
+from tracker.speed import Speed
 
 HEIGHT, WIDTH = 60, 80
 PATH = "/sam3/concept_segment"
@@ -49,6 +50,7 @@ class Finder(Sam3):
     def __init__(self) -> None:  # no network is built
         self.name = "nano"
         self.device = torch.device("cpu")
+        self.speed = Speed()
         self.side = 56
         self.asked: list[tuple[Prompt, ...]] = []
         self.sizes: list[tuple[int, ...]] = []
