@@ -32,6 +32,7 @@ ALONE = (
     "test_sources_webrtc",
     "test_slow_reader",
     "test_turn",
+    "test_web_clients",
     "test_webrtc",
     "test_whep",
     "test_whip",

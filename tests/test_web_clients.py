@@ -107,7 +107,10 @@ async def page(service: Service, bundle: Path) -> AsyncIterator[Page]:
 async def test_the_whip_client_publishes_a_browsers_camera(service: Service, bundle: Path) -> None:
     async with page(service, bundle) as opened:
         await opened.evaluate(PUBLISH, f"{service.http.base_url}/whip?prompt=red")
-        (made,) = (await service.http.get("/sessions")).json()["sessions"]
+        async with asyncio.timeout(WAIT):  # it offers only once it has gathered its candidates
+            while not (sessions := (await service.http.get("/sessions")).json()["sessions"]):
+                await asyncio.sleep(0.05)
+        (made,) = sessions
         live = await service.until(made["id"], State.LIVE, looked_at=3)
         assert [prompt["text"] for prompt in live["prompts"]] == ["red"]
         assert live["frame"]["rtp_timestamp"] is not None
