@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tracker import Embedding, FrameGone
-from tracker.ring import RATE, RECENT, TIMES, WINDOW, Kept, Ring
+from tracker.ring import RECENT, TIMES, WINDOW, Kept, Ring
 
 SIZE = 1000  # bytes of a frame: half an embedding's, half a grey picture's
 
@@ -35,7 +35,7 @@ def test_it_keeps_eight_frames_a_second_and_always_the_newest() -> None:
     ring = filled(61)
     assert indices(ring)[-1] == 60
     gaps = np.diff([each.seconds for each in ring._frames])
-    assert (gaps[:-1] >= 0.9 / RATE).all()
+    assert (gaps[:-1] > WINDOW).all()
     assert 13 <= len(ring) <= 17
     assert all(filled(frames).newest.index == frames - 1 for frames in range(1, 20))  # type: ignore[union-attr]
 
@@ -61,6 +61,15 @@ def test_one_frame_too_large_for_the_bound_is_kept_alone() -> None:
 @pytest.mark.parametrize("index", range(30, 60))
 def test_every_recent_frame_is_answered_within_the_window(index: int) -> None:
     assert abs(filled(61).nearest(index).seconds - index / 30) <= WINDOW
+
+
+@pytest.mark.parametrize("fps", [7, 8.5, 9, 9.9, 10, 11, 15, 24, 25, 29.97, 30, 50, 60])
+def test_whatever_the_rate_every_recent_frame_that_was_looked_at_is_answered(fps: float) -> None:
+    ring = filled(40, fps=fps)
+    times = [each.seconds for each in ring._frames]
+    for index in range(40):
+        assert min(abs(index / fps - seconds) for seconds in times) <= WINDOW
+        ring.nearest(index)
 
 
 def test_a_frame_that_was_never_looked_at_is_placed_between_its_neighbours() -> None:

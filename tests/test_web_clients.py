@@ -108,7 +108,7 @@ async def test_the_whip_client_publishes_a_browsers_camera(service: Service, bun
     async with page(service, bundle) as opened:
         await opened.evaluate(PUBLISH, f"{service.http.base_url}/whip?prompt=red")
         async with asyncio.timeout(WAIT):  # it offers only once it has gathered its candidates
-            while not (sessions := (await service.http.get("/sessions")).json()["sessions"]):
+            while not (sessions := (await service.http.get("/sessions")).json()["sessions"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         (made,) = sessions
         live = await service.until(made["id"], State.LIVE, looked_at=3)

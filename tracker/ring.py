@@ -15,9 +15,8 @@ from tracker.flow import Grey
 from tracker.types import FrameGone, Track
 
 BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano
-RECENT = 48  # embeddings: six seconds at RATE
-RATE = 8.0  # kept embeddings a second
-WINDOW = 0.1  # seconds: a click is answered on a frame this near to the one it names
+RECENT = 48  # embeddings: about six seconds
+WINDOW = 0.1 + 1e-6  # seconds: a click is answered on a frame this near to the one it names; times are not exact
 TIMES = 1024  # looked-at frames whose time is known, to tell when a frame between them was
 
 
@@ -42,7 +41,11 @@ class Kept:
 
 
 class Ring:
-    """At most ``max_bytes`` and RECENT frames, RATE a second, and always the newest."""
+    """
+    At most ``max_bytes`` and RECENT frames, one in WINDOW (seven to nine a second), and always the newest.
+
+    A frame that is left out has one that stays within WINDOW before it, so that a click on it is answered.
+    """
 
     def __init__(self, max_bytes: int = BYTES) -> None:
         self.max_bytes = max_bytes
@@ -64,10 +67,9 @@ class Ring:
         return self._frames[-1] if self._frames else None
 
     def add(self, kept: Kept) -> None:
-        """Keep the newest frame; the one before stays only if the last one that stays is old enough."""
+        """Keep the newest frame; the one before stays only if the last one that stays is too far from it."""
         if self._frames:
-            # A little tolerance: eight a second out of thirty would else become seven.
-            if self._frames[-1].seconds - self._thinned < 0.95 / RATE:
+            if self._frames[-1].seconds - self._thinned <= WINDOW:
                 self._frames.pop()
             else:
                 self._thinned = self._frames[-1].seconds
