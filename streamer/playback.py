@@ -117,7 +117,7 @@ class Studio:
 
     def _make(self, frame: Frame, result: Result | None, keyframe: bool) -> Coded:
         rgb = frame.rgb()
-        if result is None or result.frame.epoch != frame.epoch:
+        if result is None or not _fits(result, frame, rgb.shape[0], rgb.shape[1]):
             picture = rgb.copy()
             overlay.note(picture, "no masks yet")
         else:
@@ -161,7 +161,8 @@ class Playback:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        await self._tasks.__aexit__(kind, error, trace)
+        # Not told of the error: the group would cancel those that are hanging up already.
+        await self._tasks.__aexit__(None, None, None)
 
     @property
     def viewers(self) -> int:
@@ -191,11 +192,13 @@ class Playback:
             answer = await viewer.answer(offer)
             self._check_open()
         except BaseException:
-            del self._viewers[id]
-            await viewer.close()
+            await self._hang_up(id)
             raise
-        self._following[id] = self._tasks.create_task(self._follow(id))
-        await asyncio.sleep(0)  # cancelled before its first step, it could not hang up
+        task = self._following[id] = self._tasks.create_task(self._follow(id))
+        await asyncio.sleep(0)
+        if task.cancelled():  # before its first step: the session ended in this very moment
+            await self._hang_up(id)
+            self._check_open()
         return id, viewer, answer
 
     def find(self, id: str) -> Viewer:  # noqa: A002
@@ -238,15 +241,23 @@ class Playback:
             self._studio = None
 
     async def _follow(self, id: str) -> None:  # noqa: A002
-        viewer, line = self._viewers[id]
+        viewer, _ = self._viewers[id]
         try:
             await viewer.live()
         except Exception:
             log.exception("A viewer's connection failed; the session goes on.")
         finally:
-            self._leave(line)
-            del self._viewers[id], self._following[id]
+            await self._hang_up(id)
+
+    async def _hang_up(self, id: str) -> None:  # noqa: A002
+        """Let go of a viewer, whatever its connection says to that."""
+        viewer, line = self._viewers.pop(id)
+        self._following.pop(id, None)
+        self._leave(line)
+        try:
             await viewer.close()
+        except Exception:
+            log.exception("A viewer's connection could not be closed.")
 
     async def _compose(self) -> None:
         while True:
@@ -265,6 +276,12 @@ class Playback:
             self.composed += 1
             for line in self._lines:
                 line.put(coded)
+
+
+def _fits(result: Result, frame: Frame, height: int, width: int) -> bool:
+    """Whether masks can be drawn on a frame: of one clock with it, and of its size."""
+    info = result.frame
+    return info.epoch == frame.epoch and (info.height, info.width) == (height, width)
 
 
 def label(frame: Frame, result: Result) -> str:

@@ -99,7 +99,7 @@ async def trickle(request: Request, find: Callable[[], Connection | None], inste
     tags = {tag.strip() for tag in request.headers.get("if-match", "").split(",") if tag.strip()}
     if not tags:
         raise PreconditionRequired("If-Match is missing.", detail="Send the ETag of the 201 answer.")
-    if "*" in tags:
+    if tags & {"*", '"*"'}:
         raise _no_restart(instead)
     if connection is None or f'"{connection.etag}"' not in tags:
         raise PreconditionFailed("If-Match names another ICE session than the present one.")

@@ -6,6 +6,7 @@ Hugging Face cannot be asked here: an HTTP server of our own stands in for it, a
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.server
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import tracker.download
 from tracker import WeightsError
 from tracker.download import TRIES, download
 
@@ -86,6 +88,7 @@ class Stand(http.server.ThreadingHTTPServer):
         self.most = len(CONTENT)  # bytes that one answer gives before the connection breaks
         self.ranges = True
         self.asked: list[str | None] = []
+        self.busy = 0  # answers that are 503 before it serves
 
     @property
     def url(self) -> str:
@@ -104,6 +107,10 @@ class File(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.headers["Range"])
+        if self.server.busy:
+            self.server.busy -= 1
+            self.send_error(503)
+            return
         start = 0
         if self.server.ranges and self.headers["Range"]:
             start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
@@ -120,7 +127,8 @@ class File(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def stand() -> Iterator[Stand]:
+def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    monkeypatch.setattr(tracker.download, "PAUSE", 0.01)
     server = Stand()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -180,6 +188,21 @@ def test_a_server_that_gives_nothing_is_not_asked_for_ever(stand: Stand, tmp_pat
     with pytest.raises(WeightsError, match="cannot be had"):
         download(endpoint=stand.url, cache=tmp_path)
     assert len(stand.asked) == TRIES
+
+
+def test_a_server_that_is_busy_is_asked_again(stand: Stand, tmp_path: Path) -> None:
+    stand.busy = 2
+    assert download(endpoint=stand.url, cache=tmp_path).read_bytes() == CONTENT
+    assert len(stand.asked) == 3
+
+
+def test_a_full_disk_is_told_as_that(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tracker.download, "_read", full)
+    with pytest.raises(WeightsError, match=r"cannot be kept: .*No space left"):
+        download(endpoint=stand.url, cache=tmp_path)
 
 
 def test_a_file_that_arrived_damaged_is_thrown_away(stand: Stand, tmp_path: Path) -> None:

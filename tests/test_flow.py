@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from tracker.flow import Flow
@@ -79,3 +80,12 @@ def test_over_a_few_frames_of_moving_worlds_it_beats_standing_still() -> None:
                 dense, truth = each.dense(), things[thing.id].mask
                 scores.append((dense & truth).sum() / (dense | truth).sum())
     assert np.mean(moved) > np.mean(still) + 0.08
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 1280), (20, 1280), (1280, 20), (1, 1), (64, 1280)])
+def test_pictures_of_any_shape_are_followed(height: int, width: int) -> None:
+    """OpenCV's flow crashed the process on pictures that are much wider than high."""
+    flow, rng = Flow(), np.random.default_rng(0)
+    for _ in range(2):
+        flow.look(rng.integers(0, 255, (height, width, 3), np.uint8))
+    assert flow.warp(torch.full((1, SIDE, SIDE), 10.0), -32).isfinite().all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -163,6 +163,21 @@ def test_a_stream_of_changing_objects_compiles_nothing_after_the_warm_up() -> No
         small.segment(embedding, [box] * 3)  # nor are more than were warmed up
     assert counters["stats"]["unique_graphs"] == graphs
     assert seen > 0 and calls[seen:] == [1, 2, 1, 1]
+
+
+def test_a_compiler_that_fails_leaves_the_encoder_as_it_was(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(module: object, **options: object) -> Callable[..., None]:
+        def call(*args: object) -> None:
+            raise RuntimeError("no compiler")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    before = model.backbone
+    (judged,) = settle(model, {"compiled": gate.compiled_backbone})
+    assert judged.error == "RuntimeError: no compiler"
+    assert model.backbone is before
+    model.embed(np.zeros((64, 64, 3), np.uint8))
 
 
 def test_on_a_cpu_nothing_is_switched_on(model: Sam3) -> None:

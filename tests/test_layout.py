@@ -201,3 +201,10 @@ def test_what_is_no_index_is_refused(tmp_path: Path, content: str) -> None:
     index.write_text(content)
     with pytest.raises(WeightsError, match="is damaged or no index of weights"):
         weights.read(index)
+
+
+def test_an_index_that_names_itself_is_refused(tmp_path: Path) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": index.name}}))
+    with pytest.raises(WeightsError, match="names no files of its own folder"):
+        weights.read(index)

@@ -233,3 +233,41 @@ async def test_a_line_begins_with_a_keyframe_and_asks_for_it() -> None:
     line.put(coded[3])  # it goes on meanwhile
     assert line.wants_keyframe
     assert await line.next() is coded[3].packet
+
+
+async def test_a_connection_that_fails_to_close_takes_nobody_with_it(stage: Stage) -> None:
+    class Broken(Watcher):
+        async def close(self) -> None:
+            raise ConnectionError("no way")
+
+    id, broken, _ = await stage.playback.admit(Broken, "offer")  # noqa: A001
+    other = await stage.watcher()
+    broken.gone.set()
+    await until(lambda: stage.playback.viewers == 1)
+    with pytest.raises(NotFound):
+        stage.playback.find(id)
+    await stage.show()
+    assert not other.closed
+
+
+async def test_who_is_answered_as_the_session_ends_is_hung_up_on(stage: Stage) -> None:
+    class Late(Watcher):
+        async def answer(self, offer: str) -> str:
+            asyncio.get_running_loop().call_soon(stage.playback.close)
+            return offer
+
+    watchers: list[Late] = []
+
+    def make(line: Line) -> Late:
+        watchers.append(Late(line))
+        return watchers[-1]
+
+    with pytest.raises(Conflict):
+        await stage.playback.admit(make, "offer")
+    assert watchers[0].closed and stage.playback.viewers == 0
+
+
+async def test_masks_of_a_picture_of_another_size_are_not_claimed() -> None:
+    made = result()
+    assert not playback._fits(made, frame(1), 2 * made.frame.height, made.frame.width)
+    assert playback._fits(made, frame(1), made.frame.height, made.frame.width)

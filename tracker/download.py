@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ HOW_TO_GET_ACCESS = (
     "Or pass a file you already have with --checkpoint FILE."
 )
 TRIES = 5  # breaks in a row without a byte between them
+PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before another try; doubled each time
+SILENCE = 30.0  # seconds without a byte after which a connection is given up
+PASSING = frozenset({408, 429, 500, 502, 503, 504})  # answers that another try may not get
 STEP = 5  # percent between two lines about progress
 
 Say = Callable[[str], None]
@@ -50,6 +54,8 @@ def download(progress: Say | None = None, *, endpoint: str | None = None, cache:
     except errors.GatedRepoError as error:
         raise WeightsError(f"Access to {REPOSITORY} was refused. {HOW_TO_GET_ACCESS}") from error
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, httpx.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk, a folder that may not be written to
+            raise WeightsError(f"{REPOSITORY}/{FILE} cannot be kept: {error}. HF_HOME names another place.") from error
         raise WeightsError(
             f"{REPOSITORY}/{FILE} cannot be had ({type(error).__name__}). {HOW_TO_GET_ACCESS}"
         ) from error
@@ -86,15 +92,19 @@ def _resume(client: Any, url: str, headers: dict[str, str], part: Path, size: in
             say(f"going on with {FILE} at {_share(start, size)}")
         try:
             _read(client, url, headers, part, start, size, say)
-        except httpx.TransportError:
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code not in PASSING:
+                raise
             failed = 0 if part.exists() and part.stat().st_size > start else failed + 1
             if failed == TRIES:
                 raise
+            if failed:
+                time.sleep(min(PAUSE * 2 ** (failed - 1), LONGEST_PAUSE))
 
 
 def _read(client: Any, url: str, headers: dict[str, str], part: Path, start: int, size: int, say: Say) -> None:
     asked = headers | ({"Range": f"bytes={start}-"} if start else {})
-    with client.stream("GET", url, headers=asked, follow_redirects=True) as answer:
+    with client.stream("GET", url, headers=asked, follow_redirects=True, timeout=SILENCE) as answer:
         answer.raise_for_status()
         start = start if answer.status_code == 206 else 0  # a server that knows no ranges begins again
         told = start * 100 // size // STEP

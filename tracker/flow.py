@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WIDTH = 320  # pixels of the grey picture: over two frames 256 loses a hundredth of IoU, 448 gains one and costs thrice
+HEIGHTS = (48, 960)  # pixels, whatever its shape: OpenCV 5 reads beyond the end of lower ones, and crashes
 SOFT = 1.2  # sigma of its blur: noise looks like motion
 
 Grey = npt.NDArray[np.uint8]
@@ -79,6 +80,6 @@ def moved(logits: Tensor, field: Field, outside: float) -> Tensor:
 
 def _small(image: npt.NDArray[np.uint8]) -> Grey:
     height, width = image.shape[:2]
-    size = (WIDTH, max(1, round(height * WIDTH / width)))
+    size = (WIDTH, int(np.clip(round(height * WIDTH / width), *HEIGHTS)))
     grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), SOFT), np.uint8)

@@ -19,7 +19,18 @@ from torch import Tensor
 
 from tracker import postprocess
 from tracker.dense import Embedding, SegmentPrompt
-from tracker.objects import FAINT_IOU, PRESENT, Followed, bounds, lies_on, nearness, pixels, shares, shifted
+from tracker.objects import (
+    FAINT_IOU,
+    GOOD_IOU,
+    PRESENT,
+    Followed,
+    bounds,
+    lies_on,
+    nearness,
+    pixels,
+    shares,
+    shifted,
+)
 from tracker.sam3 import Sam3
 from tracker.surface import alike, blended, surfaces
 from tracker.types import Stage
@@ -153,7 +164,10 @@ class Follower:
         self, each: Followed, logits: Tensor, iou: float, present: float, same: bool, seconds: float
     ) -> bool:
         """Take what was found for an object in doubt, if it is surely that one; whether it was."""
-        sure = same and present >= PRESENT and iou >= FAINT_IOU and nearness(each, bounds(logits), seconds) > 0
+        # Where what it covers cannot be compared, the model itself has to be sure.
+        compared = self.model.same_surface is not None and each.surface is not None
+        sure = same and present >= PRESENT and iou >= (FAINT_IOU if compared else GOOD_IOU)
+        sure = sure and nearness(each, bounds(logits), seconds) > 0
         others = [other.logits for other in self._here if other.visible and other is not each and other.key == each.key]
         if not sure or (others and lies_on(logits, torch.stack(others))):
             return False

@@ -172,13 +172,17 @@ def compiled_backbone(model: Sam3, *, backend: str = "inductor") -> Undo:
     before = model.backbone
     module = Backbone(model.network)
     static = Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend))
-    model.backbone = static
-    with static.learning():
-        model.embed(Question().image)
 
     def undo() -> None:
         model.backbone = before
 
+    model.backbone = static
+    try:
+        with static.learning():
+            model.embed(Question().image)
+    except BaseException:
+        undo()
+        raise
     return undo
 
 

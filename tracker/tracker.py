@@ -151,7 +151,7 @@ class Tracker:
 
         Steps may skip frames. The picture's size may change from one to the next: objects keep their ids.
         """
-        clock = Clock()
+        clock = Clock(self.model.device)
         self._notice(image)
         situation = self._situation()
         stage, reason = self._schedule.next(situation)
@@ -233,7 +233,7 @@ class Tracker:
             clock.lap("detect")
         if reason == "cheaper":
             self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
-            clock.lap("refine")
+            clock.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
         tracks = self._tracks(embedding.height, embedding.width, seconds)
         self._follower.note_surfaces(embedding, self._objects, self._tick)
         if stage is Stage.KEYFRAME:
@@ -420,12 +420,15 @@ class Tracker:
 class Clock:
     """Seconds by stage name."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = {}
+        self._device = device
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Put the time since the last lap down to ``name``."""
+        """Put the time since the last lap down to ``name``, with what the device still had to do for it."""
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()
         now = time.perf_counter()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now

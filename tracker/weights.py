@@ -118,7 +118,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     try:
         places: dict[str, str] = json.loads(index.read_text())["weight_map"]
         names = sorted(set(places.values()))
-        if not names or any(Path(name).name != name for name in names):
+        if not names or any(Path(name).name != name or name.endswith(".json") for name in names):
             raise ValueError("it names no files of its own folder")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{index} is damaged or no index of weights: {error}") from error
@@ -160,7 +160,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (the file is no mapping)
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{path} is damaged or no safetensors file: {error}") from error
-    checksums = json.loads(metadata.get("crc32", "{}"))
+    try:
+        checksums: dict[str, int] = json.loads(metadata.get("crc32", "{}"))
+    except ValueError as error:
+        raise WeightsError(f"{path} is damaged: its checksums cannot be read") from error
     damaged = [key for key, value in tensors.items() if key in checksums and checksums[key] != _checksum(value)]
     if damaged:
         raise WeightsError(f"{path} is damaged: {_listing('checksum wrong', damaged)}")

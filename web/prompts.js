@@ -75,7 +75,7 @@ export function wire(list) {
 export function merge(list, told) {
   return adopt(told).reduce((merged, prompt) => {
     const known = list.find(({ key }) => key === prompt.key);
-    return [...merged, known ? { ...known, threshold: prompt.threshold } : { ...prompt, color: color(merged) }];
+    return [...merged, known ? { ...known, text: prompt.text, threshold: prompt.threshold } : { ...prompt, color: color(merged) }];
   }, []);
 }
 
