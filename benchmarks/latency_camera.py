@@ -14,17 +14,17 @@ import json
 import sys
 import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit
 
 import av
-import httpx
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 
 from benchmarks.numbered import LAST, strip
+from benchmarks.whip_camera import publish
 from tests.relay import is_media, through
 
 CLOCK = 90_000  # RTP ticks a second
@@ -81,28 +81,15 @@ def watch(sender: RTCRtpSender, scenes: Scenes, notes: TextIO) -> None:
     sender._send_keyframe = asked  # type: ignore[method-assign]
 
 
-async def publish(url: str, scenes: Scenes, notes: TextIO, ports: list[int]) -> None:
-    """Offer, take the answer, send until standard input closes."""
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    sender = connection.addTransceiver(scenes, direction="sendonly").sender
-    await connection.setLocalDescription(await connection.createOffer())
-    offer = connection.localDescription.sdp
-    async with httpx.AsyncClient(timeout=30) as http:
-        offer = through(offer, ports[1]) if ports else offer
-        answer = await http.post(url, content=offer, headers={"content-type": "application/sdp"})
-        answer.raise_for_status()
-        text = through(answer.text, ports[0]) if ports else answer.text
-        await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
-        watch(sender, scenes, notes)
-        print(answer.headers["location"], flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-        parts = urlsplit(url)
-        await http.delete(f"{parts.scheme}://{parts.netloc}{urlsplit(answer.headers['location']).path}")
-    await connection.close()
+def main() -> None:
+    """Read the command line and send."""
+    url, *sizes = sys.argv[1:5]
+    ports = [int(each) for each in sys.argv[7:]]
+    routes = {"there": partial(through, port=ports[1]), "back": partial(through, port=ports[0])} if ports else {}
+    with Path(sys.argv[6]).open("w", buffering=1) as notes:
+        scenes = Scenes(sys.argv[5], *map(int, sizes))
+        asyncio.run(publish(url, scenes, watch=lambda sender: watch(sender, scenes, notes), **routes))
 
 
 if __name__ == "__main__":
-    address, *sizes = sys.argv[1:5]
-    with Path(sys.argv[6]).open("w", buffering=1) as trace:
-        track = Scenes(sys.argv[5], *map(int, sizes))
-        asyncio.run(publish(address, track, trace, [int(each) for each in sys.argv[7:]]))
+    main()

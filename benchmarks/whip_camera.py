@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from urllib.parse import urlsplit
 
 import av
 import httpx
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
 CLOCK = 90_000  # RTP ticks a second
@@ -45,16 +46,34 @@ class FileTrack(MediaStreamTrack):
         return frame
 
 
-async def publish(url: str, path: str) -> None:
-    """Offer, take the answer, send until standard input closes."""
+def unchanged(text: str) -> str:
+    """A description as it is: nothing stands between the camera and the server."""
+    return text
+
+
+async def publish(
+    url: str,
+    track: MediaStreamTrack,
+    *,
+    there: Callable[[str], str] = unchanged,
+    back: Callable[[str], str] = unchanged,
+    watch: Callable[[RTCRtpSender], None] | None = None,
+) -> None:
+    """
+    Offer, take the answer, send until standard input closes.
+
+    ``there`` and ``back`` rewrite the offer and the answer on their way; ``watch`` is given the sender before it sends.
+    """
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    connection.addTransceiver(FileTrack(path), direction="sendonly")
+    sender = connection.addTransceiver(track, direction="sendonly").sender
     await connection.setLocalDescription(await connection.createOffer())
     async with httpx.AsyncClient(timeout=30) as http:
-        offer = connection.localDescription.sdp
+        offer = there(connection.localDescription.sdp)
         answer = await http.post(url, content=offer, headers={"content-type": "application/sdp"})
         answer.raise_for_status()
-        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        await connection.setRemoteDescription(RTCSessionDescription(back(answer.text), "answer"))
+        if watch is not None:
+            watch(sender)
         print(answer.headers["location"], flush=True)
         await asyncio.to_thread(sys.stdin.read)
         parts = urlsplit(url)
@@ -63,4 +82,4 @@ async def publish(url: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(publish(*sys.argv[1:3]))
+    asyncio.run(publish(sys.argv[1], FileTrack(sys.argv[2])))

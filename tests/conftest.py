@@ -28,12 +28,10 @@ ALONE = (
     "test_page",
     "test_rtsp",
     "test_sources_rtmp",
-    "test_sources_rtsp",
     "test_sources_webrtc",
     "test_slow_reader",
     "test_turn",
     "test_web_clients",
-    "test_webrtc",
     "test_whep",
     "test_whip",
 )

@@ -42,7 +42,7 @@ class Kept:
 
 class Ring:
     """
-    At most ``max_bytes`` and RECENT frames, one in WINDOW (seven to nine a second), and always the newest.
+    At most ``max_bytes`` and RECENT frames, one in WINDOW, and always the newest.
 
     A frame that is left out has one that stays within WINDOW before it, so that a click on it is answered.
     """
