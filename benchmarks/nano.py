@@ -54,14 +54,18 @@ def use(model: Sam3, features: Features) -> None:
     model.backbone = lambda pixels: tuple(torch.as_tensor(level).float() for level in features(pixels))
 
 
-def upstream(model: Sam3) -> Features:
-    """The image backbone as the wheel runs it: with position encodings and a coarsest level that nobody reads."""
+def upstream(model: Sam3) -> None:
+    """The image side as the wheel runs it: both necks for each frame, whole, with a level that nobody reads."""
+    decoder, levels = model.interactive.sam_mask_decoder, list[Tensor]()
 
     def features(pixels: Tensor) -> Sequence[Tensor]:
         found = model.network.backbone.forward_image(pixels)
-        return [*found["backbone_fpn"], *found["sam2_backbone_out"]["backbone_fpn"]]
+        levels[:] = found["backbone_fpn"]
+        fine, middle, coarse = found["sam2_backbone_out"]["backbone_fpn"]
+        return [levels[-1], decoder.conv_s0(fine), decoder.conv_s1(middle), coarse]
 
-    return features
+    use(model, features)
+    model.concepts = lambda _: tuple(levels)
 
 
 def in_bf16(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,7 +140,7 @@ def in_fp32(load: Callable[[], Sam3]) -> Sam3:
 CANDIDATES: dict[str, Change] = {
     "fp32": lambda model: None,
     "as it ships here": ships,
-    "fp32, unread parts too": lambda model: use(model, upstream(model)),
+    "fp32, unread parts too": upstream,
     "channels_last": channels_last,
     "bf16 autocast": bf16,
     "bf16 autocast, backbone": lambda model: use(model, in_bf16(Backbone(model.network))),

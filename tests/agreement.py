@@ -108,7 +108,7 @@ def pairs(both: Both, clicker: Any, stages: tuple[str, ...] = STAGES) -> Iterato
 def _features(both: Both) -> Iterator[Pair]:
     _, embedding, seen = both.look(0)
     detector, tracker = theirs.features(both.model, seen)
-    levels = zip((*(embedding.detector or ()), *embedding.interactive), detector + tracker, strict=True)
+    levels = zip((*both.ours.levels(embedding), *embedding.interactive), detector + tracker, strict=True)
     for place, (a, b) in enumerate(levels):
         yield Pair("features", f"{'detector' if place < len(detector) else 'tracker'}, level {place % 3}", a, b)
 
@@ -145,7 +145,7 @@ def raw(ours: Sam3, embedding: Embedding, prompt: Prompt) -> dict[str, Tensor]:
 
     ours.network.forward_grounding = recorded
     try:
-        ours._ground(embedding, [prompt])
+        ours._ground(embedding, ours.levels(embedding), [prompt])
     finally:
         del ours.network.forward_grounding
     return seen[0]

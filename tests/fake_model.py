@@ -53,10 +53,10 @@ class FakeModel:
         columns = ((np.arange(SIDE) + 0.5) * image.shape[1] / SIDE).astype(int)
         small = torch.from_numpy(image[rows[:, None], columns])
         empty = torch.empty(0)
-        return Embedding(image.shape[0], image.shape[1], (small.clone(),), (small.permute(2, 0, 1)[None], empty, small))
+        return Embedding(image.shape[0], image.shape[1], small.clone(), (small.permute(2, 0, 1)[None], empty, small))
 
     def detect(self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = 0.1) -> list[Detected]:
-        assert embedding.detector is not None
+        assert embedding.trunk is not None
         self.asked = list(prompts)
         found = []
         for prompt in prompts:

@@ -61,7 +61,7 @@ class Finder(Sam3):
         self.gate.wait(30)
         self.sizes.append(image.shape)
         nothing = torch.empty(0)
-        return Embedding(image.shape[0], image.shape[1], (nothing,), (nothing, nothing, nothing))
+        return Embedding(image.shape[0], image.shape[1], nothing, (nothing, nothing, nothing))
 
     def detect(self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = 0.1) -> list[Detected]:
         assert nms_iou is None  # suppression is over all prompts together, or not at all

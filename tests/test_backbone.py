@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.models import untrained
 from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, TrackerError
-from tracker.backbone import Backbone, resized
+from tracker.backbone import Backbone, concepts, positions, resized
 from tracker.memory import Bank
 from tracker.model import FULL
 from tracker.nano.config import NANO
@@ -22,17 +24,62 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
 SOME = replace(NANO, resolutions=(224, 256, 192))
 
 
+PIXELS = torch.randn(1, 3, NANO.image_size, NANO.image_size, generator=torch.Generator().manual_seed(0))
+
+
+def upstreams(network: Any) -> tuple[list[Tensor], list[Tensor]]:
+    """The wheel's levels for the detector, and for clicks with the convolutions that it puts behind them."""
+    found = network.backbone.forward_image(PIXELS)
+    decoder = network.inst_interactive_predictor.model.sam_mask_decoder
+    fine, middle, coarse = found["sam2_backbone_out"]["backbone_fpn"]
+    return found["backbone_fpn"], [decoder.conv_s0(fine), decoder.conv_s1(middle), coarse]
+
+
+def alike(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    return all(float((a - b).abs().max()) <= 1e-5 * float(b.abs().max()) for a, b in zip(some, others, strict=True))
+
+
+@torch.inference_mode()
 def test_features_are_upstreams() -> None:
     network = untrained().network
-    pixels = torch.randn(1, 3, NANO.image_size, NANO.image_size, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        upstream = network.backbone.forward_image(pixels)
-        ours = Backbone(network)(pixels)
-        positions = Backbone(network).positions(ours)
-    expected = [*upstream["backbone_fpn"], *upstream["sam2_backbone_out"]["backbone_fpn"]]
-    assert len(ours) == len(expected) == 6
-    assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(positions, upstream["vision_pos_enc"], strict=True))
+    detector, interactive = upstreams(network)
+    trunk, *ours = Backbone(network)(PIXELS)
+    assert alike(ours, interactive)
+    assert alike(concepts(network)(trunk), detector)
+    places = network.backbone.forward_image(PIXELS)["vision_pos_enc"]
+    assert all(torch.equal(a, b) for a, b in zip(positions(network, ours[2]), places, strict=True))
+
+
+@torch.inference_mode()
+def test_weights_that_change_later_count() -> None:
+    network = Sam3.untrained(seed=4).network
+    image, detector = Backbone(network), concepts(network)
+    trunk, *before = image(PIXELS)
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in network.named_parameters():
+        if any(part in name for part in ("sam2_convs", "vision_backbone.convs", "conv_s0", "conv_s1")):
+            weight.data = torch.randn(weight.shape, generator=generator) * weight.std() + 0.05  # biases too
+    expected, interactive = upstreams(network)
+    _, *ours = image(PIXELS)
+    assert alike(ours, interactive)
+    assert alike(detector(trunk), expected)
+    assert not alike(ours, before)
+
+
+def flops(call: Callable[[], object]) -> float:
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        call()
+    return float(counter.get_total_flops())
+
+
+def test_a_frame_on_which_no_concept_is_asked_for_costs_less_than_half_of_upstreams() -> None:
+    model = untrained()
+    trunk = torch.zeros(1, NANO.vit_dim, NANO.grid, NANO.grid)
+    theirs = flops(lambda: upstreams(model.network))
+    ours = flops(lambda: model.backbone(PIXELS))
+    detector = flops(lambda: model.concepts(trunk))
+    assert ours < 0.45 * theirs
+    assert ours + detector < 0.7 * theirs
 
 
 def built(side: int) -> Sam3:
@@ -53,7 +100,7 @@ def native() -> Sam3:
 def answers(model: Sam3) -> Iterator[Tensor]:
     """Every stage's."""
     embedding = model.embed(IMAGE)
-    yield from (*(embedding.detector or ()), *embedding.interactive)
+    yield from (*model.levels(embedding), *embedding.interactive)
     found = model.detect(embedding, [Prompt("star", threshold=0.0), Prompt("circle", boxes=(Box(5, 5, 60, 60),))])
     yield found[0].logits
     asked = [SegmentPrompt(box=Box(10, 10, 60, 60)), SegmentPrompt(points=(Point(30, 40),))]

@@ -141,7 +141,7 @@ def test_many_items_without_a_byte_are_not_free() -> None:
 
 def embedding(numbers: int = 100) -> Embedding:
     one = torch.zeros(1, numbers)
-    return Embedding(48, 64, (one,), (one, one, one))
+    return Embedding(48, 64, one, (one, one, one))
 
 
 def logits(value: float) -> torch.Tensor:

@@ -10,17 +10,17 @@ import torch
 from tracker import Detected, Embedding, Segmentation
 
 FEATURES = tuple(torch.zeros(1, 4, side, side) for side in (8, 4, 2))
-PICTURE = Embedding(96, 128, FEATURES, (FEATURES[0], FEATURES[1], FEATURES[2]))
+PICTURE = Embedding(96, 128, torch.zeros(1, 4, 2, 2), (FEATURES[0], FEATURES[1], FEATURES[2]))
 
 
 def test_an_embedding_tells_the_memory_of_all_its_features() -> None:
-    assert PICTURE.nbytes == 2 * 4 * 4 * (64 + 16 + 4)
+    assert PICTURE.nbytes == 4 * 4 * (4 + 64 + 16 + 4)
 
 
 def test_the_clicks_half_shares_its_features_and_leaves_the_rest() -> None:
     clickable = PICTURE.interactive_only()
-    assert clickable.detector is None
-    assert clickable.nbytes == PICTURE.nbytes / 2
+    assert clickable.trunk is None
+    assert clickable.nbytes == PICTURE.nbytes - 4 * 4 * 4
     assert clickable.interactive[0] is PICTURE.interactive[0]
     assert (clickable.height, clickable.width) == (96, 128)
 

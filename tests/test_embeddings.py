@@ -285,7 +285,7 @@ async def test_it_is_the_newest_frame_that_was_looked_at(room: Room) -> None:
         asked = await room.ask({"type": "Session", "value": session.id})
         assert asked.name == f"session {session.id} {newest}"
         assert (asked.size, asked.cached) == ((48, 64), True)
-        assert asked.embedding.detector is not None
+        assert asked.embedding.trunk is not None
 
 
 async def test_a_frame_that_was_given_an_id_stays_while_the_stream_goes_on(room: Room) -> None:

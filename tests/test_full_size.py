@@ -49,7 +49,7 @@ def test_one_frame_is_embedded_detected_clicked_and_remembered(model: Sam3, imag
     embedding = model.embed(image)
     coarse = embedding.interactive[2]
     assert coarse.shape == (1, 256, 72, 72)
-    assert all(bool(each.isfinite().all()) for each in (*(embedding.detector or ()), *embedding.interactive))
+    assert all(bool(each.isfinite().all()) for each in (*model.levels(embedding), *embedding.interactive))
     assert embedding.interactive_only().nbytes < 22e6
 
     (found,) = model.concept_segment(embedding, [Prompt("person", threshold=0.0)])

@@ -42,7 +42,8 @@ def embedding(model: Sam3) -> Embedding:
 
 
 def tensors(embedding: Embedding) -> list[Tensor]:
-    return [*(embedding.detector or ()), *embedding.interactive]
+    assert embedding.trunk is not None
+    return [embedding.trunk, *embedding.interactive]
 
 
 def upstream(model: Sam3) -> object:
@@ -65,7 +66,8 @@ def test_a_picture_is_prepared_as_upstreams_processor_does(model: Sam3) -> None:
 def test_an_embedding_is_upstreams(model: Sam3, embedding: Embedding) -> None:
     state = upstream(model).set_image(chw(image()))["backbone_out"]  # type: ignore[attr-defined]
     theirs = [*state["backbone_fpn"], *state["sam2_backbone_out"]["backbone_fpn"]]
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(tensors(embedding), theirs, strict=True))
+    ours = [*model.levels(embedding), *embedding.interactive]
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
     assert (embedding.height, embedding.width) == (HEIGHT, WIDTH)
 
 
@@ -98,6 +100,8 @@ def test_nothing_asked_of_an_embedding_changes_it(model: Sam3, embedding: Embedd
 def test_no_concept_is_detected_on_what_was_kept_for_clicks(model: Sam3, embedding: Embedding) -> None:
     with pytest.raises(TrackerError, match="kept for clicks only"):
         model.detect(embedding.interactive_only(), [Prompt("red")])
+    with pytest.raises(TrackerError, match="kept for clicks only"):
+        model.levels(embedding.interactive_only())
 
 
 def scores_of(found: Detected) -> list[float]:

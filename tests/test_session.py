@@ -326,7 +326,7 @@ async def test_the_newest_frames_embedding_can_be_had(stage: Stage) -> None:
         found, embedding = await stage.session.present()
         assert found == index
         assert (embedding.width, embedding.height) == (64, 48)
-        assert embedding.detector is not None
+        assert embedding.trunk is not None
 
 
 async def test_what_is_newest_is_what_was_looked_at_and_not_what_came_in(stage: Stage, engine: Engine) -> None:

@@ -488,7 +488,7 @@ def test_the_present_is_the_newest_frame_with_all_its_features() -> None:
         stream.see(("red", 20, 20, 30), width=128 + index)
         newest, embedding = present(stream)
         assert (newest, embedding.width) == (index, 128 + index)
-        assert embedding.detector is not None
+        assert embedding.trunk is not None
 
 
 def test_without_a_frame_there_is_no_present() -> None:

@@ -1,4 +1,4 @@
-"""The image side of the network: a picture's features without what nobody reads, at a size that can be chosen."""
+"""The image side of the network: a picture's features, of those only what is read, at a size that can be chosen."""
 
 from __future__ import annotations
 
@@ -9,28 +9,41 @@ import torch
 from torch import Tensor, nn
 
 from tracker.model import Config
+from tracker.neck import Neck
 from tracker.types import TrackerError
 
 
 class Backbone(nn.Module):
     """
-    The image encoder and its two necks, without the coarsest level of each, which nobody reads.
+    The image encoder, and the neck of the interactive head with the two convolutions that always follow it.
 
-    Equal to upstream's ``forward_image``; position encodings depend on the size only and are made once.
+    What the trunk makes of a picture is answered too: :func:`concepts` makes the detector's levels of it, where a
+    concept is asked for at all.
     """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.neck: Any = network.backbone.vision_backbone
+        vision, decoder = network.backbone.vision_backbone, network.inst_interactive_predictor.model.sam_mask_decoder
+        self.trunk: Any = vision.trunk
+        self.neck = Neck(vision.sam2_convs, (decoder.conv_s0, decoder.conv_s1))
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
-        """Three levels for the detector and three for the interactive head, finest first: (1, C, 4g, 4g) and so on."""
-        coarse = self.neck.trunk(pixels)[-1]
-        return tuple(convs(coarse) for convs in (*self.neck.convs[:-1], *self.neck.sam2_convs[:-1]))
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The trunk's features (1, D, g, g); for clicks (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g)."""
+        trunk = self.trunk(pixels)[-1]
+        fine, middle, coarse = self.neck(trunk)
+        return trunk, fine, middle, coarse
 
-    def positions(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The position encodings of the detector's levels."""
-        return tuple(self.neck.position_encoding(level).to(level.dtype) for level in features[:3])
+
+def concepts(network: Any) -> Neck:
+    """The detector's neck: (1, C, 4g, 4g), (1, C, 2g, 2g) and (1, C, g, g) from the trunk's features."""
+    return Neck(network.backbone.vision_backbone.convs)
+
+
+def positions(network: Any, coarse: Tensor) -> tuple[Tensor, ...]:
+    """Encodings of places for the detector's three levels, which depend on nothing but their size."""
+    channels, grid = coarse.shape[1], coarse.shape[-1]
+    levels = (coarse.new_empty(()).expand(1, channels, grid * scale, grid * scale) for scale in (4, 2, 1))
+    return tuple(network.backbone.vision_backbone.position_encoding(level).to(coarse.dtype) for level in levels)
 
 
 def resized(config: Config, side: int) -> Config:

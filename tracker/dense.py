@@ -18,23 +18,23 @@ class Embedding:
     """
     What the backbone makes of one picture. Never edited in place.
 
-    ``detector``: features for concept detection, None in an :meth:`interactive_only` version.
+    ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
     ``interactive``: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g) for clicks, boxes and memory; g patches a side.
     """
 
     height: int  # of the picture, pixels
     width: int
-    detector: tuple[Tensor, ...] | None
+    trunk: Tensor | None
     interactive: tuple[Tensor, Tensor, Tensor]
 
     @property
     def nbytes(self) -> int:
         """The memory its features hold."""
-        return sum(each.nbytes for each in (*(self.detector or ()), *self.interactive))
+        return sum(each.nbytes for each in (self.trunk, *self.interactive) if each is not None)
 
     def interactive_only(self) -> Embedding:
-        """The same without the detector's features: a tenth of the memory, enough for clicks."""
-        return replace(self, detector=None)
+        """The same without what only the detector reads: half the memory, enough for clicks."""
+        return replace(self, trunk=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

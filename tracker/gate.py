@@ -84,7 +84,7 @@ class Question:
         for bank, memory in zip(banks, model.memorize(embedding, refined, 0), strict=True):
             bank.condition(memory)
         followed = model.propagate(model.embed(self.later), banks, 1).logits
-        levels = (*(embedding.detector or ()), *embedding.interactive)
+        levels = (*model.levels(embedding), *embedding.interactive)
         return Answers(tuple(level.float() for level in levels), torch.cat([refined, followed]) > 0)
 
 
@@ -153,7 +153,7 @@ def halved(model: Sam3) -> Undo:
     """The image encoder's weights kept in bf16, where autocast would cast them for every frame."""
     if not model.speed.bf16:
         raise RuntimeError("it is for bf16, which is off")
-    before = halve(model.network.backbone.vision_backbone)
+    before = halve(model.network.backbone.vision_backbone.trunk)  # the necks' weights are multiplied first
 
     def undo() -> None:
         for weight, data in before:

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker import memory, postprocess
-from tracker.backbone import Backbone, resize, resized
+from tracker.backbone import Backbone, concepts, positions, resize, resized
 from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.memory import Bank, Memory, Propagation
 from tracker.model import FULL, Config, build
@@ -75,6 +75,7 @@ class Sam3:
         self.network.requires_grad_(False)
         self.network.to(device)
         self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = Backbone(self.network)
+        self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = concepts(self.network)
         self.decoder: Callable[..., tuple[Tensor, ...]] = self.interactive.sam_mask_decoder
         self.speed = Speed.of(device)
         self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
@@ -93,6 +94,7 @@ class Sam3:
         self.device = device
         self.network.to(device)
         self.speed, self.backbone = Speed.of(device), Backbone(self.network)
+        self.concepts = concepts(self.network)
         self.decoder = self.interactive.sam_mask_decoder
         self.forget()
 
@@ -145,18 +147,23 @@ class Sam3:
             raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
         height, width = image.shape[:2]
         pixels = self._square(image)
-        features = self._features(pixels)
+        trunk, fine, middle, coarse = self._encoded(self.backbone, pixels)
         if self._positions is None:
             # Depends on nothing but the size; holding it in every embedding would cost memory for nothing.
-            self._positions = Backbone(self.network).positions(features)
-        fine, middle, coarse = features[3:]
-        decoder = self.interactive.sam_mask_decoder
-        return Embedding(
-            height=height,
-            width=width,
-            detector=features[:3],
-            interactive=(decoder.conv_s0(fine), decoder.conv_s1(middle), coarse),
-        )
+            self._positions = positions(self.network, coarse)
+        return Embedding(height=height, width=width, trunk=trunk, interactive=(fine, middle, coarse))
+
+    @on_model
+    def levels(self, embedding: Embedding) -> tuple[Tensor, ...]:
+        """
+        The detector's features of a picture, (1, C, 4g, 4g), (1, C, 2g, 2g) and (1, C, g, g).
+
+        Made when a concept is asked for: the frames between keyframes do without, and an embedding that is kept is a
+        fifth as large. Raises :class:`TrackerError` for one that was kept for clicks.
+        """
+        if embedding.trunk is None:
+            raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
+        return self._encoded(self.concepts, embedding.trunk)
 
     def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
         side = self.config.image_size
@@ -166,11 +173,12 @@ class Sam3:
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)
         return pixels.float().round_().div_(127.5).sub_(1.0)
 
-    def _features(self, pixels: Tensor) -> tuple[Tensor, ...]:
+    def _encoded(self, part: Callable[[Tensor], tuple[Tensor, ...]], given: Tensor) -> tuple[Tensor, ...]:
+        """What a part of the image side makes of pixels or features, in the precision that it has on this machine."""
         if not (self.bf16_backbone and self.device.type == "cpu"):
-            return self.backbone(pixels)
+            return part(given)
         with torch.autocast("cpu", torch.bfloat16):
-            return tuple(level.float() for level in self.backbone(pixels))
+            return tuple(level.float() for level in part(given))
 
     @on_model
     def detect(
@@ -183,17 +191,18 @@ class Sam3:
         greater IoU the lower score goes; None keeps both, unless the model is known to find things twice
         (``Config.doubles``). Small holes and specks are repaired on the logits.
         """
-        if embedding.detector is None:
-            raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
+        levels = self.levels(embedding) if prompts else ()
         most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
         for indices in _batches(prompts):
-            scores, logits = self._ground(embedding, [prompts[index] for index in indices])
+            scores, logits = self._ground(embedding, levels, [prompts[index] for index in indices])
             for row, index in enumerate(indices):
                 found[index] = _select(scores[row], logits[row], prompts[index].threshold, most)
         return [found[index] for index in range(len(prompts))]
 
-    def _ground(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
+    def _ground(
+        self, embedding: Embedding, levels: tuple[Tensor, ...], prompts: Sequence[Prompt]
+    ) -> tuple[Tensor, Tensor]:
         """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts with equally many exemplar boxes."""
         from sam3.model.data_misc import FindStage
 
@@ -202,7 +211,7 @@ class Sam3:
         stage = FindStage(rows * 0, rows, *[None] * 6)
         out = self.network.forward_grounding(
             backbone_out={
-                "backbone_fpn": list(embedding.detector or ()),
+                "backbone_fpn": list(levels),
                 "vision_pos_enc": list(self._positions or ()),
                 "language_features": torch.cat([features for features, _ in texts], 1),
                 "language_mask": torch.cat([mask for _, mask in texts], 0),

@@ -1,0 +1,88 @@
+"""
+A picture's features at three scales, by upstream's necks (``sam3.model.necks``), with half the arithmetic.
+
+A neck ends in a 1x1 and a 3x3 convolution with nothing between them, and the interactive head puts a third, 1x1, after
+those: linear all the way, so one convolution with the product of their weights answers the same. The product is made
+anew for each picture, a hundredth of the work: there is nothing to go stale when weights are loaded, moved or trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEVELS = 3  # finest first: 4g, 2g and g a side; upstream's fourth, g/2, nobody reads
+
+
+class Neck(nn.Module):
+    """
+    One of a network's two necks: ``convs`` upstream's, a sequence of layers for each level.
+
+    ``heads``: 1x1 convolutions that follow the finest levels; the others are left as they are.
+    """
+
+    def __init__(self, convs: Sequence[Any], heads: Sequence[nn.Conv2d] = ()) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            Level(layers, heads[place] if place < len(heads) else None) for place, layers in enumerate(convs[:LEVELS])
+        )
+
+    def forward(self, trunk: Tensor) -> tuple[Tensor, ...]:
+        """Features (1, C, side, side) of each level from what the trunk makes of a picture, (1, D, g, g)."""
+        return tuple(level(trunk) for level in self.levels)
+
+
+class Level(nn.Module):
+    """One level of a neck: layers that enlarge, and convolutions that are one after another without a bend."""
+
+    def __init__(self, layers: Any, head: nn.Conv2d | None) -> None:
+        super().__init__()
+        *enlarge, self.first, self.second = layers
+        self.enlarge = nn.Sequential(*enlarge)
+        self.head = head
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        """Features of this level."""
+        features: Tensor = self.enlarge(trunk)
+        kind = features.dtype
+        with torch.autocast(features.device.type, enabled=False):  # a product is rounded once, when it is used
+            weight, bias = _then(self.second, self.head)
+            both = _joined(self.first, weight)
+        if both is None:
+            return F.conv2d(self.first(features), weight.to(kind), bias.to(kind), padding=1)
+        product, border = both
+        # The first bias is missing where the second convolution looks beyond the edge: it is a picture of its own.
+        ones = features.new_ones(1, 1, *features.shape[-2:])
+        beyond = F.conv2d(ones, border.to(kind), bias.to(kind), padding=1)
+        return F.conv2d(features, product.to(kind), padding=1) + beyond
+
+
+def _then(second: nn.Conv2d, head: nn.Conv2d | None) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a 3x3 convolution and the 1x1 one after it."""
+    weight, bias = _weights(second)
+    if head is None:
+        return weight, bias
+    after, shift = _weights(head)
+    after = after.flatten(1)
+    return (after @ weight.flatten(1)).view(len(after), *weight.shape[1:]), after @ bias + shift
+
+
+def _joined(first: nn.Conv2d, weight: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The product of a 1x1 convolution and a 3x3 one, and of its bias; None if that is more work than the two."""
+    out, middle, *_ = weight.shape
+    if 9 * first.in_channels * out >= first.in_channels * middle + 9 * middle * out:
+        return None
+    before, shift = _weights(first)
+    taps = weight.permute(0, 2, 3, 1)  # (out, 3, 3, middle)
+    product = taps.reshape(-1, middle) @ before.flatten(1)
+    border = taps.reshape(-1, middle) @ shift
+    return product.view(out, 3, 3, -1).permute(0, 3, 1, 2), border.view(out, 1, 3, 3)
+
+
+def _weights(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    assert layer.bias is not None
+    return layer.weight.float(), layer.bias.float()
