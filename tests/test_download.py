@@ -10,8 +10,10 @@ import errno
 import hashlib
 import http.server
 import json
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import pytest
 
 import tracker.download
 from tracker import WeightsError
-from tracker.download import TRIES, download
+from tracker.download import FORGOTTEN, TRIES, download
 
 
 @pytest.fixture
@@ -173,6 +175,17 @@ def test_another_start_goes_on_with_what_the_last_one_had(stand: Stand, tmp_path
     assert stand.asked == ["bytes=4000000-"]
     assert any("going on with sam3.pt" in each and "(39 %)" in each for each in told)
     assert not (blobs / f"{stand.tag}.part").exists()
+
+
+def test_what_was_begun_of_an_older_version_does_not_stay_for_ever(stand: Stand, tmp_path: Path) -> None:
+    blobs = tmp_path / "models--facebook--sam3" / "blobs"
+    blobs.mkdir(parents=True)
+    old, new = blobs / "0ld.part", blobs / "n3w.part"  # the second may be another process's of this moment
+    for each in (old, new):
+        each.write_bytes(b"x")
+    os.utime(old, (time.time() - 2 * FORGOTTEN,) * 2)
+    download(endpoint=stand.url, cache=tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_server_that_knows_no_ranges_begins_again(stand: Stand, tmp_path: Path) -> None:

@@ -69,6 +69,14 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
     assert "nothing is on: cosine 1.0000, mask IoU 1.0000" in told
 
 
+def test_plain_means_no_tf32_either() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    undo = gate.plain(nano())
+    assert not torch.backends.cudnn.allow_tf32
+    undo()
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
 def test_bf16_passes_on_trained_weights(model: Sam3) -> None:
     """The gate's own bar; autocast on a CPU stands in for CUDA's."""
     bf16, halved = settle(model, {"bf16": gate.bf16, "bf16 weights": gate.halved})

@@ -197,3 +197,11 @@ def test_of_several_that_cover_the_same_memory_and_place_decide() -> None:
     new = meet([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, looks=looks)
     assert bounds(gone.logits) == bounds(square(20, 37, 16))
     assert len(new) == 1
+
+
+def test_what_lies_where_it_was_lost_and_covers_something_else_is_not_it() -> None:
+    for surface, back in ((RED, True), (BLUE, False)):
+        gone = lost(made(square(20, 20, 16)))
+        gone.surface = torch.tensor(RED)
+        new = meet([gone], found(square(21, 20, 16)), NOW, TICK, looks=covering(surface))
+        assert (gone.visible, not new) == (back, back)

@@ -53,7 +53,7 @@ def test_absent_or_empty_it_is_lost_and_its_last_mask_is_kept(logits: Tensor, pr
     each = made(last)
     each.follow(logits, 0.9, present)
     assert (each.visible, each.unseen, each.doubtful) == (False, 1, True)
-    assert each.logits is last
+    assert torch.equal(each.logits, last)
 
 
 def test_its_motion_is_learnt_from_where_it_was() -> None:
@@ -216,3 +216,11 @@ def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:
         expected.append(box)
     assert each_bounds(logits) == expected
     assert expected[2:4] == [(0.0,) * 4, (0.0, 0.0, 1.0, 1.0)]
+
+
+def test_what_is_lost_keeps_its_own_mask_and_not_everybodys() -> None:
+    masks = torch.stack([square(10, 10, 10), square(30, 30, 10)])
+    each = made(masks[1])
+    each.lose()
+    assert torch.equal(each.logits, square(30, 30, 10))
+    assert each.logits.untyped_storage().nbytes() == masks.nbytes / 2

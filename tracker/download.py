@@ -29,6 +29,7 @@ TRIES = 5  # breaks in a row without a byte between them
 PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before another try; doubled each time
 SILENCE = 30.0  # seconds without a byte after which a connection is given up
 PASSING = frozenset({408, 429, 500, 502, 503, 504})  # answers that another try may not get
+FORGOTTEN = 86400.0  # seconds after which what was begun of another version is deleted
 STEP = 5  # percent between two lines about progress
 
 Say = Callable[[str], None]
@@ -82,6 +83,9 @@ def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
             _resume(huggingface_hub.get_session(), url, headers, part, about.size, say)
             _check(part, about.size, about.etag)
             part.rename(whole)
+    for other in folder.glob("*.part"):  # of what the server had before, and nobody will go on with
+        if time.time() - other.stat().st_mtime > FORGOTTEN:
+            other.unlink(missing_ok=True)
 
 
 def _resume(client: Any, url: str, headers: dict[str, str], part: Path, size: int, say: Say) -> None:

@@ -132,14 +132,17 @@ def _try(
 
 
 def plain(model: Sam3) -> Undo:
-    """Everything off: fp32, as the wheel is written."""
+    """Everything off: fp32 to the last bit, TF32 convolutions too, as the wheel is written."""
     before = model.speed, model.backbone, model.decoder, model.bf16_backbone
+    tf32 = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     model.speed = replace(model.speed, bf16=False, buckets=False)
     model.backbone, model.decoder = Backbone(model.network), model.interactive.sam_mask_decoder
     model.bf16_backbone = False
 
     def undo() -> None:
         model.speed, model.backbone, model.decoder, model.bf16_backbone = before
+        torch.backends.cudnn.allow_tf32 = tf32
 
     return undo
 

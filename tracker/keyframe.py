@@ -35,16 +35,22 @@ class Looks:
     surfaces: Callable[[Tensor], Tensor] | None = None  # of (N, S, S) logits on this frame
     same_surface: float | None = None
 
+    def covering(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
+        """(N, M): 0 where a mask covers something else than the object's masks did, 1 otherwise."""
+        same = np.ones((len(objects), len(logits)))
+        known = {row: each.surface for row, each in enumerate(objects) if each.surface is not None}
+        if self.surfaces is None or self.same_surface is None or not known:
+            return same
+        now = self.surfaces(logits)
+        for row, before in known.items():
+            same[row] = (surface.alike(now, before[None]) >= self.same_surface).cpu().numpy()
+        return same
+
     def alike(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
-        alike = np.ones((len(objects), len(logits)))
-        covering = {row: each.surface for row, each in enumerate(objects) if each.surface is not None}
-        if self.surfaces is None or self.same_surface is None:
-            covering = {}
-        elif covering:
-            now = self.surfaces(logits)
-            for row, before in covering.items():
-                alike[row] = (surface.alike(now, before[None]) >= self.same_surface).cpu().numpy()
+        alike = self.covering(objects, logits)
+        known = self.surfaces is not None and self.same_surface is not None
+        covering = {row for row, each in enumerate(objects) if known and each.surface is not None}
         remembered = [row for row, each in enumerate(objects) if each.bank and alike[row].any()]
         if self.same is None or not remembered:
             return alike
@@ -67,16 +73,16 @@ def meet(
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
 
-    Visible objects choose first, lost ones among what is left, by the overlap of masks; then those that were lost or
-    are followed badly by how near they are to where they should be at ``seconds`` of the stream's clock, and by their
-    ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S) and score of what is new: what
-    nobody matches and what lies on no visible object.
+    Visible objects choose first, by the overlap of masks; lost ones among what is left, if it covers what they covered;
+    then those that were lost or are followed badly by how near they are to where they should be at ``seconds`` of the
+    stream's clock, and by their ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S)
+    and score of what is new: what nobody matches and what lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]
     free = list(range(len(found)))
-    for some in (visible, lost):
-        for each, place in _pairs(some, found, free, seconds):
+    for some, known in ((visible, None), (lost, looks)):
+        for each, place in _pairs(some, found, free, seconds, known):
             _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
     strays = [each for each in objects if each.detected != tick and (each.bad or each.denials or alone)]
@@ -103,7 +109,7 @@ def hopeless(each: Followed) -> bool:
 
 
 def _pairs(
-    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float
+    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float, looks: Looks | None
 ) -> list[tuple[Followed, int]]:
     """Pairs of objects and detections by the overlap of masks; of the entangled by where they should be."""
     if not objects or not free:
@@ -114,6 +120,8 @@ def _pairs(
     for row, each in enumerate(objects):
         if each.entangled and seconds - each.sure_seconds <= STALE:
             likely[row] = [nearness(each, box, seconds) for box in places]
+    if looks is not None and likely.any():
+        likely = likely * looks.covering(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(likely, MATCH_IOU)]
 
 

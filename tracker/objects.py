@@ -129,6 +129,8 @@ class Followed:
 
     def lose(self) -> None:
         """It cannot be seen on this frame; where it was last seen is kept."""
+        if not self.unseen:
+            self.logits = self.logits.clone()  # a row of them would keep everybody's tensor alive for as long
         self.visible = False
         self.unseen += 1
         self.bad += 1

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tracker.types import Stage
 
-CONFIRM_RUN = 3  # keyframes in succession that new objects may ask for before the interval decides again
+CONFIRM_RUN = 2  # keyframes in succession that new objects may ask for: with the one that found them three looks
 DOUBT_GAP = 5  # looked-at frames at least between keyframes that objects in doubt, or news, ask for
 LONGEST_FLOW = 6  # frames in succession on which masks are only moved along: they decay
 PATIENCE = 3  # intervals for which a keyframe may be put off where time is short
