@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks import latency
-from benchmarks.latency import COLUMNS, Case, Figures, Stage, Trace, cases, figures, measure, report, spans
+from benchmarks.latency import Stage, cases, measure
+from benchmarks.latency_figures import COLUMNS, FPS, Case, Figures, Trace, figures, report, spans
 from benchmarks.numbered import LAST, number_of, strip
 
 QUIET, BAD = Case("webrtc", "480p"), Case("webrtc", "480p", 5.0, 40.0, relayed=True)
@@ -104,10 +105,10 @@ def test_nothing_at_all_is_a_stall_and_no_division_by_zero() -> None:
 def test_a_films_pictures_begin_when_its_clock_makes_them_due() -> None:
     trace = Trace(window=(0.0, 100.0))
     for number, late in ((0, 0.030), (1, 0.0), (4, 0.010)):
-        trace.frames.append(frame(number, number, 50 + number / latency.FPS + late))
+        trace.frames.append(frame(number, number, 50 + number / FPS + late))
     trace.play()
     assert trace.pictures[0] == (50.0, 50.0)
-    assert trace.pictures[4][0] == pytest.approx(50 + 4 / latency.FPS)
+    assert trace.pictures[4][0] == pytest.approx(50 + 4 / FPS)
 
 
 def test_half_a_line_at_the_end_is_left_out() -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from benchmarks import scenarios
 from benchmarks.once import Once
-from benchmarks.tracking import COSTS, POLICIES, Kept, Policy, judge, offline, plot, streaming
+from benchmarks.tracking import judge, offline, streaming
+from benchmarks.tracking_policies import COSTS, POLICIES, Policy
+from benchmarks.tracking_report import Kept, plot
 from tests.models import untrained
 from tracker import Sam3
 

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks import scenarios
 from benchmarks.once import Once
-from benchmarks.tracking import Policy, Run, offline
+from benchmarks.tracking import Run, offline
 from benchmarks.tracking_metrics import tracking
+from benchmarks.tracking_policies import Policy
 from tracker import Sam3, load_model
 
 pytestmark = [
