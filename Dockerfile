@@ -1,7 +1,7 @@
 # docker build -t sam3-streamer .
 # docker run --rm --network host sam3-streamer            (WebRTC without a NAT in between: the simplest)
-# docker run --rm -p 8000:8000 sam3-streamer              (HTTP, WebSocket, RTSP and files; WebRTC media uses
-#                                                          UDP ports of the system's choice, which this does not open)
+# docker run --rm -p 8000:8000 sam3-streamer              (HTTP, WebSocket, RTSP and files; for WebRTC open UDP ports too:
+#                                                          docs/operations.md, STREAMER_UDP_PORTS)
 FROM python:3.11-slim AS build
 
 WORKDIR /src

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, openapi, whep, whip, wire
+from streamer import api, live, openapi, udp_ports, whep, whip, wire
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
@@ -179,11 +179,12 @@ class LiveWebSocket(WebSocketsSansIOProtocol):
 async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None) -> AsyncIterator[None]:
     engine: Engine = app.state.engine
     try:
-        async with app.state.sessions, asyncio.TaskGroup() as tasks:
-            loading = tasks.create_task(_load_in_background(engine, on_failure))
-            yield
-            loading.cancel()
-            await app.state.sessions.close_all()
+        with udp_ports.kept_within(app.state.config.udp_ports):
+            async with app.state.sessions, asyncio.TaskGroup() as tasks:
+                loading = tasks.create_task(_load_in_background(engine, on_failure))
+                yield
+                loading.cancel()
+                await app.state.sessions.close_all()
     finally:
         await engine.close()
 

@@ -117,6 +117,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--max-viewers", type=_positive, metavar="N", help="who watch a stream by WHEP at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
+    group.add_argument("--udp-ports", metavar="FIRST-LAST", help="of WebRTC; default: the system picks them")
     group.add_argument(
         "--fetch-http", action="store_true", default=None, help="fetch pictures by http:// too, not only https://"
     )

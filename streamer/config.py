@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from streamer import udp_ports
+
 HwAccel = Literal["auto", "cuda", "vaapi", "qsv", "videotoolbox", "vulkan", "vdpau", "d3d11va"]
 _POSITIVE = (
     "threads",
@@ -43,7 +45,7 @@ class Config:
     max_viewers: int = 16  # who watch its picture by WHEP, for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
     max_body: int = 64 * 2**20  # of one HTTP request
-    embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 300 of nano's, 2 or 3 at full size
+    embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 1100 of nano's, a dozen at full size
     logits_bytes: int = 32 * 2**20  # answers kept for load_logits_from_cache: 2,000 of nano's, 100 at full size
     fetch_http: bool = False  # pictures by http:// too, not only https://
     fetch_networks: tuple[str, ...] = ()  # private networks from which pictures may be fetched, as 10.0.0.0/8
@@ -53,6 +55,7 @@ class Config:
     grace: float = 30.0  # how long a lost WebRTC connection may come back
     ice_servers: tuple[str, ...] = ()
     announce: tuple[str, ...] = ()  # further addresses of this host, put into ICE candidates
+    udp_ports: str | None = None  # of WebRTC, as 50000-50100; None: the system picks them
     api_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +67,8 @@ class Config:
             if value is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; it must be greater than 0")
 
+        if self.udp_ports is not None:
+            udp_ports.parse(self.udp_ports)
         for key in self.api_keys:
             if not key or not key.isascii() or not key.isprintable() or " " in key:
                 raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")

@@ -16,8 +16,8 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSession
 from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from streamer import sdp
-from streamer.errors import BadRequest, TooLarge
+from streamer import sdp, udp_ports
+from streamer.errors import BadRequest, TooLarge, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Connection(ABC):
 
     wanted = ""  # what an offer should be like
     no_codec = ""  # what is wrong with one that has no codec of ours
+    no_port = "Each takes one for each network address of this machine: --udp-ports may be too narrow."
 
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         # An explicit list, be it empty: aiortc would else ask a public STUN server.
@@ -54,7 +55,8 @@ class Connection(ABC):
         """
         Take an SDP offer and return the SDP answer, with all our candidates in it.
 
-        Raises BadRequest for what is no offer, has not the video that is wanted, or no codec of ours; TooLarge.
+        Raises BadRequest for what is no offer, has not the video that is wanted, or no codec of ours; TooLarge; TooMany
+        where no UDP port is left.
         """
         bare, ice = sdp.split_offer(offer)
         self.ufrag = ice.ufrag
@@ -66,6 +68,8 @@ class Connection(ABC):
             log.info("An offer was refused.", exc_info=True)
             words = self.no_codec if isinstance(error, OperationError) else _reason(error)
             raise BadRequest(f"The offer cannot be answered: {words}.", detail=self.wanted) from error
+        if "a=candidate:" not in self._connection.localDescription.sdp:
+            raise TooMany("No UDP port of this server is free for another connection.", detail=self.no_port)
         await self.add(ice)
         return self._dress(self._connection.localDescription.sdp)
 
@@ -123,7 +127,11 @@ class Connection(ABC):
         await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         self._agree()
         self._bound_gathering()
-        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        ours = udp_ports.ours.set(True)
+        try:
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        finally:
+            udp_ports.ours.reset(ours)
 
     def _bound_gathering(self) -> None:
         """Wait GATHER_SECONDS for STUN and TURN servers; aioice waits five by default."""

@@ -77,6 +77,7 @@ def test_flags_become_settings() -> None:
         ),
         *("--interval", "5", "--follower", "memory", "--threads", "3", "--max-sessions", "2"),
         *("--ice-server", "stun:a:1", "--ice-server", "turn:u:p@b:2", "--announce", "192.0.2.7"),
+        *("--udp-ports", "50000-50010"),
     )
     assert found == Config(
         host="0.0.0.0",
@@ -90,6 +91,7 @@ def test_flags_become_settings() -> None:
         max_sessions=2,
         ice_servers=("stun:a:1", "turn:u:p@b:2"),
         announce=("192.0.2.7",),
+        udp_ports="50000-50010",
     )
 
 
@@ -155,6 +157,9 @@ def test_a_mistake_in_the_arguments_is_told_with_status_2(
         (["serve", "--host", "no-such-host.invalid"], "no address of this machine"),
         (["serve", "--ice-server", "http://x"], "no ICE server"),
         (["serve", "--announce", "my.host"], "my.host"),
+        (["serve", "--udp-ports", "50000"], "like 50000-50100"),
+        (["serve", "--udp-ports", "50100-50000"], "the lower one first"),
+        (["serve", "--udp-ports", "80-90"], "from 1024 to 65535"),
         (["serve", "--port", "0", "--checkpoint", "/nowhere.safetensors"], "is not a file"),
         (["demo", "--port", "0", "--model", "giant"], "no model 'giant'"),
     ],

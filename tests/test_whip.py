@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aioice.ice
 import cv2
 import httpx
 import msgpack
@@ -384,6 +386,27 @@ async def test_ice_servers_are_told_in_links_and_a_dead_one_does_not_hold_up_the
         ]
         assert " 198.51.100.7 " in answer.text
         await service.until(id_of(answer), State.LIVE)
+
+
+def ports_of(answer: str) -> set[int]:
+    return {int(line.split()[5]) for line in answer.splitlines() if line.startswith("a=candidate:")}
+
+
+async def test_media_use_the_udp_ports_that_are_let_through_and_when_all_are_taken_that_is_told(model: Sam3) -> None:
+    addresses = len(aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+    first = 20_000 + os.getpid() % 10_000  # below those that the system picks
+    async with serving(model, udp_ports=f"{first}-{first + 2 * addresses - 1}") as service:
+        range_ = range(first, first + 2 * addresses)
+        answer = await service.publish(service.camera())
+        await service.until(id_of(answer), State.LIVE)
+        assert ports_of(answer.text) <= set(range_)
+        other = await service.publish(service.camera())
+        assert ports_of(other.text) <= set(range_) - ports_of(answer.text)
+        full = await service.post(await service.camera().offer())
+        assert (full.status_code, "UDP port" in full.json()["message"]) == (429, True)
+        assert len((await service.http.get("/sessions")).json()["sessions"]) == 2
+        await service.http.delete(other.headers["location"])
+        await service.publish(service.camera())
 
 
 async def test_a_key_is_needed_where_the_server_has_keys(model: Sam3) -> None:
