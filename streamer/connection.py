@@ -37,7 +37,7 @@ class Connection(ABC):
 
     wanted = ""  # what an offer should be like
     no_codec = ""  # what is wrong with one that has no codec of ours
-    no_port = "Each takes one for each network address of this machine: --udp-ports may be too narrow."
+    no_port = "Each camera and each player takes one: --udp-ports may be too narrow."
 
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         # An explicit list, be it empty: aiortc would else ask a public STUN server.
