@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, openapi, udp_ports, whep, whip, wire
+from streamer import api, live, metrics, openapi, udp_ports, whep, whip, wire
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
@@ -66,6 +66,7 @@ def create_app(
     )
     app.add_middleware(BodyLimit, limit=config.max_body)
     app.add_middleware(ModelName, engine=engine)
+    metrics.install(app)
     _answer_errors(app)
     _watch(app)
     app.include_router(live.router)

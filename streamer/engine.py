@@ -46,6 +46,11 @@ class Engine:
         """Whether the model is there."""
         return self.model is not None
 
+    @property
+    def waiting(self) -> int:
+        """HTTP requests in line for the model, the one being served among them."""
+        return self._waiting
+
     async def load(self) -> None:
         """Load the model on its thread. On failure the reason is kept in ``failure`` and raised."""
         if self.model is not None:

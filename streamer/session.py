@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from streamer import wire
 from streamer.config import Config
+from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
@@ -57,6 +58,7 @@ class Session:
         engine: Engine,
         encoder: Encoder,
         config: Config,
+        counters: Counters,
         write: Write | None = None,
     ) -> None:
         self.id = id
@@ -74,6 +76,7 @@ class Session:
         self.dropped = 0  # frames decoded before the last one looked at, and never looked at themselves
         self._engine = engine
         self._config = config
+        self._counters = counters
         self._write = write
         self._frames: Latest[Frame] = Latest()
         self._follower: Tracker | None = None
@@ -175,6 +178,7 @@ class Session:
         if not self.source.live:
             await self._frames.room()
             frame.arrived = time.monotonic()  # decoded ahead, it waited for its turn and not in ours
+        self._counters.decoded.inc(frame.index + 1 - self.decoded)
         self.decoded = frame.index + 1
         self.history.decoded(FrameInfo.of(frame))
         self.playback.show(frame)
@@ -210,10 +214,14 @@ class Session:
                 error += " What was followed has been dropped; the prompts are kept."
                 await self._reset()
         self.looked += 1
-        self.dropped = frame.index + 1 - self.looked
+        dropped = frame.index + 1 - self.looked
+        self._counters.dropped.inc(dropped - self.dropped)
+        self.dropped = dropped
         self.history.looked_at(info)
         now = time.monotonic()
-        return Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, self.dropped)
+        result = Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, dropped)
+        self._counters.looked_at(result)
+        return result
 
     async def _reset(self) -> None:
         try:
@@ -248,7 +256,7 @@ class Session:
         """Read along for the length of a ``with`` block; the first message is the state. Raises TooMany."""
         if len(self._subscriptions) >= self._config.max_subscribers:
             raise TooMany(f"This session already has {self._config.max_subscribers} readers.")
-        subscription = Subscription(self.pictures.get, pictures=pictures, options=options)
+        subscription = Subscription(self.pictures.get, self._counters, pictures=pictures, options=options)
         subscription.tell(wire.state_message(self.state, self.reason))
         if self.state is State.ENDED:
             subscription.close()

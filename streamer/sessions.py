@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from streamer.config import Config
+from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.session import Session, Write
@@ -31,6 +32,7 @@ class Sessions:
     """
 
     def __init__(self, engine: Engine, config: Config) -> None:
+        self.counters = Counters()
         self._engine = engine
         self._config = config
         self._sessions: dict[str, Session] = {}  # bound: max_sessions running and ENDED_KEPT ended
@@ -78,6 +80,7 @@ class Sessions:
             engine=self._engine,
             encoder=self._encoder,
             config=self._config,
+            counters=self.counters,
             write=write,
         )
         self._sessions[session.id] = session

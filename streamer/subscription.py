@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from streamer import options, wire
+from streamer.counters import Counters
 from streamer.latest import Latest
 from streamer.options import Options
 from streamer.result import Result
@@ -31,12 +32,15 @@ class Subscription:
     with ``pictures``, before each result, the picture of that very frame: see :func:`streamer.options.picture`).
     """
 
-    def __init__(self, jpeg_of: JpegOf, *, pictures: bool = False, options: Options | None = None) -> None:
+    def __init__(
+        self, jpeg_of: JpegOf, counters: Counters, *, pictures: bool = False, options: Options | None = None
+    ) -> None:
         self.pictures = pictures
         self.options = options or Options()
         self.given_up: str | None = None
         self._skipped = 0
         self._jpeg_of = jpeg_of
+        self._counters = counters
         self._results: Latest[Result] = Latest()
         self._outbox: deque[str | bytes] = deque()  # bound: OUTBOX, kept by tell() and answer()
         self._news = asyncio.Event()
@@ -53,7 +57,9 @@ class Subscription:
 
     def publish(self, result: Result) -> None:
         """Lay a result in the slot; never waits."""
+        before = self._results.dropped
         self._results.put(result)
+        self._counters.missed.inc(self._results.dropped - before)
         self._news.set()
 
     def tell(self, message: dict[str, Any]) -> None:
@@ -142,12 +148,14 @@ class Subscription:
             jpeg = await self._jpeg_of(result.frame.index)
             if jpeg is None:
                 self._skipped += 1
+                self._counters.missed.inc()
                 return []
             parts.append(options.picture(result.frame.index, jpeg, chosen.encoding))
         if chosen.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
             parts.append(await asyncio.to_thread(self._render, result, chosen))
         else:
             parts.append(self._render(result, chosen))
+        self._counters.sent.inc()
         return parts
 
     def _render(self, result: Result, chosen: Options) -> str | bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from streamer.config import Config
+from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
@@ -66,9 +67,9 @@ def model(engine: Engine) -> Sam3:
 
 def make(engine: Engine, source: HandSource, **more: Any) -> Session:
     encoder = ThreadPoolExecutor(1)
-    config = more.pop("config", Config())
+    config, counters = more.pop("config", Config()), more.pop("counters", Counters())
     prompts = more.pop("prompts", (Prompt("red circle", threshold=0.0),))
-    return Session("s", source, prompts, engine=engine, encoder=encoder, config=config, **more)
+    return Session("s", source, prompts, engine=engine, encoder=encoder, config=config, counters=counters, **more)
 
 
 @pytest.fixture
@@ -101,6 +102,26 @@ async def test_the_newest_frame_is_taken_when_the_turn_comes(stage: Stage, engin
     message = await stage.read("result")
     assert message["frame"]["index"] == 50
     assert message["dropped"]["source"] == 49
+
+
+async def test_frames_are_counted_as_looked_at_or_dropped(engine: Engine) -> None:
+    source, counters = HandSource(), Counters()
+    session = make(engine, source, counters=counters)
+    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(session.run())
+        await source.running.wait()
+        with session.subscribe() as reader:
+            async with engine.turn:
+                source.give(5)
+                await source.taken()
+            async for message in reader:
+                if json.loads(message)["type"] == "result":
+                    break
+        task.cancel()
+    value = counters.registry.get_sample_value
+    assert value("streamer_frames_decoded_total") == 5
+    assert value("streamer_frames_dropped_total") == 4
+    assert value("streamer_frames_looked_at_total", {"stage": "keyframe"}) == 1
 
 
 async def test_every_frame_of_a_recording_is_looked_at_and_written(engine: Engine) -> None:

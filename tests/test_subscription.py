@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamer import subscription as module
+from streamer.counters import Counters
 from streamer.options import Options
 from streamer.subscription import OUTBOX, Subscription
 from tests.results import result, track
@@ -28,7 +29,7 @@ async def gather(subscription: Subscription) -> list[Any]:
 
 
 async def test_a_reader_gets_the_newest_result_and_is_told_what_it_missed() -> None:
-    reader = Subscription(no_picture)
+    reader = Subscription(no_picture, Counters())
     for index in range(1000):
         reader.publish(result(index))
     reader.close()
@@ -37,8 +38,25 @@ async def test_a_reader_gets_the_newest_result_and_is_told_what_it_missed() -> N
     assert message["dropped"] == {"source": 2, "subscriber": 999}
 
 
+async def test_results_that_were_sent_and_missed_are_counted() -> None:
+    counters = Counters()
+    reader = Subscription(no_picture, counters)
+    for index in range(10):
+        reader.publish(result(index))
+    reader.close()
+    reader.publish(result(10))
+    assert len(await gather(reader)) == 1
+    pictureless = Subscription(no_picture, counters, pictures=True)
+    pictureless.publish(result(0))
+    pictureless.close()
+    assert await gather(pictureless) == []
+    value = counters.registry.get_sample_value
+    assert value("streamer_results_sent_total") == 1
+    assert value("streamer_results_dropped_total") == 9 + 1
+
+
 async def test_what_is_told_stands_in_line_and_is_not_dropped_for_results() -> None:
-    reader = Subscription(no_picture)
+    reader = Subscription(no_picture, Counters())
     for number in range(OUTBOX):
         reader.tell({"type": "ack", "request": number})
         reader.publish(result(number))
@@ -49,7 +67,7 @@ async def test_what_is_told_stands_in_line_and_is_not_dropped_for_results() -> N
 
 
 async def test_the_last_result_comes_before_word_of_the_end() -> None:
-    reader = Subscription(no_picture, options=Options(max_fps=0.001))
+    reader = Subscription(no_picture, Counters(), options=Options(max_fps=0.001))
     reader.publish(result(0))
     iterator = aiter(reader)
     assert "result" in str(await anext(iterator))
@@ -61,7 +79,7 @@ async def test_the_last_result_comes_before_word_of_the_end() -> None:
 
 
 async def test_a_reader_that_leaves_its_line_full_is_given_up_with_a_reason() -> None:
-    reader = Subscription(no_picture)
+    reader = Subscription(no_picture, Counters())
     for number in range(10 * OUTBOX):
         reader.tell({"type": "state", "request": number})
     async with asyncio.timeout(10):
@@ -71,7 +89,7 @@ async def test_a_reader_that_leaves_its_line_full_is_given_up_with_a_reason() ->
 
 
 async def test_an_answer_waits_for_its_place_in_line() -> None:
-    reader = Subscription(no_picture)
+    reader = Subscription(no_picture, Counters())
     for number in range(OUTBOX):
         await reader.answer({"request": number})
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
@@ -87,7 +105,7 @@ async def test_an_answer_waits_for_its_place_in_line() -> None:
 
 async def test_an_answer_that_never_finds_a_place_gives_the_reader_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.01)
-    reader = Subscription(no_picture)
+    reader = Subscription(no_picture, Counters())
     async with asyncio.timeout(10):
         for number in range(OUTBOX + 1):
             await reader.answer({"request": number})
@@ -95,7 +113,7 @@ async def test_an_answer_that_never_finds_a_place_gives_the_reader_up(monkeypatc
 
 
 async def test_a_reader_with_pictures_gets_each_result_after_its_own_picture() -> None:
-    reader = Subscription(some_picture, pictures=True)
+    reader = Subscription(some_picture, Counters(), pictures=True)
     iterator = aiter(reader)
     for index in (5, 300):
         reader.publish(result(index))
@@ -104,7 +122,7 @@ async def test_a_reader_with_pictures_gets_each_result_after_its_own_picture() -
 
 
 async def test_a_result_whose_picture_was_not_kept_counts_as_dropped() -> None:
-    reader = Subscription(no_picture, pictures=True)
+    reader = Subscription(no_picture, Counters(), pictures=True)
     reader.publish(result(1))
     reader.tell({"type": "state"})
     reader.close()
@@ -113,7 +131,7 @@ async def test_a_result_whose_picture_was_not_kept_counts_as_dropped() -> None:
 
 
 async def test_max_fps_holds_results_back_but_not_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Subscription(no_picture, options=Options(max_fps=0.01))
+    reader = Subscription(no_picture, Counters(), options=Options(max_fps=0.01))
     iterator = aiter(reader)
     reader.publish(result(0))
     assert json.loads(await anext(iterator))["frame"]["index"] == 0
@@ -129,7 +147,7 @@ async def test_max_fps_holds_results_back_but_not_answers(monkeypatch: pytest.Mo
 
 
 async def test_polygons_are_sent_when_asked_for() -> None:
-    reader = Subscription(no_picture, options=Options(format="polygon"))
+    reader = Subscription(no_picture, Counters(), options=Options(format="polygon"))
     reader.publish(result(0, (track(1, 0),), (Prompt("square"),)))
     reader.close()
     (message,) = await gather(reader)

@@ -1,0 +1,123 @@
+"""``GET /metrics``: what was counted and how things stand, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamer import auth
+from streamer.cache import Caches
+from streamer.counters import Counters
+from streamer.engine import Engine
+from streamer.errors import Unauthorized
+from streamer.openapi import refusals
+from streamer.session import Session
+from streamer.sessions import Sessions
+from streamer.sources.base import State
+
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+router = APIRouter(tags=["operations"], dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+
+
+@router.get("/metrics", response_class=Response, responses=TEXT)
+async def metrics(request: Request) -> Response:
+    """Counters and gauges for Prometheus; operations.md lists them."""
+    counters: Counters = request.app.state.sessions.counters
+    return Response(generate_latest(counters.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer ``/metrics``. It has its ``state`` by now, and no middleware that is added later."""
+    counters: Counters = app.state.sessions.counters
+    counters.registry.register(Present(app.state.engine, app.state.sessions, app.state.embeddings.caches))
+    ProcessCollector(registry=counters.registry)
+    app.add_middleware(Refusals, counters=counters)
+    app.include_router(router)
+
+
+class Refusals:
+    """Middleware that counts the HTTP requests which are answered 400 or above."""
+
+    def __init__(self, app: ASGIApp, counters: Counters) -> None:
+        self.app = app
+        self.refused = counters.refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look at the status of the answer."""
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                self.refused.labels(message["status"]).inc()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, counted if scope["type"] == "http" else send)
+        except Exception:  # what failed inside is answered outside of all middleware
+            if scope["type"] == "http":
+                self.refused.labels(500).inc()
+            raise
+
+
+class Present(Collector):
+    """How things stand, read when somebody asks, on the event loop. Only sessions that have not ended have lines."""
+
+    def __init__(self, engine: Engine, sessions: Sessions, caches: Caches) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._caches = caches
+
+    def collect(self) -> Iterator[Metric]:
+        """All gauges, and the counters of the caches."""
+        sessions = self._sessions.list()
+        running = [session for session in sessions if session.state is not State.ENDED]
+        yield _gauge("streamer_ready", "1 once the model is there.", float(self._engine.ready))
+        yield _gauge("streamer_requests_waiting", "HTTP requests in line for the model.", self._engine.waiting)
+        yield _gauge("streamer_readers", "Readers of results.", sum(session.subscribers for session in running))
+        yield _gauge("streamer_viewers", "Who watches by WHEP.", sum(session.playback.viewers for session in running))
+        states = Counter(session.state for session in sessions)
+        by_state = GaugeMetricFamily("streamer_sessions", "Sessions in the list, by state.", labels=["state"])
+        for state in State:
+            by_state.add_metric([state], states[state])
+        yield by_state
+        yield from _of_sessions(running)
+        yield from _of_caches(self._caches)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)
+
+
+def _of_sessions(running: list[Session]) -> Iterator[Metric]:
+    labels = ["session", "source"]
+    live = GaugeMetricFamily("streamer_session_live", "1 while the source gives pictures.", labels=labels)
+    rate = GaugeMetricFamily("streamer_session_results_per_second", "Of late; 0 after 2 s without.", labels=labels)
+    age = GaugeMetricFamily("streamer_session_age_seconds", "How old the last result was.", labels=labels)
+    for session in running:
+        values = [session.id, session.source.name]
+        live.add_metric(values, float(session.state is State.LIVE))
+        rate.add_metric(values, session.fps)
+        if session.last is not None:
+            age.add_metric(values, session.last.age)
+    yield from (live, rate, age)
+
+
+def _of_caches(caches: Caches) -> Iterator[Metric]:
+    held = GaugeMetricFamily("streamer_cache_bytes", "What the caches of HTTP requests hold.", labels=["cache"])
+    limit = GaugeMetricFamily("streamer_cache_limit_bytes", "What they may hold.", labels=["cache"])
+    asked = CounterMetricFamily("streamer_cache_requests", "What they were asked for.", labels=["cache", "outcome"])
+    for name, figures in caches.figures().items():
+        held.add_metric([name], figures["bytes"])
+        limit.add_metric([name], figures["limit_bytes"])
+        asked.add_metric([name, "hit"], figures["hits"])
+        asked.add_metric([name, "miss"], figures["misses"])
+    yield from (held, limit, asked)
