@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 
 from streamer import sdp
 from streamer.config import Config
 from streamer.connection import Connection
 from streamer.errors import (
     BadRequest,
+    NotAllowed,
     NotFound,
     StreamerError,
     TooLarge,
@@ -110,14 +111,32 @@ async def trickle(request: Request, find: Callable[[], Connection | None], inste
     return Response(status_code=204)
 
 
-def endpoint_options() -> Response:
-    """What an endpoint takes; browsers' preflights are answered before they come here."""
-    return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
+def answer_other_methods(router: APIRouter, endpoint: str, session: str) -> None:
+    """
+    Answer OPTIONS at both paths, and refuse what they do not take: else the page's files would be looked through.
 
+    Browsers' preflights are answered before they come here.
+    """
 
-def session_options() -> Response:
-    """What a session takes."""
-    return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
+    async def endpoint_options() -> Response:
+        return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
+
+    async def session_options() -> Response:
+        return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
+
+    async def endpoint_refuses(request: Request) -> None:
+        raise NotAllowed(request.method, ENDPOINT_METHODS)
+
+    async def session_refuses(request: Request) -> None:
+        raise NotAllowed(request.method, SESSION_METHODS)
+
+    for path, call, methods in (
+        (endpoint, endpoint_options, ["OPTIONS"]),
+        (session, session_options, ["OPTIONS"]),
+        (endpoint, endpoint_refuses, ["GET", "HEAD", "PUT", "PATCH", "DELETE"]),
+        (session, session_refuses, ["GET", "HEAD", "PUT", "POST"]),
+    ):
+        router.add_api_route(path, call, methods=methods, include_in_schema=False, response_model=None)
 
 
 def _no_restart(instead: str) -> Unprocessable:

@@ -15,7 +15,6 @@ from streamer.connection import Connection
 from streamer.errors import (
     BadRequest,
     Conflict,
-    NotAllowed,
     NotFound,
     TooLarge,
     TooMany,
@@ -26,7 +25,7 @@ from streamer.openapi import refusals
 from streamer.playback import Line, Playback
 from streamer.player import Player
 from streamer.sessions import Sessions
-from streamer.signalling import ANSWER, ENDPOINT_METHODS, FRAGMENT, PATCH_REFUSALS, SDP, SESSION_METHODS
+from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
@@ -81,33 +80,10 @@ async def stop(request: Request, id: str, viewer: str) -> Response:  # noqa: A00
     return Response(status_code=200)
 
 
-@router.options("/whep/{id}", response_class=Response, include_in_schema=False)
-async def endpoint_options(id: str) -> Response:  # noqa: A002
-    """What the endpoint takes; browsers' preflights are answered before they come here."""
-    return signalling.endpoint_options()
-
-
-@router.options("/whep/{id}/{viewer}", response_class=Response, include_in_schema=False)
-async def session_options(id: str, viewer: str) -> Response:  # noqa: A002
-    """What a WHEP session takes."""
-    return signalling.session_options()
-
-
-@router.api_route("/whep/{id}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-async def endpoint_refuses(request: Request, id: str) -> None:  # noqa: A002
-    """Without this the page's files would be looked through."""
-    raise NotAllowed(request.method, ENDPOINT_METHODS)
-
-
-@router.api_route("/whep/{id}/{viewer}", methods=["GET", "HEAD", "PUT", "POST"], include_in_schema=False)
-async def session_refuses(request: Request, id: str, viewer: str) -> None:  # noqa: A002
-    """Without this the page's files would be looked through."""
-    raise NotAllowed(request.method, SESSION_METHODS)
-
-
 def _find(request: Request, id: str) -> Playback:  # noqa: A002
     sessions: Sessions = request.app.state.sessions
     return sessions.get(id).playback
 
 
 router.include_router(guarded)
+signalling.answer_other_methods(router, "/whep/{id}", "/whep/{id}/{viewer}")

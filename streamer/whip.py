@@ -17,7 +17,6 @@ from streamer.config import Config
 from streamer.errors import (
     BadRequest,
     Conflict,
-    NotAllowed,
     NotFound,
     NotReady,
     TooLarge,
@@ -29,7 +28,7 @@ from streamer.openapi import refusals
 from streamer.peer import Channel
 from streamer.session import Session
 from streamer.sessions import Sessions
-from streamer.signalling import ANSWER, ENDPOINT_METHODS, FRAGMENT, PATCH_REFUSALS, SDP, SESSION_METHODS
+from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.sources.base import State
 from streamer.sources.webrtc import WebRTCSource
 from streamer.subscription import Subscription
@@ -102,30 +101,6 @@ async def stop(request: Request, id: str) -> Response:  # noqa: A002
     return Response(status_code=200)
 
 
-@router.options("/whip", response_class=Response, include_in_schema=False)
-async def endpoint_options() -> Response:
-    """What the endpoint takes; browsers' preflights are answered before they come here."""
-    return signalling.endpoint_options()
-
-
-@router.options("/whip/{id}", response_class=Response, include_in_schema=False)
-async def session_options(id: str) -> Response:  # noqa: A002
-    """What a WHIP session takes."""
-    return signalling.session_options()
-
-
-@router.api_route("/whip", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-async def endpoint_refuses(request: Request) -> None:
-    """Without this the page's files would be looked through."""
-    raise NotAllowed(request.method, ENDPOINT_METHODS)
-
-
-@router.api_route("/whip/{id}", methods=["GET", "HEAD", "PUT", "POST"], include_in_schema=False)
-async def session_refuses(request: Request, id: str) -> None:  # noqa: A002
-    """Without this the page's files would be looked through."""
-    raise NotAllowed(request.method, SESSION_METHODS)
-
-
 async def converse(session: Session, channel: Channel) -> None:
     """Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough."""
     with session.subscribe() as subscription:
@@ -161,3 +136,4 @@ def _created(request: Request, session: Session, source: WebRTCSource, answer: s
 
 
 router.include_router(guarded)
+signalling.answer_other_methods(router, "/whip", "/whip/{id}")

@@ -79,6 +79,19 @@ def test_memory_brings_a_lost_object_back() -> None:
     assert len(lost.bank.recent) == 1
 
 
+def test_after_a_cut_only_a_keyframe_brings_back_what_was_there() -> None:
+    model = FakeModel()
+    lost = remembered(made(square(10, 10, 16)))
+    lost.lose()
+    lost.parted = True
+    follower = Follower(cast(Sam3, model), "auto")
+    for tick in range(1, 8):
+        follower.follow(model.embed(picture(("red", 80, 80, 32))), [lost], tick / 30, tick)
+    assert (lost.visible, model.propagated) == (False, 0)
+    lost.see(square(40, 40, 16))
+    assert not lost.parted
+
+
 def test_memory_that_is_not_sure_changes_nothing() -> None:
     model = FakeModel()
     model.iou = 0.5

@@ -169,7 +169,7 @@ def test_evaluation_counts_hits_alarms_and_crumbs() -> None:
 def test_the_weights_in_the_package_keep_the_bars_of_their_card() -> None:
     """On worlds that neither training nor the card's figures have seen."""
     plain = partial(draw_still, supply=Supply(variety=PLAIN))
-    figures = evaluate(load_model("nano"), 100, first_seed=700, draw=plain).figures()
+    figures = evaluate(load_model("nano"), 50, first_seed=700, draw=plain).figures()
     bars = {
         "F1 @ IoU 0.5": 0.60,
         "mean IoU of matches": 0.80,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -185,11 +186,21 @@ def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: 
 
 
 @pytest.mark.timeout(1800)  # a minute on an idle machine
+def begun(film: Path, beginning: Path, frames: int) -> Path:
+    """The first so many frames of a film, as they are."""
+    with av.open(str(film)) as whole, av.open(str(beginning), "w") as part:
+        video = part.add_stream_from_template(whole.streams.video[0])
+        for packet in itertools.islice(whole.demux(video=0), frames):
+            packet.stream = video
+            part.mux(packet)
+    return beginning
+
+
 async def test_real_street_footage_runs_through(config: Config, tmp_path: Path) -> None:
     """Debian's vtest.avi: people walking. What an untrained model makes of them does not matter here."""
-    street = needs.opencv_doc("vtest.avi")
+    street = begun(needs.opencv_doc("vtest.avi"), tmp_path / "street.avi", 200)
     seldom = dataclasses.replace(config, interval=30)
     assert await run(Job(str(street), ["circle"], tmp_path / "out.jsonl"), seldom, asyncio.Event()) == 0
     written = messages(tmp_path / "out.jsonl")
-    assert len(written) == pictures(street) == 795
+    assert len(written) == pictures(street) == 200
     assert {(each["frame"]["width"], each["frame"]["height"]) for each in written} == {(768, 576)}

@@ -198,8 +198,8 @@ class Follower:
 
 
 def _due(objects: Sequence[Followed]) -> list[Followed]:
-    """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last."""
-    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0]
+    """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last; none after a cut."""
+    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0 and not each.parted]
     due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
     return sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH]
 

@@ -74,6 +74,7 @@ class Followed:
     bad: int = 0  # steps in a row that followed it badly or not at all
     faint: int = 0  # steps in a row whose mask the model hardly believes
     denials: int = 0  # keyframes in a row that did not find it where it is followed
+    parted: bool = False  # it was lost by a cut: where it was says nothing of the new scene
     dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
     by_user: bool = False  # a user said what its mask is: the detector does not overrule
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
@@ -124,7 +125,7 @@ class Followed:
         if not same:
             self.lose()
             return
-        self.logits, self.visible, self.unseen = logits, True, 0
+        self.logits, self.visible, self.unseen, self.parted = logits, True, 0, False
         self.bad = 0 if iou >= GOOD_IOU else self.bad + 1
 
     def lose(self) -> None:
@@ -138,7 +139,7 @@ class Followed:
     def see(self, logits: Tensor) -> None:
         """Take a mask that is believed: the detector's or a user's."""
         self.logits, self.visible, self.unseen, self.bad = logits.clamp(-LIMIT, LIMIT), True, 0, 0
-        self.faint = 0
+        self.faint, self.parted = 0, False
 
     def place(self, box: Share, seconds: float) -> None:
         """Take its box on this frame, and learn its velocity where that can be trusted."""

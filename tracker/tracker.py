@@ -220,6 +220,7 @@ class Tracker:
         if reason == "scene":
             for each in self._objects:
                 each.lose()
+                each.parted = True
         elif alone:
             self._carry_along()
         else:
