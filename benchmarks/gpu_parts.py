@@ -123,7 +123,7 @@ class Forced:
         """Each is where it has always been."""
         found = self._model.propagate(embedding, banks, tick)
         sure = torch.full_like(found.ious, 0.9)
-        return Propagation(self._grid(embedding)[: len(banks)], sure, sure, found.memories)
+        return Propagation(self._grid(embedding)[: len(banks)], sure, sure, found.encode)
 
 
 def full_banks(model: Sam3, embedding: Embedding, count: int, tick: int) -> list[Bank]:

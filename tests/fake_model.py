@@ -93,7 +93,7 @@ class FakeModel:
         logits = _logits([np.zeros((SIDE, SIDE), bool) if mask is None else mask for mask in masks])
         memories = [Memory(tick, torch.zeros(1, 3, 1, 1), bank.conditioning[-1].pointer) for bank in banks]
         score = torch.tensor([-32.0 if mask is None else 32.0 for mask in masks])
-        return Propagation(logits, torch.full((len(banks),), self.iou), score, memories)
+        return Propagation(logits, torch.full((len(banks),), self.iou), score, lambda: memories)
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         return postprocess.to_masks(logits, height, width)

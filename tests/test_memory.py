@@ -89,6 +89,22 @@ def follow(model: Sam3, some: Sequence[Bank], ticks: range) -> torch.Tensor:
     return found.logits
 
 
+def test_a_memory_is_made_when_somebody_wants_it_and_once(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, encoded = model.interactive._encode_new_memory, []
+
+    def counted(**given: object) -> object:
+        encoded.append(given)
+        return real(**given)
+
+    some = banks(model, 2)
+    monkeypatch.setattr(model.interactive, "_encode_new_memory", counted)
+    found = model.propagate(embed(model, 1), some, 1)
+    assert not encoded
+    first, second = found.memories
+    assert found.memories[0] is first
+    assert (first.tick, second.tick, len(encoded)) == (1, 1, 1)
+
+
 def test_many_objects_in_one_pass_are_the_same_as_each_alone(model: Sam3) -> None:
     together = follow(model, banks(model, 3), range(1, 9))
     for place, bank in enumerate(banks(model, 3)):

@@ -71,7 +71,7 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
     gone[0, :, :20, :20] = 1
     memories = [SimpleNamespace(tick=0, pointer=torch.ones(1, 4), features=None)] * 2
     logits = torch.zeros_like(gone[1])
-    found = Propagation(logits, torch.zeros(2), score, cast("list[Memory]", memories))
+    found = Propagation(logits, torch.zeros(2), score, lambda: cast("list[Memory]", memories))
     assert found.present.tolist() == [1.0, 1.0]
     monkeypatch.setattr(memory, "memorize", lambda *_: memories)
     monkeypatch.setattr(memory, "propagate", lambda *_: found)

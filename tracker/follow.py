@@ -149,7 +149,7 @@ class Follower:
         found = self.model.propagate(embedding, [each.bank for each in objects], tick)
         same = self._same(embedding, found.logits, objects)
         answers = zip(found.logits, found.ious.tolist(), found.present.tolist(), same, strict=True)
-        for each, answer, memory in zip(objects, answers, found.memories, strict=True):
+        for row, (each, answer) in enumerate(zip(objects, answers, strict=True)):
             if self.mode == "auto":
                 believed = self._bring_back(each, *answer, seconds)
             else:
@@ -158,7 +158,7 @@ class Follower:
                 each.follow(logits, iou, present, same=known)
                 believed = each.bad == 0
             if believed:
-                each.bank.remember(memory)
+                each.bank.remember(found.memories[row])
 
     def _bring_back(
         self, each: Followed, logits: Tensor, iou: float, present: float, same: bool, seconds: float

@@ -9,8 +9,8 @@ the memory attention; the numbers are ``sam3_tracker_base.py``'s.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -88,7 +88,15 @@ class Propagation:
     logits: Tensor
     ious: Tensor
     score: Tensor  # (B,) logits of ``present``, which they still tell apart where it is 1 to the last digit
-    memories: list[Memory]  # of this frame: remember those that are believed
+    encode: Callable[[], list[Memory]]  # half the work of following: done when somebody wants the memories
+    _memories: list[Memory] = field(default_factory=list, init=False)
+
+    @property
+    def memories(self) -> list[Memory]:
+        """Of this frame, one for each: remember those that are believed."""
+        if not self._memories:
+            self._memories.extend(self.encode())
+        return self._memories
 
     @property
     def present(self) -> Tensor:
@@ -98,12 +106,19 @@ class Propagation:
 
 def propagate(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
     """Follow objects into a frame by their memories, as many in one pass as have as many memories."""
-    parts: dict[int, tuple[Tensor, Tensor, Tensor, Memory]] = {}
+    parts: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+    batches: list[tuple[list[int], Callable[[], list[Memory]]]] = []
     for rows in _batches(banks, tick, model.speed.memory_batch):
-        answer = _attend(model, embedding, [banks[row] for row in rows], tick)
+        answer, encode = _attend(model, embedding, [banks[row] for row in rows], tick)
         parts |= dict(zip(rows, answer, strict=True))
-    logits, ious, score, memories = zip(*(parts[row] for row in range(len(banks))), strict=True)
-    return Propagation(torch.stack(logits), torch.stack(ious), torch.stack(score), list(memories))
+        batches.append((rows, encode))
+
+    def memories() -> list[Memory]:
+        made = {row: memory for rows, encode in batches for row, memory in zip(rows, encode(), strict=True)}
+        return [made[row] for row in range(len(banks))]
+
+    logits, ious, score = zip(*(parts[row] for row in range(len(banks))), strict=True)
+    return Propagation(torch.stack(logits), torch.stack(ious), torch.stack(score), memories)
 
 
 def memorize(model: Sam3, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
@@ -127,7 +142,7 @@ def resemblance(some: Sequence[Memory], others: Sequence[Memory]) -> Tensor:
 
 def _attend(
     model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Memory]]:
+) -> tuple[Iterator[tuple[Tensor, Tensor, Tensor]], Callable[[], list[Memory]]]:
     fine, middle, coarse = embedding.interactive
     maps, places = _maps(model, banks, tick)
     pointers, when = _pointers(model, banks, tick)
@@ -145,10 +160,10 @@ def _attend(
     *_, ious, low, high, pointer, score = model.interactive._forward_sam_heads(
         backbone_features=features, high_res_features=[fine, middle], multimask_output=True
     )
-    memories = _encode(model, coarse, high, pointer, score, tick)
     limit = 32.0  # as masks that are fed back anywhere else
     logits = low[:, 0].float().clamp(-limit, limit)
-    return zip(logits, ious.float().amax(1), score.float()[:, 0], memories, strict=True)
+    answers = zip(logits, ious.float().amax(1), score.float()[:, 0], strict=True)
+    return answers, lambda: _encode(model, coarse, high, pointer, score, tick)
 
 
 def _maps(model: Sam3, banks: Sequence[Bank], tick: int) -> tuple[Tensor, Tensor]:

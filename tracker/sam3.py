@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -377,7 +378,12 @@ class Sam3:
     @on_model
     def propagate(self, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
         """Follow one object for each bank into this frame. Every bank holds at least one conditioning memory."""
-        return memory.propagate(self, embedding, banks, tick)
+        found = memory.propagate(self, embedding, banks, tick)
+        return replace(found, encode=lambda: self._memories(found))
+
+    @on_model
+    def _memories(self, found: Propagation) -> list[Memory]:
+        return found.memories
 
     @property
     def same_look(self) -> float | None:
