@@ -157,7 +157,7 @@ def stages(
         banks = full_banks(model, embedding, count, 40)
         calls: dict[str, Callable[[], object]] = {
             "refine": lambda known=known: model.segment(embedding, known),  # type: ignore[misc]
-            "memory": lambda banks=banks: model.propagate(embedding, banks, 40),  # type: ignore[misc]
+            "memory": lambda banks=banks: model.propagate(embedding, banks, 40).memories,  # type: ignore[misc]
             "memorize": lambda logits=logits: model.memorize(embedding, logits, 40),  # type: ignore[misc]
             "masks": lambda logits=logits: model.masks(logits, height, width, hole_area=16),  # type: ignore[misc]
         }

@@ -37,7 +37,7 @@ class Connection(ABC):
 
     wanted = ""  # what an offer should be like
     no_codec = ""  # what is wrong with one that has no codec of ours
-    no_port = "Each camera and each player takes one: --udp-ports may be too narrow."
+    no_port = "Either all of --udp-ports are taken, or it has no network address."
 
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         # An explicit list, be it empty: aiortc would else ask a public STUN server.
@@ -69,7 +69,7 @@ class Connection(ABC):
             words = self.no_codec if isinstance(error, OperationError) else _reason(error)
             raise BadRequest(f"The offer cannot be answered: {words}.", detail=self.wanted) from error
         if "a=candidate:" not in self._connection.localDescription.sdp:
-            raise TooMany("No UDP port of this server is free for another connection.", detail=self.no_port)
+            raise TooMany("No UDP port of this server can be had for another connection.", detail=self.no_port)
         await self.add(ice)
         return self._dress(self._connection.localDescription.sdp)
 

@@ -185,7 +185,6 @@ def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: 
     assert count_frames(str(tmp_path / "text.mp4")) is None
 
 
-@pytest.mark.timeout(1800)  # a minute on an idle machine
 def begun(film: Path, beginning: Path, frames: int) -> Path:
     """The first so many frames of a film, as they are."""
     with av.open(str(film)) as whole, av.open(str(beginning), "w") as part:
@@ -196,6 +195,7 @@ def begun(film: Path, beginning: Path, frames: int) -> Path:
     return beginning
 
 
+@pytest.mark.timeout(600)  # a quarter of a minute on an idle machine
 async def test_real_street_footage_runs_through(config: Config, tmp_path: Path) -> None:
     """Debian's vtest.avi: people walking. What an untrained model makes of them does not matter here."""
     street = begun(needs.opencv_doc("vtest.avi"), tmp_path / "street.avi", 200)

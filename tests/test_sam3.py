@@ -104,6 +104,23 @@ def test_no_concept_is_detected_on_what_was_kept_for_clicks(model: Sam3, embeddi
         model.levels(embedding.interactive_only())
 
 
+def test_prompts_that_are_asked_one_by_one_share_the_levels_of_their_picture(
+    model: Sam3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Tensor] = []
+    real = model.concepts
+
+    def counted(trunk: Tensor) -> tuple[Tensor, ...]:
+        made.append(trunk)
+        return real(trunk)
+
+    monkeypatch.setattr(model, "concepts", counted)
+    one, other = model.embed(image(2)), model.embed(image(3))
+    for embedding in (one, one, other, one):
+        model.detect(embedding, [Prompt("red")])
+    assert [each is one.trunk for each in made] == [True, False, True]
+
+
 def scores_of(found: Detected) -> list[float]:
     return sorted(found.scores.tolist(), reverse=True)
 

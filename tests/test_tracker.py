@@ -295,6 +295,17 @@ def test_a_cut_makes_a_keyframe_on_which_nothing_is_followed() -> None:
     assert all(track.stage is Stage.KEYFRAME for track in step.tracks)
 
 
+def test_what_somebody_clicked_is_there_again_after_a_flash() -> None:
+    """No keyframe would find it: it is looked for where it was, and in its memory."""
+    stream = Stream()
+    stream.see(("red", 40, 40, 30))
+    stream.tracker.click(0, click_at(55, 55))
+    before = stream.watch(25, ("red", 40, 40, 30))[-1].tracks
+    stream.look(np.full_like(picture(), 255))
+    after = stream.watch(10, ("red", 40, 40, 30))[-1].tracks
+    assert [each.id for each in after] == [each.id for each in before] == [1]
+
+
 def test_a_doubted_mask_is_not_fed_back_and_memory_is_asked_after_two_bad_steps() -> None:
     stream = Stream(RED)
     stream.watch(3, ("red", 20, 20, 30))

@@ -33,7 +33,7 @@ class Embedding:
         return sum(each.nbytes for each in (self.trunk, *self.interactive) if each is not None)
 
     def interactive_only(self) -> Embedding:
-        """The same without what only the detector reads: half the memory, enough for clicks."""
+        """The same without what only the detector reads: a half to two thirds of the memory, enough for clicks."""
         return replace(self, trunk=None)
 
 

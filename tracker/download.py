@@ -8,6 +8,7 @@ under its name in the cache, and ``huggingface_hub`` then finds it there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import time
@@ -84,8 +85,9 @@ def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
             _check(part, about.size, about.etag)
             part.rename(whole)
     for other in folder.glob("*.part"):  # of what the server had before, and nobody will go on with
-        if time.time() - other.stat().st_mtime > FORGOTTEN:
-            other.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else's; what was fetched is there all the same
+            if time.time() - other.stat().st_mtime > FORGOTTEN:
+                other.unlink()
 
 
 def _resume(client: Any, url: str, headers: dict[str, str], part: Path, size: int, say: Say) -> None:

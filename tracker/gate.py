@@ -250,5 +250,7 @@ def accelerate(model: Sam3, *, say: Say = log.info) -> list[Verdict]:
     """
     if model.device.type != "cuda":
         return []
+    tf32 = torch.backends.cudnn.allow_tf32
     plain(model)
+    torch.backends.cudnn.allow_tf32 = tf32  # upstream leaves it on; the gate compares with fp32 without it
     return settle(model, STEPS, say=say)

@@ -80,6 +80,7 @@ class Sam3:
         self.decoder: Callable[..., tuple[Tensor, ...]] = self.interactive.sam_mask_decoder
         self.speed = Speed.of(device)
         self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
+        self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None  # levels of the picture that was asked about last
         self._positions: tuple[Tensor, ...] | None = None
         self._dense_position: Tensor | None = None
 
@@ -112,8 +113,9 @@ class Sam3:
         self.forget()
 
     def forget(self) -> None:
-        """Drop what is kept from call to call: features of texts, and encodings of places."""
+        """Drop what is kept from call to call: features of texts, a picture's levels, and encodings of places."""
         self._texts.clear()
+        self._last = None
         self._positions = self._dense_position = None
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
@@ -159,12 +161,15 @@ class Sam3:
         """
         The detector's features of a picture, (1, C, 4g, 4g), (1, C, 2g, 2g) and (1, C, g, g).
 
-        Made when a concept is asked for: the frames between keyframes do without, and an embedding that is kept is a
-        fifth as large. Raises :class:`TrackerError` for one that was kept for clicks.
+        Made when a concept is asked for, and kept until the next picture's: the frames between keyframes do without,
+        and an embedding that is kept is a quarter to a third as large. Raises :class:`TrackerError` for one that was
+        kept for clicks.
         """
         if embedding.trunk is None:
             raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
-        return self._encoded(self.concepts, embedding.trunk)
+        if self._last is None or self._last[0] is not embedding.trunk:  # prompts of one request come one by one
+            self._last = embedding.trunk, self._encoded(self.concepts, embedding.trunk)
+        return self._last[1]
 
     def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
         side = self.config.image_size

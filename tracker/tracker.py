@@ -220,7 +220,7 @@ class Tracker:
         if reason == "scene":
             for each in self._objects:
                 each.lose()
-                each.parted = True
+                each.parted = each.key is not None  # no keyframe would bring back what somebody clicked
         elif alone:
             self._carry_along()
         else:
