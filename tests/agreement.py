@@ -145,7 +145,7 @@ def raw(ours: Sam3, embedding: Embedding, prompt: Prompt) -> dict[str, Tensor]:
 
     ours.network.forward_grounding = recorded
     try:
-        ours._ground(embedding, ours.levels(embedding), [prompt])
+        ours._ground(embedding, [prompt])
     finally:
         del ours.network.forward_grounding
     return seen[0]

@@ -288,8 +288,7 @@ def test_scores_hold_the_presence_and_thresholds_cut_alike(ours: Sam3) -> None:
     with pytest.MonkeyPatch.context() as patch:
         answer = {"pred_logits": logits[..., None], "presence_logit_dec": presence, "pred_masks": blobs(12)[None]}
         patch.setattr(ours.network, "forward_grounding", lambda **_: answer | {"pred_boxes": None})
-        embedding = ours.embed(picture(0))
-        scores, masks = ours._ground(embedding, ours.levels(embedding), [Prompt("star")])
+        scores, masks = ours._ground(ours.embed(picture(0)), [Prompt("star")])
     kept = _select(scores[0], masks[0], 0.4, None)
     assert 0 < len(kept) < 12
     assert torch.allclose(kept.scores, theirs_kept["scores"].sort(descending=True).values)

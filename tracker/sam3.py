@@ -197,18 +197,15 @@ class Sam3:
         greater IoU the lower score goes; None keeps both, unless the model is known to find things twice
         (``Config.doubles``). Small holes and specks are repaired on the logits.
         """
-        levels = self.levels(embedding) if prompts else ()
         most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
         for indices in _batches(prompts):
-            scores, logits = self._ground(embedding, levels, [prompts[index] for index in indices])
+            scores, logits = self._ground(embedding, [prompts[index] for index in indices])
             for row, index in enumerate(indices):
                 found[index] = _select(scores[row], logits[row], prompts[index].threshold, most)
         return [found[index] for index in range(len(prompts))]
 
-    def _ground(
-        self, embedding: Embedding, levels: tuple[Tensor, ...], prompts: Sequence[Prompt]
-    ) -> tuple[Tensor, Tensor]:
+    def _ground(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
         """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts with equally many exemplar boxes."""
         from sam3.model.data_misc import FindStage
 
@@ -217,7 +214,7 @@ class Sam3:
         stage = FindStage(rows * 0, rows, *[None] * 6)
         out = self.network.forward_grounding(
             backbone_out={
-                "backbone_fpn": list(levels),
+                "backbone_fpn": list(self.levels(embedding)),
                 "vision_pos_enc": list(self._positions or ()),
                 "language_features": torch.cat([features for features, _ in texts], 1),
                 "language_mask": torch.cat([mask for _, mask in texts], 0),
