@@ -15,8 +15,6 @@ from streamer.frame import Frame, Picture
 QUALITY = 80
 PENDING = 4  # frames waiting for the encoder; one that comes while it is so far behind is not kept
 
-Encoder = Executor  # any executor but the model's
-
 
 def jpeg(rgb: Picture, quality: int = QUALITY) -> bytes:
     """Encode a uint8 picture (height, width, 3) in RGB."""
@@ -30,14 +28,14 @@ class Pictures:
     """
     Keep JPEGs of looked-at frames, found by frame index, at most ``max_bytes`` of them, the oldest going first.
 
-    Encoding runs on ``encoder``, never on the loop or the model thread. The newest frame is always kept as it is, and
+    Encoding runs on ``executor``, never on the loop or the model thread. The newest frame is always kept as it is, and
     encoded when asked for; older ones are there when they were added with ``keep``.
     """
 
-    def __init__(self, encoder: Encoder, max_bytes: int) -> None:
+    def __init__(self, executor: Executor, max_bytes: int) -> None:
         self.skipped = 0  # frames not kept because the encoder was behind
         self.nbytes = 0
-        self._encoder = encoder
+        self._executor = executor
         self._max_bytes = max_bytes
         self._jpegs: OrderedDict[int, bytes] = OrderedDict()  # bound: max_bytes
         self._pending: dict[int, asyncio.Future[bytes]] = {}  # bound: PENDING, and one more for the newest
@@ -84,7 +82,7 @@ class Pictures:
             self._encode(newest)
 
     def _encode(self, frame: Frame) -> asyncio.Future[bytes]:
-        future = asyncio.get_running_loop().run_in_executor(self._encoder, _encode_frame, frame)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, _encode_frame, frame)
         self._pending[frame.index] = future
         future.add_done_callback(functools.partial(self._encoded, frame.index))
         return future

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +22,7 @@ from streamer.frame import Frame
 from streamer.history import History
 from streamer.latest import Closed, Latest
 from streamer.options import Options
-from streamer.pictures import Encoder, Pictures
+from streamer.pictures import Pictures
 from streamer.playback import Playback
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
@@ -56,7 +57,7 @@ class Session:
         prompts: Sequence[Prompt],
         *,
         engine: Engine,
-        encoder: Encoder,
+        executor: Executor,
         config: Config,
         counters: Counters,
         write: Write | None = None,
@@ -67,7 +68,7 @@ class Session:
         self.state = State.CONNECTING
         self.reason = ""
         self.since = datetime.now(UTC)
-        self.pictures = Pictures(encoder, config.pictures_bytes)
+        self.pictures = Pictures(executor, config.pictures_bytes)
         self.history = History()
         self.playback = Playback(lambda: self.last, config.max_viewers)
         self.last: Result | None = None
@@ -79,7 +80,7 @@ class Session:
         self._counters = counters
         self._write = write
         self._frames: Latest[Frame] = Latest()
-        self._follower: Tracker | None = None
+        self._tracker: Tracker | None = None
         self._started = asyncio.Event()
         self._subscriptions: set[Subscription] = set()  # bound: config.max_subscribers
         self._times: deque[float] = deque(maxlen=31)  # of results, for fps
@@ -92,7 +93,7 @@ class Session:
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         """What is being looked for."""
-        return self._prompts if self._follower is None else tuple(self._follower.prompts)
+        return self._prompts if self._tracker is None else tuple(self._tracker.prompts)
 
     @property
     def fps(self) -> float:
@@ -145,15 +146,15 @@ class Session:
         make = partial(
             Tracker, model, self._prompts, interval=config.interval, follower=config.follower, rate=config.rate
         )
-        self._follower = await self._engine.run(make)
+        self._tracker = await self._engine.run(make)
         self._started.set()
 
     async def _free(self) -> None:
         """Let go of the model's state, behind what runs on its thread."""
-        if self._follower is not None:
+        if self._tracker is not None:
             self._prompts = self.prompts
-            await self._engine.run(self._follower.close)
-            self._follower = None
+            await self._engine.run(self._tracker.close)
+            self._tracker = None
 
     def finish(self, reason: str) -> None:
         """Tell everybody that it has ended, and let go of what it held. Does nothing the second time."""
@@ -200,10 +201,10 @@ class Session:
     async def _step(self, frame: Frame) -> Result:
         """One step on the model thread. A failure is this frame's result; the second in a row resets the tracker."""
         began = time.monotonic()
-        follower, prompts, step, error = self._need_tracker(), self.prompts, None, None
+        tracker, prompts, step, error = self._need_tracker(), self.prompts, None, None
         info = FrameInfo.of(frame)
         try:
-            prompts, step = await self._engine.run(_look_at, follower, frame)
+            prompts, step = await self._engine.run(_look_at, tracker, frame)
             self._failures = 0
         except Exception as problem:
             self._failures += 1
@@ -285,36 +286,36 @@ class Session:
     async def set_prompts(self, prompts: Sequence[Prompt], frame: FrameInfo | None = None) -> None:
         """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
         seen = None if frame is None else self.history.seen(frame)
-        await self._command(lambda follower: follower.set_prompts(tuple(prompts), index=seen))
+        await self._command(lambda tracker: tracker.set_prompts(tuple(prompts), index=seen))
 
     async def click(self, frame: FrameInfo, points: Sequence[Point], object_id: int | None = None) -> Answer:
         """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
         seen = self.history.seen(frame)
-        return await self._command(lambda follower: follower.click(seen, points, object_id), "points")
+        return await self._command(lambda tracker: tracker.click(seen, points, object_id), "points")
 
     async def box(self, frame: FrameInfo, box: Box) -> Answer:
         """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
         seen = self.history.seen(frame)
-        return await self._command(lambda follower: follower.box(seen, box), "box")
+        return await self._command(lambda tracker: tracker.box(seen, box), "box")
 
     async def present(self) -> tuple[int, Embedding]:
         """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
-        found = await self._command(lambda follower: follower.present)
+        found = await self._command(lambda tracker: tracker.present)
         if found is None:
             raise NotFound("No frame of this session has been looked at yet.", field="image")
         return found
 
     async def remove(self, object_id: int) -> None:
         """Stop following an object. Raises NotFound, Conflict."""
-        await self._command(lambda follower: follower.remove(object_id))
+        await self._command(lambda tracker: tracker.remove(object_id))
 
     async def _command(self, ask: Callable[[Tracker], T], field: str | None = None) -> T:
         """Ask the tracker something on the model thread, in turn; ``field`` is the part of the order it may refuse."""
         await self._started.wait()
         async with self._engine.turn:
-            follower = self._need_tracker()
+            tracker = self._need_tracker()
             try:
-                return await self._engine.run(ask, follower)
+                return await self._engine.run(ask, tracker)
             except EmbeddingGone as error:
                 raise FrameGone(str(error), error.available, field="frame_index") from error
             except UnknownObject as error:
@@ -323,19 +324,19 @@ class Session:
                 raise BadRequest(f"{field}: {error}" if field else str(error), field=field) from error
 
     def _need_tracker(self) -> Tracker:
-        if self._follower is None or self.state is State.ENDED:
+        if self._tracker is None or self.state is State.ENDED:
             raise Conflict("This session has ended.", detail=self.reason)
-        return self._follower
+        return self._tracker
 
 
-def _look_at(follower: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]:
+def _look_at(tracker: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]:
     """Runs on the model thread: the step, and the prompts it was made with."""
     began = time.monotonic()
     rgb = frame.rgb()
     converted = time.monotonic() - began
-    step = follower.step(rgb, frame.index, frame.seconds)
+    step = tracker.step(rgb, frame.index, frame.seconds)
     step.timings["convert"] = converted
-    return tuple(follower.prompts), step
+    return tuple(tracker.prompts), step
 
 
 def _words(error: BaseException) -> str:

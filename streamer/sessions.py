@@ -38,7 +38,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}  # bound: max_sessions running and ENDED_KEPT ended
         self._tasks: dict[Session, asyncio.Task[None]] = {}
         self._group = asyncio.TaskGroup()
-        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="pictures")
 
     async def __aenter__(self) -> Sessions:
         await self._group.__aenter__()
@@ -50,7 +50,7 @@ class Sessions:
         for task in list(self._tasks.values()):
             task.cancel()
         await self._group.__aexit__(kind, error, trace)
-        self._encoder.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def create(
         self,
@@ -78,7 +78,7 @@ class Sessions:
             source,
             prompts,
             engine=self._engine,
-            encoder=self._encoder,
+            executor=self._executor,
             config=self._config,
             counters=self.counters,
             write=write,

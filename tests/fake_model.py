@@ -35,7 +35,7 @@ class FakeModel:
     name = "fake"
     side = SIDE
     same_look = 0.9  # its pointers are colours
-    same_surface: float | None = 0.9  # and so are its features
+    same_appearance: float | None = 0.9  # and so are its features
     device = torch.device("cpu")
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ def test_where_two_guesses_disagree_both_are_asked_and_the_better_answer_stays()
     """The picture's motion says that it stood still, its own that it went on; there it is."""
     model = FakeModel()
     each = made(square(4, 10, 10))
-    each.astray = (24 / 64, 0.0)
+    each.off_course = (24 / 64, 0.0)
     Follower(cast(Sam3, model), "pvs").follow(
         model.embed(picture(("red", 56, 20, 20))), [each], 1 / 30, 1, foreseen=True
     )
@@ -83,13 +83,13 @@ def test_after_a_cut_only_a_keyframe_brings_back_what_was_there() -> None:
     model = FakeModel()
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
-    lost.parted = True
+    lost.cut_away = True
     follower = Follower(cast(Sam3, model), "auto")
     for tick in range(1, 8):
         follower.follow(model.embed(picture(("red", 80, 80, 32))), [lost], tick / 30, tick)
     assert (lost.visible, model.propagated) == (False, 0)
     lost.see(square(40, 40, 16))
-    assert not lost.parted
+    assert not lost.cut_away
 
 
 def test_memory_that_is_not_sure_changes_nothing() -> None:
@@ -154,8 +154,8 @@ def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
 RED, GREEN = torch.tensor([255.0, 0.0, 0.0]), torch.tensor([0.0, 255.0, 0.0])
 
 
-def known(each: Followed, surface: torch.Tensor = RED) -> Followed:
-    each.surface = surface
+def known(each: Followed, appearance: torch.Tensor = RED) -> Followed:
+    each.appearance = appearance
     return each
 
 
@@ -166,7 +166,7 @@ def test_a_mask_that_comes_to_cover_something_else_is_of_an_object_that_is_gone(
     hidden = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [hidden], 1 / 30, 1)
     assert (hidden.visible, hidden.unseen) == (False, 1)
-    model.same_surface = None  # for a model of which nobody has measured it
+    model.same_appearance = None  # for a model of which nobody has measured it
     trusting = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [trusting], 1 / 30, 1)
     assert trusting.visible
@@ -223,7 +223,7 @@ def test_what_an_object_covers_is_noted_where_its_mask_is_surely_right() -> None
     embedding = model.embed(picture(("red", 20, 20, 32), ("green", 80, 80, 32)))
     new, sure, doubted = (known(made(square(10, 10, 16), number), GREEN) for number in (1, 2, 3))
     new.detected, sure.detected, doubted.bad = 7, 6, 1
-    follower.note_surfaces(embedding, [new, sure, doubted], 7)
-    assert new.surface is not None and new.surface[0] > 200 and new.surface[1] < 0
-    assert sure.surface is not None and 0 < sure.surface[0] < 0.2 * 255 and sure.surface[1] > 0.8 * 255
-    assert doubted.surface is GREEN
+    follower.note_appearances(embedding, [new, sure, doubted], 7)
+    assert new.appearance is not None and new.appearance[0] > 200 and new.appearance[1] < 0
+    assert sure.appearance is not None and 0 < sure.appearance[0] < 0.2 * 255 and sure.appearance[1] > 0.8 * 255
+    assert doubted.appearance is GREEN

@@ -128,11 +128,11 @@ def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch
 def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
     each = walked(1, 20, 3.0)
     each.foresee(square(23, 10, 10), bounds(square(23, 10, 10)), 1 / 30)
-    assert each.astray is None
+    assert each.off_course is None
     each = walked(1, 20, 3.0)
     each.foresee(square(20, 10, 10), bounds(square(20, 10, 10)), 1 / 30)  # the picture seems to stand still
-    assert each.astray is not None
-    x, y = each.astray
+    assert each.off_course is not None
+    x, y = each.off_course
     assert x * SIDE == pytest.approx(3, rel=0.3)
     assert y == pytest.approx(0, abs=1e-6)
 

@@ -69,7 +69,7 @@ def make(engine: Engine, source: HandSource, **more: Any) -> Session:
     encoder = ThreadPoolExecutor(1)
     config, counters = more.pop("config", Config()), more.pop("counters", Counters())
     prompts = more.pop("prompts", (Prompt("red circle", threshold=0.0),))
-    return Session("s", source, prompts, engine=engine, encoder=encoder, config=config, counters=counters, **more)
+    return Session("s", source, prompts, engine=engine, executor=encoder, config=config, counters=counters, **more)
 
 
 @pytest.fixture
@@ -164,15 +164,15 @@ async def test_a_step_that_raises_is_that_frames_error_and_the_stream_goes_on(
 ) -> None:
     resets: list[int] = []
     await stage.frame()
-    follower = stage.session._follower
-    assert follower is not None
-    reset = follower.reset
+    tracker = stage.session._tracker
+    assert tracker is not None
+    reset = tracker.reset
 
     def counted() -> None:
         resets.append(1)
         reset()
 
-    monkeypatch.setattr(follower, "reset", counted)
+    monkeypatch.setattr(tracker, "reset", counted)
     with monkeypatch.context() as broken:
 
         def embed(image: object) -> Any:
@@ -198,7 +198,7 @@ async def test_one_failure_between_healthy_frames_resets_nothing(
     stage: Stage, model: Sam3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stage.frame()
-    monkeypatch.setattr(stage.session._follower, "reset", lambda: pytest.fail("was reset"))
+    monkeypatch.setattr(stage.session._tracker, "reset", lambda: pytest.fail("was reset"))
     for _ in range(2):
         with monkeypatch.context() as broken:
             broken.setattr(model, "embed", lambda image: 1 / 0)
@@ -235,7 +235,7 @@ async def test_stopping_frees_the_model_state_behind_the_running_step(
         with session.subscribe() as reader:
             source.give()
             await asyncio.to_thread(begun.wait, 30)
-            monkeypatch.setattr(session._follower, "close", lambda: order.append("close"))
+            monkeypatch.setattr(session._tracker, "close", lambda: order.append("close"))
             task.cancel()
             await source.stopped.wait()
             go_on.set()
@@ -380,6 +380,6 @@ async def test_what_the_tracker_refuses_is_a_bad_request(stage: Stage, monkeypat
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise TrackerError("too many objects")
 
-    monkeypatch.setattr(stage.session._follower, "box", refuse)
+    monkeypatch.setattr(stage.session._tracker, "box", refuse)
     with pytest.raises(BadRequest, match="too many objects"):
         await stage.session.box(stage.session.history.find(index=0), Box(1, 2, 3, 4))

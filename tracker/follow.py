@@ -3,7 +3,8 @@ Following objects from frame to frame between keyframes.
 
 "pvs" asks the interactive head for each object with its last mask and box on the frame's one embedding: flat in the
 number of objects. It feeds on itself, so masks that the model doubts are not fed back, and an object whose mask has
-come to cover something else (surface.py) is gone. "memory" follows every object by its memory bank, as upstream does.
+come to cover something else (appearance.py) is gone. "memory" follows every object by its memory bank, as upstream
+does.
 "auto" refines as "pvs" does and looks objects in doubt up in their memory. "flow" follows nothing: between keyframes
 masks are only moved along with the picture (flow.py). What was found for a lost object counts where it covers the same
 as before, lies where the object may be by now, and on no other object.
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from tracker import postprocess
+from tracker.appearance import alike, appearances, blended
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.objects import (
     FAINT_IOU,
@@ -32,7 +34,6 @@ from tracker.objects import (
     shifted,
 )
 from tracker.sam3 import Sam3
-from tracker.surface import alike, blended, surfaces
 from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]
@@ -105,27 +106,27 @@ class Follower:
         seen = [each for each in objects if not each.unseen]
         if not seen:
             return
-        torn = [each for each in seen if each.astray]
-        asked = ask(embedding, seen, seconds, torn)
+        split = [each for each in seen if each.off_course]
+        asked = ask(embedding, seen, seconds, split)
         found = self.model.segment(embedding, asked, multimask=False)
         kept = near(found.logits[:, 0], asked, embedding)
         ious, present = found.ious[:, 0].tolist(), found.present.tolist()
         rows = {each: row for row, each in enumerate(seen)}
-        for row, each in enumerate(torn, len(seen)):
+        for row, each in enumerate(split, len(seen)):
             first = rows[each]
             if ious[row] * present[row] > ious[first] * present[first]:
                 rows[each] = row
-        same = self._same(embedding, kept, [*seen, *torn])
+        same = self._same(embedding, kept, [*seen, *split])
         for each, row in rows.items():
             each.stage = Stage.REFINE
-            moved = foreseen and each.astray is None
+            moved = foreseen and each.off_course is None
             each.follow(kept[row], ious[row], present[row], foreseen=moved, same=same[row])
-            each.astray = None
+            each.off_course = None
 
     def _by_place(self, embedding: Embedding, objects: Sequence[Followed], seconds: float) -> None:
         """See whether lost objects are back where they should be by now: whatever is there must look like them."""
-        objects = [each for each in objects if each.surface is not None]
-        if self.model.same_surface is None or not objects:
+        objects = [each for each in objects if each.appearance is not None]
+        if self.model.same_appearance is None or not objects:
             return
         boxes = [pixels(each.expected(seconds), embedding.height, embedding.width) for each in objects]
         asked = {
@@ -165,7 +166,7 @@ class Follower:
     ) -> bool:
         """Take what was found for an object in doubt, if it is surely that one; whether it was."""
         # Where what it covers cannot be compared, the model itself has to be sure.
-        compared = self.model.same_surface is not None and each.surface is not None
+        compared = self.model.same_appearance is not None and each.appearance is not None
         sure = same and present >= PRESENT and iou >= (FAINT_IOU if compared else GOOD_IOU)
         sure = sure and nearness(each, bounds(logits), seconds) > 0
         others = [other.logits for other in self._here if other.visible and other is not each and other.key == each.key]
@@ -178,29 +179,29 @@ class Follower:
 
     def _same(self, embedding: Embedding, logits: Tensor, objects: Sequence[Followed]) -> list[bool]:
         """Whether (N, S, S) masks cover what their objects' masks covered before."""
-        same = self.model.same_surface
-        known = [row for row, each in enumerate(objects) if each.surface is not None]
+        same = self.model.same_appearance
+        known = [row for row, each in enumerate(objects) if each.appearance is not None]
         answers = [True] * len(objects)
         if same is None or not known:
             return answers
-        before = torch.stack([each.surface for each in objects if each.surface is not None])
-        for row, how in zip(known, alike(surfaces(embedding, logits[known]), before).tolist(), strict=True):
+        before = torch.stack([each.appearance for each in objects if each.appearance is not None])
+        for row, how in zip(known, alike(appearances(embedding, logits[known]), before).tolist(), strict=True):
             answers[row] = how >= same
         return answers
 
-    def note_surfaces(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
+    def note_appearances(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Note what the masks cover that are surely right on this frame: found by the detector, or followed well."""
         sure = [each for each in objects if each.visible and each.bad == 0]
-        if self.model.same_surface is None or not sure:
+        if self.model.same_appearance is None or not sure:
             return
-        for each, now in zip(sure, surfaces(embedding, torch.stack([each.logits for each in sure])), strict=True):
-            each.surface = blended(each.surface, now, 1.0 if each.detected == tick else ADAPT)
+        for each, now in zip(sure, appearances(embedding, torch.stack([each.logits for each in sure])), strict=True):
+            each.appearance = blended(each.appearance, now, 1.0 if each.detected == tick else ADAPT)
 
 
 def _due(objects: Sequence[Followed]) -> list[Followed]:
     """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last; none after a cut."""
-    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0 and not each.parted]
-    due = [each for each in due if not each.denied and each.unseen <= LONGEST_DOUBT]
+    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0 and not each.cut_away]
+    due = [each for each in due if not each.missed and each.unseen <= LONGEST_DOUBT]
     return sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH]
 
 
@@ -212,15 +213,15 @@ def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -
 
 
 def ask(
-    embedding: Embedding, objects: Sequence[Followed], seconds: float, torn: Sequence[Followed] = ()
+    embedding: Embedding, objects: Sequence[Followed], seconds: float, split: Sequence[Followed] = ()
 ) -> list[SegmentPrompt]:
     """
     Each object's last mask and box, moved as it probably moved; masks that were doubted are left out.
 
-    The ``torn`` are asked about a second time, where their own motion would have put them.
+    The ``split`` are asked about a second time, where their own motion would have put them.
     """
-    moves = [each.motion(seconds) for each in objects] + [each.astray or (0.0, 0.0) for each in torn]
-    both = [*objects, *torn]
+    moves = [each.motion(seconds) for each in objects] + [each.off_course or (0.0, 0.0) for each in split]
+    both = [*objects, *split]
     warped = shifted(torch.stack([each.logits for each in both]), moves)
     prompts = []
     for each, (x, y), logits in zip(both, moves, warped, strict=True):

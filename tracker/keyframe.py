@@ -1,4 +1,4 @@
-"""Detections meet objects: who is who, who is new, who is gone."""
+"""Detections are associated with objects: who is who, who is new, who is gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import postprocess, surface
+from tracker import appearance, postprocess
 from tracker.dense import Detected
 from tracker.match import assign
 from tracker.memory import Memory, resemblance
@@ -32,25 +32,25 @@ class Looks:
 
     memorize: Callable[[Tensor], Sequence[Memory]]  # of (N, S, S) logits on this frame
     same: float | None  # the least resemblance of two looks of one object
-    surfaces: Callable[[Tensor], Tensor] | None = None  # of (N, S, S) logits on this frame
-    same_surface: float | None = None
+    appearances: Callable[[Tensor], Tensor] | None = None  # of (N, S, S) logits on this frame
+    same_appearance: float | None = None
 
     def covering(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M): 0 where a mask covers something else than the object's masks did, 1 otherwise."""
         same = np.ones((len(objects), len(logits)))
-        known = {row: each.surface for row, each in enumerate(objects) if each.surface is not None}
-        if self.surfaces is None or self.same_surface is None or not known:
+        known = {row: each.appearance for row, each in enumerate(objects) if each.appearance is not None}
+        if self.appearances is None or self.same_appearance is None or not known:
             return same
-        now = self.surfaces(logits)
+        now = self.appearances(logits)
         for row, before in known.items():
-            same[row] = (surface.alike(now, before[None]) >= self.same_surface).cpu().numpy()
+            same[row] = (appearance.alike(now, before[None]) >= self.same_appearance).cpu().numpy()
         return same
 
     def alike(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
         alike = self.covering(objects, logits)
-        known = self.surfaces is not None and self.same_surface is not None
-        covering = {row for row, each in enumerate(objects) if known and each.surface is not None}
+        known = self.appearances is not None and self.same_appearance is not None
+        covering = {row for row, each in enumerate(objects) if known and each.appearance is not None}
         remembered = [row for row, each in enumerate(objects) if each.bank and alike[row].any()]
         if self.same is None or not remembered:
             return alike
@@ -61,7 +61,7 @@ class Looks:
         return alike
 
 
-def meet(
+def associate(
     objects: Sequence[Followed],
     found: Detected,
     seconds: float,
@@ -85,18 +85,18 @@ def meet(
         for each, place in _pairs(some, found, free, seconds, known):
             _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
-    strays = [each for each in objects if each.detected != tick and (each.bad or each.denials or alone)]
+    strays = [each for each in objects if each.detected != tick and (each.bad or each.misses or alone)]
     for each, place in _nearest(strays, found, free[:MOST_LOOKS], seconds, looks):
         _accept(each, found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:
         each.hits.append(each.detected == tick)
         if each.detected == tick:
-            each.denials = 0
+            each.misses = 0
         elif each.visible:
-            each.denials += 1
+            each.misses += 1
         each.confirmed = each.confirmed or sum(each.hits) >= CONFIRM_HITS
-        if each.denied and each.visible:
+        if each.missed and each.visible:
             each.lose()
     seen = [each.logits for each in objects if each.visible]
     new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen))]

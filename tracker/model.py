@@ -72,7 +72,7 @@ class Config:
     memory_layers: int = 4
     memory_frames: int = 7
     same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
-    same_surface: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
+    same_appearance: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
     doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
 

@@ -24,14 +24,14 @@ SHOWN_AT_ONCE = 0.7  # a new detection with this score is shown before it is con
 CONFIRM_HITS, CONFIRM_WINDOW = 2, 3  # found on 2 of its first 3 keyframes, a new object is believed
 GOOD_IOU = 0.7  # predicted IoU under which a mask is not fed back as the next one's prompt
 FAINT_IOU, FAINT = 0.6, 3  # predicted under this so many steps in a row: the mask is of nothing any more
-DENIALS = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
+MISSES = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
 PRESENT = 0.5  # the model's belief that an object is there at all
 SAME = 0.7  # two masks of one prompt with this IoU show one object (upstream: occlusion suppression)
 SMOOTHING = 0.1  # seconds over which an object's velocity is measured
 FASTEST = 0.1  # of the picture: the farthest a guess of its motion moves an object in one step
 SHRINK = 0.97  # a look: how fast an object may become smaller, as what is half hidden does not
 RECENT = 0.2  # seconds for which an object's own motion is a match for the picture's
-ASTRAY = 0.15  # of its side: two guesses of its place that are this far apart are both asked about
+OFF_COURSE = 0.15  # of its side: two guesses of its place that are this far apart are both asked about
 STALE = 1.0  # seconds without a frame after which a velocity says nothing
 HOLD = 3  # steps in a row on which a mask that was moved along stands against a refined one that disagrees
 AGREE = 0.6  # IoU of the two from which they agree
@@ -63,7 +63,7 @@ class Followed:
     sure: Share = (0.0, 0.0, 0.0, 0.0)  # its box when it was last followed well and stood alone
     sure_seconds: float = -math.inf  # when that was
     velocity: tuple[float, float] = (0.0, 0.0)  # of its centre, shares of the picture a second
-    astray: tuple[float, float] | None = None  # from where the picture's motion put it to where its own should have
+    off_course: tuple[float, float] | None = None  # from where the picture's motion put it to where its own should have
     entangled: bool = False  # in contact with one that answers the same prompt: its mask may be of both, or of that one
     extent: float = 0.0  # its side when all of it was to be seen, a share of the picture's
     confirmed: bool = False
@@ -73,14 +73,14 @@ class Followed:
     unseen: int = 0  # looked-at frames since it was last seen
     bad: int = 0  # steps in a row that followed it badly or not at all
     faint: int = 0  # steps in a row whose mask the model hardly believes
-    denials: int = 0  # keyframes in a row that did not find it where it is followed
-    parted: bool = False  # it was lost by a cut: where it was says nothing of the new scene
+    misses: int = 0  # keyframes in a row that did not find it where it is followed
+    cut_away: bool = False  # it was lost by a cut: where it was says nothing of the new scene
     dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
     by_user: bool = False  # a user said what its mask is: the detector does not overrule
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
     bank: Bank = field(default_factory=Bank)
     memorized: int = -(10**9)  # tick of the newest conditioning memory
-    surface: Tensor | None = None  # what its mask covered when it was surely right (surface.py)
+    appearance: Tensor | None = None  # what its mask covered when it was surely right (appearance.py)
     stage: Stage = Stage.KEYFRAME
 
     def __post_init__(self) -> None:
@@ -99,9 +99,9 @@ class Followed:
         return self.unseen > 0 or self.bad >= 2
 
     @property
-    def denied(self) -> bool:
+    def missed(self) -> bool:
         """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
-        return self.denials >= DENIALS and not self.by_user and not self.entangled
+        return self.misses >= MISSES and not self.by_user and not self.entangled
 
     def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False, same: bool = True) -> None:
         """
@@ -125,7 +125,7 @@ class Followed:
         if not same:
             self.lose()
             return
-        self.logits, self.visible, self.unseen, self.parted = logits, True, 0, False
+        self.logits, self.visible, self.unseen, self.cut_away = logits, True, 0, False
         self.bad = 0 if iou >= GOOD_IOU else self.bad + 1
 
     def lose(self) -> None:
@@ -139,7 +139,7 @@ class Followed:
     def see(self, logits: Tensor) -> None:
         """Take a mask that is believed: the detector's or a user's."""
         self.logits, self.visible, self.unseen, self.bad = logits.clamp(-LIMIT, LIMIT), True, 0, 0
-        self.faint, self.parted = 0, False
+        self.faint, self.cut_away = 0, False
 
     def place(self, box: Share, seconds: float) -> None:
         """Take its box on this frame, and learn its velocity where that can be trusted."""
@@ -167,12 +167,12 @@ class Followed:
 
     def foresee(self, logits: Tensor, box: Share, seconds: float) -> None:
         """Take its mask and box as the picture's motion moved them, and note where its own motion disagrees."""
-        self.astray = None
+        self.off_course = None
         if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= RECENT:
             expected = self.expected(seconds)
             x, y = (middle(expected, axis) - middle(box, axis) for axis in (0, 1))
-            if math.hypot(x, y) > ASTRAY * self.extent:
-                self.astray = x, y
+            if math.hypot(x, y) > OFF_COURSE * self.extent:
+                self.off_course = x, y
         self.logits, self.box, self.seconds = logits, box, seconds
 
     def motion(self, seconds: float) -> tuple[float, float]:

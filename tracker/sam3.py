@@ -393,9 +393,9 @@ class Sam3:
         return self.config.same_look
 
     @property
-    def same_surface(self) -> float | None:
-        """The least :func:`tracker.surface.alike` of two masks of one object; None: what they cover says nothing."""
-        return self.config.same_surface
+    def same_appearance(self) -> float | None:
+        """The least :func:`tracker.appearance.alike` of two masks of one object; None: what they cover says nothing."""
+        return self.config.same_appearance
 
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tracker import clicks, keyframe, postprocess
+from tracker.appearance import appearances
 from tracker.dense import Embedding, SegmentPrompt
 from tracker.flow import Flow
 from tracker.follow import Follower, Mode
@@ -19,7 +20,6 @@ from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
 from tracker.sam3 import Sam3
 from tracker.schedule import Budget, Schedule, Situation, View
-from tracker.surface import surfaces
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
@@ -220,7 +220,7 @@ class Tracker:
         if reason == "scene":
             for each in self._objects:
                 each.lose()
-                each.parted = each.key is not None  # no keyframe would bring back what somebody clicked
+                each.cut_away = each.key is not None  # no keyframe would bring back what somebody clicked
         elif alone:
             self._carry_along()
         else:
@@ -236,7 +236,7 @@ class Tracker:
             self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
             clock.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
         tracks = self._tracks(embedding.height, embedding.width, seconds)
-        self._follower.note_surfaces(embedding, self._objects, self._tick)
+        self._follower.note_appearances(embedding, self._objects, self._tick)
         if stage is Stage.KEYFRAME:
             self._view.keyframe([each.box for each in self._objects if each.visible])
             self._follower.memorize(embedding, self._objects, self._tick)
@@ -271,12 +271,12 @@ class Tracker:
         looks = keyframe.Looks(
             lambda logits: self.model.memorize(embedding, logits, tick),
             self.model.same_look if self._follower.remembers else None,
-            lambda logits: surfaces(embedding, logits),
-            self.model.same_surface,
+            lambda logits: appearances(embedding, logits),
+            self.model.same_appearance,
         )
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.meet(mine, detected, seconds, tick, alone=alone, looks=looks):
+            for logits, score in keyframe.associate(mine, detected, seconds, tick, alone=alone, looks=looks):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:
@@ -403,7 +403,7 @@ class Tracker:
         newest = self._ring.newest
         assert newest is not None
         each.see(carried.logits)
-        each.surface = None  # of what it was taken for before
+        each.appearance = None  # of what it was taken for before
         each.unseen, each.by_user = carried.unseen, True
         each.box, each.seconds = bounds(carried.logits), newest.seconds
         each.spots = kept.index, clicks.spots(points, kept.embedding.height, kept.embedding.width)

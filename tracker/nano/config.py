@@ -32,7 +32,7 @@ NANO = Config(
     memory_layers=2,
     memory_frames=7,
     same_look=0.66,  # of 79 pairs of looks of one object 95 % are above, of 184 of two objects a quarter
-    same_surface=0.93,  # over 30 frames of six worlds one object keeps 0.92 and more, two share at most 0.6
+    same_appearance=0.93,  # over 30 frames of six worlds one object keeps 0.92 and more, two share at most 0.6
     mask_reach=0.1,  # its masks run over onto look-alikes, its boxes do not: as YOLACT cuts masks (Bolya et al. 2019)
     doubles=0.7,  # its two decoder layers let two queries answer one object; of 381 finds on other seeds 19 were such
 )

@@ -14,7 +14,7 @@ from torch import Tensor
 from tracker.dense import Embedding
 
 
-def surfaces(embedding: Embedding, logits: Tensor) -> Tensor:
+def appearances(embedding: Embedding, logits: Tensor) -> Tensor:
     """What each of (N, S, S) masks covers: the mean of its features, less that of the picture, (N, C)."""
     features = embedding.interactive[0][0].float().flatten(1)  # (C, S²)
     inside = (logits > 0).flatten(1).to(features)
@@ -22,10 +22,10 @@ def surfaces(embedding: Embedding, logits: Tensor) -> Tensor:
 
 
 def alike(some: Tensor, others: Tensor) -> Tensor:
-    """How alike (N, C) surfaces are, pair by pair: the cosine of the angle between them, -1 to 1."""
+    """How alike (N, C) appearances are, pair by pair: the cosine of the angle between them, -1 to 1."""
     return F.cosine_similarity(some, others, dim=-1)
 
 
 def blended(old: Tensor | None, new: Tensor, share: float) -> Tensor:
-    """A surface as it is known, brought a ``share`` of the way to how it looks now."""
+    """A appearance as it is known, brought a ``share`` of the way to how it looks now."""
     return new if old is None else torch.lerp(old, new, share)

@@ -7,14 +7,14 @@ import torch
 
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import square
-from tracker.surface import alike, blended, surfaces
+from tracker.appearance import alike, appearances, blended
 
 
 def test_the_same_thing_elsewhere_covers_the_same_and_another_does_not() -> None:
     one = FakeModel().embed(picture(("red", 20, 20, 32), ("green", 80, 80, 32)))
     later = FakeModel().embed(picture(("red", 60, 20, 32), ("green", 80, 80, 32)))
-    (before,) = surfaces(one, square(10, 10, 16)[None])
-    now = surfaces(later, torch.stack([square(30, 10, 16), square(40, 40, 16)]))
+    (before,) = appearances(one, square(10, 10, 16)[None])
+    now = appearances(later, torch.stack([square(30, 10, 16), square(40, 40, 16)]))
     same, other = alike(now, before.expand(2, -1)).tolist()
     assert same == pytest.approx(1.0)
     assert other < 0.5
@@ -22,7 +22,7 @@ def test_the_same_thing_elsewhere_covers_the_same_and_another_does_not() -> None
 
 def test_an_empty_mask_covers_nothing_and_is_like_nothing() -> None:
     embedding = FakeModel().embed(picture(("red", 20, 20, 32)))
-    (empty, whole) = surfaces(embedding, torch.stack([torch.full((64, 64), -1.0), square(10, 10, 16)]))
+    (empty, whole) = appearances(embedding, torch.stack([torch.full((64, 64), -1.0), square(10, 10, 16)]))
     assert bool(empty.isfinite().all())
     assert alike(empty[None], whole[None]) < 0
 
