@@ -19,12 +19,13 @@ import av
 import numpy as np
 
 from benchmarks.numbered import number_of
-from streamer import cli, rtp
+from streamer import cli
 from streamer.frame import Frame
 from streamer.options import Options
 from streamer.result import Result
 from streamer.session import Session
 from streamer.subscription import Subscription
+from streamer.webrtc import receiver
 
 KEPT = 256  # frames between two hops that are remembered
 
@@ -76,9 +77,9 @@ def _luma(frame: Frame) -> Any:
 
 def probe(notes: Notes) -> None:
     """Have each hop noted. The names are our own, so mypy and the smoke test see when one of them goes."""
-    give, publish, render = rtp.FrameBuffer._give, Session._publish, Subscription._render
+    give, publish, render = receiver.FrameBuffer._give, Session._publish, Subscription._render
 
-    def given(self: rtp.FrameBuffer, packets: list[Any]) -> Any:
+    def given(self: receiver.FrameBuffer, packets: list[Any]) -> Any:
         notes.complete(packets[0].timestamp)
         return give(self, packets)
 
@@ -91,7 +92,7 @@ def probe(notes: Notes) -> None:
         notes.written(result.frame.index)
         return text
 
-    rtp.FrameBuffer._give = given  # type: ignore[method-assign]
+    receiver.FrameBuffer._give = given  # type: ignore[method-assign]
     Session._publish = published  # type: ignore[method-assign]
     Subscription._render = rendered  # type: ignore[method-assign]
 

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, metrics, openapi, udp_ports, whep, whip, wire
+from streamer import api, live, metrics, openapi, whep, whip, wire
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
@@ -31,6 +31,7 @@ from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
 from streamer.live_http import LiveHTTP, hold_little
 from streamer.sessions import Sessions
+from streamer.webrtc import ports
 from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 
 log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ class LiveWebSocket(WebSocketsSansIOProtocol):
 async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None) -> AsyncIterator[None]:
     engine: Engine = app.state.engine
     try:
-        with udp_ports.kept_within(app.state.config.udp_ports):
+        with ports.kept_within(app.state.config.udp_ports):
             async with app.state.sessions, asyncio.TaskGroup() as tasks:
                 loading = tasks.create_task(_load_in_background(engine, on_failure))
                 yield

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from streamer.config import Config, HwAccel
 from streamer.errors import BadRequest, StreamerError
-from streamer.sdp import split_ice_server
+from streamer.webrtc.sdp import split_ice_server
 
 # What takes seconds to import (torch) is imported by the command that needs it: help and mistakes answer at once.
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from streamer import udp_ports
-
 HwAccel = Literal["auto", "cuda", "vaapi", "qsv", "videotoolbox", "vulkan", "vdpau", "d3d11va"]
+FIRST_PORT = 1024  # UDP ports below it need privileges
 _POSITIVE = (
     "threads",
     "interval",
@@ -68,7 +67,7 @@ class Config:
                 raise ValueError(f"{name} is {value}; it must be greater than 0")
 
         if self.udp_ports is not None:
-            udp_ports.parse(self.udp_ports)
+            parse_ports(self.udp_ports)
         for key in self.api_keys:
             if not key or not key.isascii() or not key.isprintable() or " " in key:
                 raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")
@@ -125,3 +124,14 @@ def _read(name: str, text: str, hint: Any) -> Any:
             except ValueError as error:
                 raise ValueError(f"{name} is {text!r}, which is not {kind.__name__}") from error
     raise TypeError(f"Config has a setting of a kind that no variable can fill: {hint}")
+
+
+def parse_ports(text: str) -> range:
+    """Ports from ``50000-50100``, both included. Raises ValueError."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.strip().isdecimal() and last.strip().isdecimal()):
+        raise ValueError(f"the UDP ports are {text!r}; write the first and the last, like 50000-50100")
+    ports = range(int(first), int(last) + 1)
+    if not FIRST_PORT <= int(first) <= int(last) < 2**16:
+        raise ValueError(f"the UDP ports are {text!r}; they must be from {FIRST_PORT} to 65535, the lower one first")
+    return ports

@@ -17,9 +17,9 @@ import cv2
 import torch
 
 from streamer.errors import BadRequest
-from streamer.recorder import video_codec
 from streamer.serve import listen
 from streamer.sources import srt
+from streamer.video.file import video_codec
 from tracker import TrackerError, compat, load_model
 
 PORT = 8000

@@ -23,10 +23,10 @@ from streamer.history import History
 from streamer.latest import Closed, Latest
 from streamer.options import Options
 from streamer.pictures import Pictures
-from streamer.playback import Playback
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.subscription import Subscription
+from streamer.video.viewers import Playback
 from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
 from tracker import FrameGone as EmbeddingGone
 

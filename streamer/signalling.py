@@ -7,9 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from streamer import sdp
 from streamer.config import Config
-from streamer.connection import Connection
 from streamer.errors import (
     BadRequest,
     NotAllowed,
@@ -19,6 +17,8 @@ from streamer.errors import (
     UnsupportedMedia,
 )
 from streamer.openapi import refusals
+from streamer.webrtc import sdp
+from streamer.webrtc.connection import Connection
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

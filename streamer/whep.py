@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from streamer import auth, signalling
 from streamer.config import Config
-from streamer.connection import Connection
 from streamer.errors import (
     BadRequest,
     Conflict,
@@ -22,10 +21,11 @@ from streamer.errors import (
     UnsupportedMedia,
 )
 from streamer.openapi import refusals
-from streamer.playback import Line, Playback
-from streamer.player import Player
 from streamer.sessions import Sessions
 from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
+from streamer.video.viewers import Line, Playback
+from streamer.webrtc.connection import Connection
+from streamer.webrtc.player import Player
 
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))

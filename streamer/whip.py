@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth, live, sdp, signalling, wire
+from streamer import auth, live, signalling, wire
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -25,13 +25,14 @@ from streamer.errors import (
     UnsupportedMedia,
 )
 from streamer.openapi import refusals
-from streamer.peer import Channel
 from streamer.session import Session
 from streamer.sessions import Sessions
 from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.sources.base import State
-from streamer.sources.webrtc import WebRTCSource
 from streamer.subscription import Subscription
+from streamer.webrtc import sdp
+from streamer.webrtc.channel import Channel
+from streamer.webrtc.source import WebRTCSource
 
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamer import overlay
+from streamer.video import overlay
 from tests.results import HEIGHT, WIDTH, result, track
 from tracker import Prompt
 

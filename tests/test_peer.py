@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pyee.asyncio import AsyncIOEventEmitter
 
-from streamer import connection, peer, sdp
 from streamer.errors import TooLarge
-from streamer.peer import Channel, Lost, Peer
+from streamer.webrtc import connection, sdp
+from streamer.webrtc.camera import CameraConnection, Lost
+from streamer.webrtc.channel import HIGH_WATER, INBOX, Channel
 from tests.camera import Camera
 
 WAIT = 60
@@ -47,7 +48,7 @@ def channel() -> tuple[SlowChannel, Channel]:
 
 async def test_sending_waits_while_too_much_is_on_its_way() -> None:
     slow, small = channel()
-    assert await small.send("x" * (peer.HIGH_WATER + 1))
+    assert await small.send("x" * (HIGH_WATER + 1))
     waiting = asyncio.ensure_future(small.send("next"))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -59,7 +60,7 @@ async def test_sending_waits_while_too_much_is_on_its_way() -> None:
 
 async def test_sending_ends_when_the_channel_is_closed() -> None:
     slow, small = channel()
-    await small.send("x" * (peer.HIGH_WATER + 1))
+    await small.send("x" * (HIGH_WATER + 1))
     waiting = asyncio.ensure_future(small.send("next"))
     await asyncio.sleep(0)
     slow.close()
@@ -77,14 +78,14 @@ async def test_messages_are_read_in_order_and_none_after_the_close() -> None:
 
 async def test_one_message_more_than_the_inbox_holds_closes_the_channel() -> None:
     slow, small = channel()
-    for number in range(peer.INBOX + 1):
+    for number in range(INBOX + 1):
         slow.emit("message", str(number))
-    read = [await small.receive() for _ in range(peer.INBOX + 1)]
-    assert read == [*map(str, range(peer.INBOX)), None]
+    read = [await small.receive() for _ in range(INBOX + 1)]
+    assert read == [*map(str, range(INBOX)), None]
 
 
 async def test_an_mdns_name_nobody_knows_holds_up_neither_the_answer_nor_the_end() -> None:
-    camera, near = Camera(), Peer()
+    camera, near = Camera(), CameraConnection()
     offer = await camera.offer()
     name = "a=candidate:1 1 udp 2122260223 6f3c1d2e-0000-4000-8000-000000000000.local 50000 typ host\r\n"
     async with asyncio.timeout(WAIT):
@@ -95,7 +96,7 @@ async def test_an_mdns_name_nobody_knows_holds_up_neither_the_answer_nor_the_end
 
 
 async def test_no_more_candidates_are_taken_than_can_be_checked() -> None:
-    camera, near = Camera(), Peer()
+    camera, near = Camera(), CameraConnection()
     await near.answer(await camera.offer())
     many = "".join(f"a=candidate:{n} 1 udp 5 192.0.2.1 {n + 1} typ host\n" for n in range(connection.MAX_CANDIDATES))
     with pytest.raises(TooLarge, match="64"):
@@ -105,7 +106,7 @@ async def test_no_more_candidates_are_taken_than_can_be_checked() -> None:
 
 
 async def test_a_peer_that_agreed_on_nothing_is_lost() -> None:
-    near = Peer()
+    near = CameraConnection()
     with pytest.raises(Lost, match="no video"):
         await near.recv()
     assert "ICE" in near.hint
@@ -117,7 +118,7 @@ async def test_a_peer_that_agreed_on_nothing_is_lost() -> None:
 async def test_without_a_network_path_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """The far side's only candidate answers nobody; 192.0.2.0/24 is for documentation."""
     monkeypatch.setattr("aioice.stun.RETRY_MAX", 1)  # a second instead of a minute
-    camera, near = Camera(), Peer()
+    camera, near = Camera(), CameraConnection()
     offer = await camera.offer()
     lines = [line for line in offer.splitlines() if not line.startswith(("a=candidate", "a=end-of"))]
     lines.append("a=candidate:1 1 udp 2122260223 192.0.2.250 50000 typ host")
@@ -144,7 +145,7 @@ async def test_a_server_that_does_not_answer_holds_up_gathering_once_however_man
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **which: [f"127.0.0.{n}" for n in range(2, 34)])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        camera, near = Camera(), Peer([f"stun:127.0.0.1:{silent.getsockname()[1]}"])
+        camera, near = Camera(), CameraConnection([f"stun:127.0.0.1:{silent.getsockname()[1]}"])
         offer = await camera.offer()
         async with asyncio.timeout(4.5):
             answer = await near.answer(offer)
@@ -157,7 +158,7 @@ async def test_closing_while_connecting_leaves_no_task_behind() -> None:
     """aiortc alone would leave some that ask for consent and report for ever, depending on the moment."""
     before = asyncio.all_tasks()
     for pause in (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15):
-        camera, near = Camera(), Peer()
+        camera, near = Camera(), CameraConnection()
         await camera.accept(await near.answer(await camera.offer()))
         await asyncio.sleep(pause)
         await near.close()

@@ -11,12 +11,12 @@ import av
 import numpy as np
 import pytest
 
-from streamer import overlay, playback
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.latest import Closed
-from streamer.playback import UNSENT, Line, Playback
 from streamer.result import Result
-from streamer.vp8 import Encoder
+from streamer.video import composer, overlay
+from streamer.video.viewers import UNSENT, Line, Playback
+from streamer.video.vp8 import Encoder
 from tests.results import frame, result, track
 from tracker import Prompt
 
@@ -131,11 +131,11 @@ async def test_everybody_is_given_the_very_same_pictures(stage: Stage) -> None:
 async def test_masks_lie_on_later_frames_and_the_picture_says_how_much_older_they_are() -> None:
     masks = result(0, (track(3, 0),), (Prompt("cup"),))
     later = frame(7, arrived=0.25)
-    assert playback.label(later, masks) == "masks 250 ms older (keyframe)"
-    assert playback.label(later, result(0, error="broke")) == "masks 250 ms older (failed)"
-    studio = playback.Studio()
-    shown = picture((await studio.make(later, masks, keyframe=True)).packet)
-    studio.close()
+    assert composer.label(later, masks) == "masks 250 ms older (keyframe)"
+    assert composer.label(later, result(0, error="broke")) == "masks 250 ms older (failed)"
+    composer_ = composer.Composer()
+    shown = picture((await composer_.make(later, masks, keyframe=True)).packet)
+    composer_.close()
     seen, color = shown[20:24, 14:26].mean((0, 1)), np.array(overlay.color_of(3))  # its label has the colour too
     assert np.abs(seen / seen.max() - color / color.max()).max() < 0.15
     assert seen.max() > 80
@@ -146,9 +146,9 @@ async def test_masks_of_a_stream_that_has_started_anew_since_are_not_shown() -> 
     masks = result(0, (track(3, 0),), (Prompt("cup"),))
     anew = frame(1)
     anew.epoch = 1
-    studio = playback.Studio()
-    shown = picture((await studio.make(anew, masks, keyframe=True)).packet)
-    studio.close()
+    composer_ = composer.Composer()
+    shown = picture((await composer_.make(anew, masks, keyframe=True)).packet)
+    composer_.close()
     assert shown[:30].mean() < 30
 
 
@@ -269,5 +269,5 @@ async def test_who_is_answered_as_the_session_ends_is_hung_up_on(stage: Stage) -
 
 async def test_masks_of_a_picture_of_another_size_are_not_claimed() -> None:
     made = result()
-    assert not playback._fits(made, frame(1), 2 * made.frame.height, made.frame.width)
-    assert playback._fits(made, frame(1), made.frame.height, made.frame.width)
+    assert not composer.fits(made, frame(1), 2 * made.frame.height, made.frame.width)
+    assert composer.fits(made, frame(1), made.frame.height, made.frame.width)

@@ -12,10 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from streamer import recorder
 from streamer.errors import BadRequest
 from streamer.frame import Frame
-from streamer.recorder import Recorder, Video
+from streamer.recorder import Recorder
+from streamer.video import file
+from streamer.video.file import Video
 from tests.results import result
 
 
@@ -33,7 +34,7 @@ def frame(index: int, *, pts: int | None = None, arrived: float = 0.0) -> Frame:
     return Frame(index, 0, pts, Fraction(1, 15360), None, arrived, picture())
 
 
-@pytest.mark.parametrize("suffix", recorder.FORMATS)
+@pytest.mark.parametrize("suffix", file.FORMATS)
 def test_a_video_has_every_picture_at_its_own_time(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     video = Video(path)

@@ -19,8 +19,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpDecodingParamet
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
 
-from streamer import rtp
-from streamer.rtp import DecoderLine, VideoReceiver
+from streamer.webrtc import receiver
+from streamer.webrtc.receiver import DecoderLine, VideoReceiver
 from tests.camera import number_of, numbered
 
 SSRC = 4711
@@ -210,7 +210,7 @@ async def test_pictures_thrown_away_by_a_full_buffer_are_built_on_by_none_that_i
     await wire.send(wire.packets(0, 0))
     assert (await wire.picture())[0] == 0
     wire.packets(1, STEP)  # never sent
-    await wire.send(wire.packet(b"\x10" + bytes(20), 2 * STEP, marker=True) for _ in range(rtp.JITTER_PACKETS))
+    await wire.send(wire.packet(b"\x10" + bytes(20), 2 * STEP, marker=True) for _ in range(receiver.JITTER_PACKETS))
     assert wire.keyframe_requests >= 1
     await wire.send(wire.packets(3, 3 * STEP, keyframe=True))
     assert await wire.picture() == (3, 3 * STEP)
@@ -254,14 +254,14 @@ KEY, DELTA = b"\x10\x00\x00\x9d\x01\x2a", b"\x11\x00\x00\x00\x00\x00"  # how VP8
 async def test_the_decoders_line_starts_again_at_a_keyframe_when_it_is_full() -> None:
     lost = threading.Event()
     line = DecoderLine(lost)
-    for _ in range(rtp.MAX_BACKLOG):
+    for _ in range(receiver.MAX_BACKLOG):
         line.put((VP8, JitterFrame(KEY, 0)))
     assert not lost.is_set()
     line.put((VP8, JitterFrame(DELTA, 1)))
     line.put((VP8, JitterFrame(KEY, 2)))
     line.put(None)
     assert lost.is_set()
-    assert line.skipped == rtp.MAX_BACKLOG + 1
+    assert line.skipped == receiver.MAX_BACKLOG + 1
     assert line.get()[1].timestamp == 2
     assert line.get() is None
 
@@ -276,10 +276,10 @@ async def test_a_keyframe_that_does_not_come_is_asked_for_again_and_at_last_done
     line.start_anew()
     line.put((VP8, JitterFrame(DELTA, 1)))
     assert not lost.is_set()
-    monkeypatch.setattr(rtp, "ASK_AGAIN", -1.0)
+    monkeypatch.setattr(receiver, "ASK_AGAIN", -1.0)
     line.put((VP8, JitterFrame(DELTA, 2)))
     assert lost.is_set()
-    monkeypatch.setattr(rtp, "WITHOUT", -1.0)
+    monkeypatch.setattr(receiver, "WITHOUT", -1.0)
     line.put((VP8, JitterFrame(DELTA, 3)))
     assert [line.get()[1].timestamp, line.get()[1].timestamp] == [0, 3]
 
@@ -293,8 +293,10 @@ def test_a_real_encoders_keyframes_are_known(encoder: type[Vp8Encoder | H264Enco
         frame.pts, frame.time_base = number, Fraction(1, 30)
         payloads, _ = made.encode(frame, force_keyframe=number == 3)
         packets = [depayload(parameters, payload) for payload in payloads]
-        told.append(rtp.begins_anew(b"".join(packets)))
-        first.append([rtp.begins_anew(packet, whole=False) for packet in packets].index(True) if told[-1] else None)
+        told.append(receiver.begins_anew(b"".join(packets)))
+        first.append(
+            [receiver.begins_anew(packet, whole=False) for packet in packets].index(True) if told[-1] else None
+        )
     assert told == [True, False, False, True, False, False]
     assert first == [0, None, None, 0, None, None]
 
@@ -304,17 +306,17 @@ async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> Non
     line = wire.receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
     assert isinstance(line, DecoderLine)
     with line._news:  # the decoder waits for this lock
-        line._items.extend([(VP8, JitterFrame(KEY, 0))] * rtp.MAX_BACKLOG)
+        line._items.extend([(VP8, JitterFrame(KEY, 0))] * receiver.MAX_BACKLOG)
         line._empty()
     await wire.send(wire.packets(0, 0, keyframe=True))
     assert wire.keyframe_requests == 1
-    assert wire.video.skipped == rtp.MAX_BACKLOG
+    assert wire.video.skipped == receiver.MAX_BACKLOG
     assert (await wire.picture())[0] == 0
 
 
 @pytest.mark.parametrize("codec", [VP8, H264], ids=lambda codec: codec.name)
 def test_decoders_have_one_thread(codec: RTCRtpCodecParameters) -> None:
     worker = rtcrtpreceiver.decoder_worker
-    assert worker.__globals__["get_decoder"] is rtp.bounded_decoder
-    context = getattr(rtp.bounded_decoder(codec), "codec")  # noqa: B009
-    assert context.thread_count == rtp.DECODER_THREADS == 1
+    assert worker.__globals__["get_decoder"] is receiver.bounded_decoder
+    context = getattr(receiver.bounded_decoder(codec), "codec")  # noqa: B009
+    assert context.thread_count == receiver.DECODER_THREADS == 1

@@ -17,8 +17,8 @@ from aiortc.rtcrtpparameters import (
 )
 from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket
 
-from streamer.rtp_send import hear_keyframe_requests
-from streamer.vp8 import Coded, Encoder
+from streamer.video.vp8 import Coded, Encoder
+from streamer.webrtc.sender import hear_keyframe_requests
 from tests.camera import numbered
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)

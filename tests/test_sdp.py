@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer import sdp
 from streamer.errors import BadRequest
+from streamer.webrtc import sdp
 
 FRAGMENT = """a=ice-ufrag:EsAw
 a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1

@@ -13,10 +13,10 @@ import pytest
 
 from streamer.errors import BadRequest, Conflict
 from streamer.frame import Frame
-from streamer.peer import Channel
-from streamer.sources import webrtc
 from streamer.sources.base import State
-from streamer.sources.webrtc import WebRTCSource
+from streamer.webrtc import source
+from streamer.webrtc.channel import Channel
+from streamer.webrtc.source import WebRTCSource
 from tests.camera import Camera, NumberedTrack, number_of, silent_camera
 from tests.relay import Relay, is_media, through
 
@@ -112,7 +112,7 @@ async def test_pictures_arrive_with_the_timestamps_of_their_packets(run: Run, co
         assert frame.epoch == 0
         assert frame.rtp_timestamp == camera.timestamps[number]
         assert frame.pts == (camera.timestamps[number] - camera.timestamps[0]) % 2**32
-        assert frame.time_base == webrtc.CLOCK
+        assert frame.time_base == source.CLOCK
     assert run.states[0][0] is State.CONNECTING
     assert run.states[-1] == (State.LIVE, "")
 
@@ -224,7 +224,7 @@ async def test_a_loss_that_is_never_repaired_costs_a_moment_and_shows_nothing_br
 
 
 async def test_a_packet_whose_repair_is_lost_too_is_asked_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webrtc, "GIVE_UP", WAIT)
+    monkeypatch.setattr(source, "GIVE_UP", WAIT)
     loss = Loss(repairs=2)
     async with Relay.running(loss) as relay:
         camera = await run.camera(relay=relay)
@@ -313,7 +313,7 @@ async def test_an_offer_that_would_be_sent_unencrypted_is_refused() -> None:
 async def test_a_connection_that_never_shows_a_picture_is_given_up_with_what_stood_in_the_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(webrtc, "CONNECT", 1.5)
+    monkeypatch.setattr(source, "CONNECT", 1.5)
     async with running(grace=1.0) as run:
         track = NumberedTrack()
         track.running.clear()

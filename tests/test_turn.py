@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from streamer import connection
-from streamer.peer import Peer
 from streamer.sources.base import State
+from streamer.webrtc import connection
+from streamer.webrtc.camera import CameraConnection
 from tests.camera import Camera, number_of
 from tests.models import untrained
 from tests.test_whep import BEGINNING, Cinema, until
@@ -88,7 +88,7 @@ async def test_a_player_behind_a_relay_of_its_own_is_shown_the_picture(server: s
 
 
 async def test_with_a_wrong_password_there_is_an_answer_without_a_relay(server: str) -> None:
-    camera, near = Camera(), Peer([server.replace(PASSWORD, "wrong")])
+    camera, near = Camera(), CameraConnection([server.replace(PASSWORD, "wrong")])
     async with asyncio.timeout(WAIT):
         answer = await near.answer(await camera.offer())
     assert " typ host" in answer
@@ -107,7 +107,7 @@ async def test_many_addresses_and_a_silent_server_do_not_hold_up_the_answer(monk
     camera = Camera()
     offer = await camera.offer()
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda use_ipv4, use_ipv6: addresses)
-    near = Peer(["stun:192.0.2.200:3478", "turn:joe:secret@192.0.2.200:3478"])
+    near = CameraConnection(["stun:192.0.2.200:3478", "turn:joe:secret@192.0.2.200:3478"])
     loop = asyncio.get_running_loop()
     began = loop.time()
     answer = await near.answer(offer)

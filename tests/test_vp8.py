@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from streamer import vp8
 from streamer.frame import Frame
-from streamer.vp8 import CLOCK, Coded, Encoder, Timeline
+from streamer.video import vp8
+from streamer.video.vp8 import CLOCK, Coded, Encoder, Timeline
 from tests.camera import number_of, numbered
 
 STEP = CLOCK // 30

@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
-from streamer import player, sdp
 from streamer.frame import Picture
 from streamer.session import Session
+from streamer.webrtc import player, sdp
 from tests.camera import number_of, numbered
 from tests.models import untrained
 from tests.sources import HandSource

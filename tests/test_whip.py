@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from streamer import connection, peer, sdp
 from streamer.app import create_app, server
 from streamer.config import Config
 from streamer.sources.base import State
+from streamer.webrtc import channel, connection, sdp
 from tests.camera import Camera, number_of, silent_camera
 from tracker import Sam3
 
@@ -169,7 +169,7 @@ async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(se
     async with asyncio.timeout(WAIT):
         await next_message(camera, "result")
         async with service.app.state.engine.turn:
-            for _ in range(peer.INBOX + 2):
+            for _ in range(channel.INBOX + 2):
                 camera.channel.send('{"type":"prompts","prompts":[]}')
             await camera.closed.wait()
     looked = (await service.until(id_of(answer), State.LIVE, looked_at=1))["frames"]["looked_at"]

@@ -16,7 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from streamer.connection import hang_up
+from streamer.webrtc.connection import hang_up
 
 
 class Viewer:

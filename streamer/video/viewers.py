@@ -7,19 +7,17 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import av
 
-from streamer import overlay
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.frame import Frame
 from streamer.latest import Closed, Latest
-from streamer.overlay import Overlay
 from streamer.result import Result
-from streamer.vp8 import Coded, Encoder, Timeline
+from streamer.video.composer import Composer
+from streamer.video.vp8 import Coded
 
 UNSENT = 30  # encoded pictures that one viewer may be behind; then it goes on with the next keyframe
 STOPPING = 1.0  # seconds that sending a viewer away waits for it to be gone
@@ -28,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Viewer(Protocol):
-    """Somebody who watches, as :class:`streamer.player.Player` is."""
+    """Somebody who watches, as :class:`streamer.webrtc.player.Player` is."""
 
     async def answer(self, offer: str) -> str:
         """Take an offer. Raises BadRequest."""
@@ -99,35 +97,6 @@ class Line:
         self._news.set()
 
 
-class Studio:
-    """A thread on which pictures are composed and encoded, and what that needs. Ended with :meth:`close`."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="playback")
-        self._encoder, self._timeline = Encoder(), Timeline()
-        self._overlay: Overlay | None = None
-
-    async def make(self, frame: Frame, result: Result | None, *, keyframe: bool) -> Coded:
-        """Draw the newest result on a frame, and encode it."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._make, frame, result, keyframe)
-
-    def close(self) -> None:
-        """Let what runs on the thread run to its end."""
-        self._thread.shutdown(wait=False)
-
-    def _make(self, frame: Frame, result: Result | None, keyframe: bool) -> Coded:
-        rgb = frame.rgb()
-        if result is None or not _fits(result, frame, rgb.shape[0], rgb.shape[1]):
-            picture = rgb.copy()
-            overlay.note(picture, "no masks yet")
-        else:
-            if self._overlay is None or self._overlay.result is not result or self._overlay.size != rgb.shape[:2]:
-                self._overlay = Overlay(result, *rgb.shape[:2])
-            picture = self._overlay.on(rgb)
-            overlay.note(picture, label(frame, result))
-        return self._encoder.encode(picture, self._timeline.tick(frame), keyframe=keyframe)
-
-
 class Playback:
     """
     Everybody who watches a session, at most ``limit``, and what they are shown.
@@ -147,7 +116,7 @@ class Playback:
         self._viewers: dict[str, tuple[Viewer, Line]] = {}  # bound: limit
         self._following: dict[str, asyncio.Task[None]] = {}
         self._tasks = asyncio.TaskGroup()
-        self._studio: Studio | None = None
+        self._composer: Composer | None = None
         self._closed = True
         self._failures = 0
 
@@ -230,15 +199,15 @@ class Playback:
     def _begin(self, line: Line) -> None:
         """Somebody is connected and waits for pictures."""
         self._lines.add(line)
-        if self._studio is None:
-            self._studio = Studio()
+        if self._composer is None:
+            self._composer = Composer()
 
     def _leave(self, line: Line) -> None:
         line.close()
         self._lines.discard(line)
-        if not self._lines and self._studio is not None:
-            self._studio.close()
-            self._studio = None
+        if not self._lines and self._composer is not None:
+            self._composer.close()
+            self._composer = None
 
     async def _follow(self, id: str) -> None:  # noqa: A002
         viewer, _ = self._viewers[id]
@@ -263,11 +232,11 @@ class Playback:
         while True:
             await self._frames.ready()
             frame = self._frames.take()
-            if self._studio is None:  # the last viewer has gone meanwhile
+            if self._composer is None:  # the last viewer has gone meanwhile
                 continue
             keyframe = any(line.wants_keyframe for line in self._lines)
             try:
-                coded = await self._studio.make(frame, self._newest(), keyframe=keyframe)
+                coded = await self._composer.make(frame, self._newest(), keyframe=keyframe)
             except Exception:
                 self._failures += 1
                 if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
@@ -276,16 +245,3 @@ class Playback:
             self.composed += 1
             for line in self._lines:
                 line.put(coded)
-
-
-def _fits(result: Result, frame: Frame, height: int, width: int) -> bool:
-    """Whether masks can be drawn on a frame: of one clock with it, and of its size."""
-    info = result.frame
-    return info.epoch == frame.epoch and (info.height, info.width) == (height, width)
-
-
-def label(frame: Frame, result: Result) -> str:
-    """How much older than their picture the masks are, and how they were made."""
-    late = max(0.0, frame.arrived - result.frame.arrived)
-    stage = "failed" if result.step is None else str(result.step.stage)
-    return f"masks {late * 1000:.0f} ms older ({stage})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
@@ -12,23 +11,22 @@ import av
 from aiortc import MediaStreamTrack, RTCDataChannel
 from aiortc.mediastreams import MediaStreamError
 
-from streamer import sdp
-from streamer.connection import Connection
 from streamer.errors import BadRequest
-from streamer.rtp import VideoReceiver
+from streamer.webrtc import sdp
+from streamer.webrtc.channel import Channel
+from streamer.webrtc.connection import Connection
+from streamer.webrtc.receiver import VideoReceiver
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "results"  # the label of the data channel that speaks our messages
-INBOX = 64  # messages of a data channel that wait to be read; one more and it is closed
-HIGH_WATER = 256 * 1024  # bytes not yet sent on a data channel; above it sending waits, and results are dropped before
 
 
 class Lost(Exception):
     """The connection gives no pictures any more; the message says why."""
 
 
-class Peer(Connection):
+class CameraConnection(Connection):
     """One peer connection: the far side sends one video track, and may open the data channel ``results``."""
 
     wanted = "Send one bundled video track (VP8 or H.264, sendonly) and at most one data channel."
@@ -126,57 +124,3 @@ class Peer(Connection):
                 transceiver.direction = "inactive"
         if self._track is None:
             raise BadRequest("The offer sends no video.", detail="One video section must be sendonly or sendrecv.")
-
-
-class Channel:
-    """A data channel in the shape of a small socket: text messages in and out, both sides bounded."""
-
-    def __init__(self, channel: RTCDataChannel) -> None:
-        self._channel = channel
-        self._inbox: deque[str] = deque(maxlen=INBOX)
-        self._news = asyncio.Event()
-        self._drained = asyncio.Event()
-        self._closed = False
-        channel.bufferedAmountLowThreshold = HIGH_WATER // 2
-        channel.on("bufferedamountlow", self._drained.set)
-        channel.on("message", self._received)
-        channel.on("close", self._ended)
-
-    async def receive(self) -> str | None:
-        """Wait for the next text message; None when the channel is closed."""
-        while not self._inbox:
-            if self._closed:
-                return None
-            self._news.clear()
-            await self._news.wait()
-        return self._inbox.popleft()
-
-    async def send(self, message: str | bytes) -> bool:
-        """Send a text or binary message, waiting while too much is on its way; False when the channel is closed."""
-        while not self._closed and self._channel.bufferedAmount > HIGH_WATER:
-            self._drained.clear()
-            await self._drained.wait()
-        if self._closed or self._channel.readyState != "open":
-            return False
-        self._channel.send(message)
-        return True
-
-    def close(self) -> None:
-        """Close the channel; the connection goes on."""
-        self._ended()
-        self._channel.close()
-
-    def _received(self, message: str | bytes) -> None:
-        if isinstance(message, bytes):
-            message = message.decode(errors="replace")
-        if len(self._inbox) == INBOX:
-            log.info("A data channel was closed: more than %d messages wait.", INBOX)
-            self.close()
-            return
-        self._inbox.append(message)
-        self._news.set()
-
-    def _ended(self) -> None:
-        self._closed = True
-        self._news.set()
-        self._drained.set()

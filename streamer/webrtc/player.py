@@ -12,12 +12,12 @@ from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
-from streamer import sdp
-from streamer.connection import Connection
 from streamer.errors import BadRequest
 from streamer.latest import Closed
-from streamer.playback import Line
-from streamer.rtp_send import hear_keyframe_requests
+from streamer.video.viewers import Line
+from streamer.webrtc import sdp
+from streamer.webrtc.connection import Connection
+from streamer.webrtc.sender import hear_keyframe_requests
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from streamer.errors import Conflict
 from streamer.frame import Frame
-from streamer.peer import Channel, Lost, Peer
 from streamer.sources.base import Out, State, Tell
+from streamer.webrtc.camera import CameraConnection, Lost
+from streamer.webrtc.channel import Channel
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class WebRTCSource:
     ) -> None:
         self.name = name
         self.talk: Talk | None = None
-        self.peer: Peer | None = None
+        self.peer: CameraConnection | None = None
         self._grace = grace
         self._ice_servers = ice_servers
         self._announce = announce
@@ -64,7 +65,7 @@ class WebRTCSource:
         Takes an SDP offer, returns the SDP answer. A refused offer leaves all as it was.
         Raises BadRequest, TooLarge, or Conflict when the source has ended.
         """
-        peer = Peer(self._ice_servers, self._announce)
+        peer = CameraConnection(self._ice_servers, self._announce)
         try:
             answer = await peer.answer(offer)
             if self._closed:
@@ -107,7 +108,7 @@ class WebRTCSource:
         if self.peer is not None:
             await self.peer.close()
 
-    async def _follow(self, peer: Peer, out: Out, state: Tell) -> str:
+    async def _follow(self, peer: CameraConnection, out: Out, state: Tell) -> str:
         """Give the frames of one connection until it is lost; return why it was."""
         state(State.CONNECTING, "waiting for the first picture")
         try:
@@ -120,7 +121,7 @@ class WebRTCSource:
             await peer.close()
         return reason
 
-    async def _pictures(self, peer: Peer, out: Out, state: Tell) -> str:
+    async def _pictures(self, peer: CameraConnection, out: Out, state: Tell) -> str:
         watch = _Watch(self._grace)
         try:
             while True:
@@ -143,7 +144,7 @@ class WebRTCSource:
         except Lost as lost:
             return str(lost)
 
-    async def _converse(self, peer: Peer) -> None:
+    async def _converse(self, peer: CameraConnection) -> None:
         channel = await peer.channel()
         try:
             if self.talk is not None:
@@ -172,7 +173,7 @@ class _Watch:
         self._gap = None
         return awoke
 
-    def tick(self, peer: Peer, state: Tell) -> None:
+    def tick(self, peer: CameraConnection, state: Tell) -> None:
         """Note that a tick passed without a picture. Raises Lost when there were too many."""
         quiet = time.monotonic() - self._since
         if self.first and quiet >= CONNECT:
@@ -183,7 +184,7 @@ class _Watch:
             self._live = False
             state(State.RECONNECTING, f"no picture for {quiet:.0f} s; a keyframe was asked for")
 
-    async def help(self, peer: Peer) -> None:
+    async def help(self, peer: CameraConnection) -> None:
         """After each tick: ask for what was lost, for a while; then, or where nothing comes at all, for a keyframe."""
         now, gap = time.monotonic(), peer.gap
         if gap is None or self._gap is None or gap != self._gap[0]:

@@ -15,20 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-FIRST = 1024  # ports below it need privileges
+from streamer.config import parse_ports
 
 ours: ContextVar[bool] = ContextVar("ours", default=False)  # whether what binds a socket is a connection of this server
-
-
-def parse(text: str) -> range:
-    """Ports from ``50000-50100``, both included. Raises ValueError."""
-    first, dash, last = text.partition("-")
-    if not (dash and first.strip().isdecimal() and last.strip().isdecimal()):
-        raise ValueError(f"the UDP ports are {text!r}; write the first and the last, like 50000-50100")
-    ports = range(int(first), int(last) + 1)
-    if not FIRST <= int(first) <= int(last) < 2**16:
-        raise ValueError(f"the UDP ports are {text!r}; they must be from {FIRST} to 65535, the lower one first")
-    return ports
 
 
 @contextmanager
@@ -36,14 +25,14 @@ def kept_within(ports: str | None) -> Iterator[None]:
     """
     For the length of a ``with`` block, let this event loop give connections of ours only UDP ports out of ``ports``.
 
-    They are written as for :func:`parse`; None leaves the choice to the system. Who asks when all are taken gets an
-    OSError.
+    They are written as for :func:`streamer.config.parse_ports`; None leaves the choice to the system. Who asks when all
+    are taken gets an OSError.
     """
     loop: Any = asyncio.get_running_loop()
     if ports is None:
         yield
         return
-    allowed, create = parse(ports), loop.create_datagram_endpoint
+    allowed, create = parse_ports(ports), loop.create_datagram_endpoint
 
     async def endpoint(factory: Any, local_addr: tuple[str, int] | None = None, **options: Any) -> Any:
         if not ours.get() or local_addr is None or local_addr[1] != 0:

@@ -16,8 +16,8 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSession
 from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from streamer import sdp, udp_ports
 from streamer.errors import BadRequest, TooLarge, TooMany
+from streamer.webrtc import ports, sdp
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +127,11 @@ class Connection(ABC):
         await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         self._agree()
         self._bound_gathering()
-        ours = udp_ports.ours.set(True)
+        ours = ports.ours.set(True)
         try:
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         finally:
-            udp_ports.ours.reset(ours)
+            ports.ours.reset(ours)
 
     def _bound_gathering(self) -> None:
         """Wait GATHER_SECONDS for STUN and TURN servers; aioice waits five by default."""
