@@ -21,10 +21,10 @@ import numpy as np
 from benchmarks.numbered import number_of
 from streamer import cli
 from streamer.frame import Frame
-from streamer.options import Options
+from streamer.live.reader_options import Options
+from streamer.live.session import Session
+from streamer.live.subscription import Subscription
 from streamer.result import Result
-from streamer.session import Session
-from streamer.subscription import Subscription
 from streamer.webrtc import receiver
 
 KEPT = 256  # frames between two hops that are remembered

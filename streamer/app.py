@@ -22,15 +22,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live, metrics, openapi, whep, whip, wire
+from streamer import api, live_routes, metrics, openapi, whep, whip, wire
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
 from streamer.engine import Engine
 from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
+from streamer.live.sessions import Sessions
 from streamer.live_http import LiveHTTP, hold_little
-from streamer.sessions import Sessions
 from streamer.webrtc import ports
 from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 
@@ -70,7 +70,7 @@ def create_app(
     metrics.install(app)
     _answer_errors(app)
     _watch(app)
-    app.include_router(live.router)
+    app.include_router(live_routes.router)
     app.include_router(whip.router)
     app.include_router(whep.router)
     app.include_router(api.router)

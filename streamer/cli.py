@@ -224,7 +224,7 @@ def _log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
     if not verbose:
-        for name in ("streamer.app", "streamer.serve", *(["streamer.session"] if states else [])):
+        for name in ("streamer.app", "streamer.serve", *(["streamer.live.session"] if states else [])):
             logging.getLogger(name).setLevel(logging.INFO)
 
 

@@ -16,7 +16,7 @@ from streamer.documented import ImageIn
 from streamer.engine import Engine
 from streamer.errors import BadRequest, NotFound
 from streamer.fetch import Rules, fetch
-from streamer.sessions import Sessions
+from streamer.live.sessions import Sessions
 from tracker import Embedding, Sam3
 
 There = Callable[[], Awaitable[None]]

@@ -23,9 +23,9 @@ from streamer.app import load
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest
+from streamer.live.session import Session
+from streamer.live.sessions import Sessions
 from streamer.recorder import Recorder
-from streamer.session import Session
-from streamer.sessions import Sessions
 from streamer.sources import FINISHED, State, open_source
 
 TICK = 0.2  # seconds between looks at how it goes

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from streamer.session import Session
+from streamer.live.session import Session
 
 SLOW = 5.0  # seconds between prints where lines cannot be rewritten
 

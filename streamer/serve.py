@@ -19,8 +19,8 @@ from streamer.app import create_app, server
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, StreamerError
+from streamer.live.sessions import Sessions
 from streamer.screen import Screen, status_line
-from streamer.sessions import Sessions
 from streamer.sources import Source, open_source
 from tracker import Prompt
 

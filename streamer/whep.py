@@ -20,8 +20,8 @@ from streamer.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from streamer.live.sessions import Sessions
 from streamer.openapi import refusals
-from streamer.sessions import Sessions
 from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.video.viewers import Line, Playback
 from streamer.webrtc.connection import Connection

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth, live, signalling, wire
+from streamer import auth, signalling, wire
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -24,12 +24,13 @@ from streamer.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from streamer.live import orders
+from streamer.live.session import Session
+from streamer.live.sessions import Sessions
+from streamer.live.subscription import Subscription
 from streamer.openapi import refusals
-from streamer.session import Session
-from streamer.sessions import Sessions
 from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.sources.base import State
-from streamer.subscription import Subscription
 from streamer.webrtc import sdp
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.source import WebRTCSource
@@ -116,7 +117,7 @@ async def _send(channel: Channel, subscription: Subscription) -> None:
 
 async def _listen(channel: Channel, session: Session, subscription: Subscription) -> None:
     while (text := await channel.receive()) is not None:
-        await subscription.answer(await live.handle(session, subscription, text))
+        await subscription.answer(await orders.handle(session, subscription, text))
 
 
 def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa: A002

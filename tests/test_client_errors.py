@@ -15,7 +15,7 @@ from websockets.http11 import Response
 from streamer import errors as server
 from streamer.client import Busy, ClientError
 from streamer.client.errors import of_answer, of_close, of_failure, of_message
-from streamer.live import _error_message
+from streamer.live.orders import _error_message
 
 
 def answered(status: int, body: Any, **headers: str) -> ClientError:

@@ -15,7 +15,7 @@ from streamer import wire
 from streamer.client import Box, ClientError, Frame, Point, Prompt, VisualPrompt, requests
 from streamer.client.requests import Address, Call
 from streamer.documented import ConceptRequest, EmbedRequest, VisualRequest
-from streamer.options import of_query
+from streamer.live.reader_options import of_query
 from tests.pictures import encoded
 
 PICTURE = encoded()

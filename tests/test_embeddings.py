@@ -24,8 +24,8 @@ from streamer.embeddings import Asked, Embeddings
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.fetch import Rules
-from streamer.session import Session
-from streamer.sessions import Sessions
+from streamer.live.session import Session
+from streamer.live.sessions import Sessions
 from tests.models import untrained
 from tests.pictures import patches, saved, sent
 from tests.serving import SECONDS, Served, read, serving

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.recording import record
 from streamer import events as module
-from streamer.session import Session
+from streamer.live.session import Session
 from tests.models import untrained
 from tests.serving import Served, read, serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.errors import FrameGone
-from streamer.history import LENGTH, NEAR, RTP_CLOCK, History
+from streamer.live.recent_frames import LENGTH, NEAR, RTP_CLOCK, History
 from streamer.result import FrameInfo
 from tests import results
 

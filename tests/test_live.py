@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from benchmarks.recording import record
-from streamer.subscription import OUTBOX
+from streamer.live.subscription import OUTBOX
 from tests.models import untrained
 from tests.serving import SECONDS, Served, ask, read, serving
 from tracker.nano import worlds

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from streamer import events
+from streamer.live.session import Session
 from streamer.result import Result
-from streamer.session import Session
 from tests.models import untrained
 from tests.serving import SECONDS, Served, read, serving
 

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from streamer import wire
 from streamer.errors import BadRequest
-from streamer.options import Options, event, of_query, picture
+from streamer.live.reader_options import Options, event, of_query, picture
 from streamer.wire import OptionsMessage, parse
 from tests.results import result, track
 from tracker import Prompt

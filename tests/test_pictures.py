@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.pictures import PENDING, Pictures, jpeg
+from streamer.live.jpegs import PENDING, Pictures, jpeg
 from tests.results import HEIGHT, WIDTH, frame
 
 

@@ -18,11 +18,11 @@ from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
-from streamer.history import LENGTH
+from streamer.live.recent_frames import LENGTH
+from streamer.live.session import Session
+from streamer.live.subscription import Subscription
 from streamer.result import Result
-from streamer.session import Session
 from streamer.sources.base import State
-from streamer.subscription import Subscription
 from tests.models import untrained
 from tests.sources import HandSource
 from tracker import Box, Point, Prompt, Sam3, TrackerError

@@ -11,7 +11,7 @@ import pytest
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, NotReady, TooMany
-from streamer.sessions import ENDED_KEPT, Sessions
+from streamer.live.sessions import ENDED_KEPT, Sessions
 from streamer.sources.base import State
 from tests.models import untrained
 from tests.sources import HandSource

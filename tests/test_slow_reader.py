@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from streamer import subscription
 from streamer.app import LiveWebSocket
+from streamer.live import subscription
+from streamer.live.session import Session
 from streamer.result import Result
-from streamer.session import Session
 from tests.models import untrained
 from tests.serving import SECONDS, Served, ask, read, serving
 

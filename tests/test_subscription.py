@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from streamer import subscription as module
 from streamer.counters import Counters
-from streamer.options import Options
-from streamer.subscription import OUTBOX, Subscription
+from streamer.live import subscription as module
+from streamer.live.reader_options import Options
+from streamer.live.subscription import OUTBOX, Subscription
 from tests.results import result, track
 from tracker import Prompt
 

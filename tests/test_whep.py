@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamer.frame import Picture
-from streamer.session import Session
+from streamer.live.session import Session
 from streamer.webrtc import player, sdp
 from tests.camera import number_of, numbered
 from tests.models import untrained

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from streamer import options, wire
+from streamer import wire
 from streamer.counters import Counters
 from streamer.latest import Latest
-from streamer.options import Options
+from streamer.live import reader_options
+from streamer.live.reader_options import Options
 from streamer.result import Result
 
 OUTBOX = 64  # messages a reader may leave unread before it is given up
@@ -29,7 +30,7 @@ class Subscription:
     line has ``OUTBOX`` places. A reader that leaves it full is given up: :attr:`given_up` says why, and iteration ends.
 
     Iterate over it to get what to send next: ``str`` is a text message, ``bytes`` a binary one (in MessagePack all are;
-    with ``pictures``, before each result, the picture of that very frame: see :func:`streamer.options.picture`).
+    with ``pictures``, before each result, the picture of that very frame: see :func:`streamer.live.reader_options.picture`).
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class Subscription:
                 self._skipped += 1
                 self._counters.missed.inc()
                 return []
-            parts.append(options.picture(result.frame.index, jpeg, chosen.encoding))
+            parts.append(reader_options.picture(result.frame.index, jpeg, chosen.encoding))
         if chosen.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
             parts.append(await asyncio.to_thread(self._render, result, chosen))
         else:

@@ -13,7 +13,7 @@ from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
-from streamer.session import Session, Write
+from streamer.live.session import Session, Write
 from streamer.sources.base import Source, State
 from tracker import Prompt
 

@@ -19,13 +19,13 @@ from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
 from streamer.frame import Frame
-from streamer.history import History
 from streamer.latest import Closed, Latest
-from streamer.options import Options
-from streamer.pictures import Pictures
+from streamer.live.jpegs import Pictures
+from streamer.live.reader_options import Options
+from streamer.live.recent_frames import History
+from streamer.live.subscription import Subscription
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
-from streamer.subscription import Subscription
 from streamer.video.viewers import Playback
 from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
 from tracker import FrameGone as EmbeddingGone

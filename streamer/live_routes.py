@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketDisconnect
 
-from streamer import auth, events, options, wire
+from streamer import auth, events, wire
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
-    FrameGone,
     NotFound,
     NotReady,
     StreamerError,
@@ -21,19 +19,18 @@ from streamer.errors import (
     TooMany,
     Unauthorized,
 )
+from streamer.live import reader_options
+from streamer.live.orders import handle
+from streamer.live.reader_options import Options
+from streamer.live.session import Session
+from streamer.live.sessions import Sessions
+from streamer.live.subscription import Subscription
 from streamer.openapi import refusals
-from streamer.options import Options
-from streamer.result import FrameInfo
-from streamer.session import Session
-from streamer.sessions import Sessions
 from streamer.sources import open_source
-from streamer.subscription import Subscription
-from tracker import Answer, Box, Prompt
 
 NOT_READING = 4408  # WebSocket close codes are HTTP's status and 4000: 4404 means no such session
 CLOSING = 1.0  # seconds that a peer has to take the close frame
 
-MAX_REQUEST = 1024  # bytes of what an answer echoes
 
 JPEG: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": {"image/jpeg": {}}}}
 
@@ -150,142 +147,6 @@ def _milliseconds(timings: dict[str, float]) -> dict[str, float]:
 # The messages, whatever carries them
 
 
-async def handle(session: Session, subscription: Subscription, message: str | bytes) -> dict[str, Any]:
-    """Do what a reader's message asks; the answer is an ``ack`` or an ``error``, with its ``request`` echoed."""
-    request = None
-    try:
-        data = _read(message)
-        request = _request(data)
-        return {"type": "ack", "request": request, **await _obey(session, subscription, wire.parse_live(data))}
-    except StreamerError as error:
-        return _error_message(error, request)
-    except Exception:
-        log.exception("session %s: a message failed", session.id)
-        return _error_message(StreamerError("Something failed inside the server."), request)
-
-
-def _read(message: str | bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        raise BadRequest("The message is not JSON.") from None
-    if not isinstance(data, dict):
-        raise BadRequest("The message must be a JSON object with a type.")
-    return data
-
-
-def _request(data: dict[str, Any]) -> Any:
-    """What the answer echoes. Raises BadRequest for what cannot be sent back: NaN, half a surrogate pair, a novel."""
-    request = data.get("request")
-    try:
-        length = len(wire.dumps({"request": request}).encode())
-        wire.packs({"request": request})  # which has no integers over 64 bits, and less patience with nesting
-    except (ValueError, RecursionError, OverflowError):
-        raise BadRequest("request: it cannot be sent back as JSON; use a number.", field="request") from None
-    if length > MAX_REQUEST:
-        raise BadRequest(f"request: it is longer than {MAX_REQUEST} bytes; use a number.", field="request")
-    return request
-
-
-def _error_message(error: StreamerError, request: Any) -> dict[str, Any]:
-    message: dict[str, Any] = {"type": "error", "request": request, "code": error.code, "message": error.message}
-    if error.field is not None:
-        message["field"] = error.field
-    if isinstance(error, FrameGone):
-        message["available"] = error.available
-    return message
-
-
-async def _obey(session: Session, subscription: Subscription, message: wire.LiveMessage) -> dict[str, Any]:
-    """Returns what the acknowledgement says besides."""
-    match message:
-        case wire.PromptsMessage():
-            return await _set_prompts(session, message)
-        case wire.ClickMessage():
-            frame = session.history.find(message.frame_index, message.rtp_timestamp)
-            for index, point in enumerate(message.points):
-                _inside(frame, f"points[{index}]", x=point.x, y=point.y)
-            points = [point.point() for point in message.points]
-            return _answer(frame, await session.click(frame, points, message.object_id))
-        case wire.BoxMessage():
-            frame = session.history.find(message.frame_index, message.rtp_timestamp)
-            box = message.box.box()
-            _box_inside(frame, "box", box)
-            return _answer(frame, await session.box(frame, box))
-        case wire.RemoveMessage():
-            await session.remove(message.object_id)
-            return {"object_id": message.object_id}
-        case wire.OptionsMessage():
-            return _set_options(session, subscription, message)
-
-
-async def _set_prompts(session: Session, message: wire.PromptsMessage) -> dict[str, Any]:
-    prompts = [prompt.prompt() for prompt in message.prompts]
-    frame = _exemplar_frame(session, message, prompts)
-    await session.set_prompts(prompts, frame)
-    answer: dict[str, Any] = {"prompts": [wire.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
-    hints = session.hints(prompts)
-    return {**answer, "hint": " ".join(hints)} if hints else answer
-
-
-def _exemplar_frame(session: Session, message: wire.PromptsMessage, prompts: list[Prompt]) -> FrameInfo | None:
-    """The frame that new exemplar boxes were drawn on; None: there are no new ones. Raises BadRequest, FrameGone."""
-    known = {prompt.key for prompt in session.prompts}
-    new = [index for index, prompt in enumerate(prompts) if prompt.boxes and prompt.key not in known]
-    if not new:
-        return None
-    named = {index: message.prompts[index].frame_index for index in new}
-    frames = {message.frame_index if own is None else own for own in named.values()}
-    if None in frames:
-        field = f"prompts[{new[0]}].frame_index"
-        raise BadRequest(f"{field}: boxes need the frame_index they were drawn on.", field=field)
-    if len(frames) > 1:
-        raise BadRequest("frame_index: all new boxes of one message must be drawn on one frame.", field="frame_index")
-    frame = session.history.find(frames.pop())
-    for index in new:
-        for place, box in enumerate(prompts[index].boxes):
-            _box_inside(frame, f"prompts[{index}].boxes[{place}]", box)
-    return frame
-
-
-def _set_options(session: Session, subscription: Subscription, message: wire.OptionsMessage) -> dict[str, Any]:
-    if subscription.pictures and message.encoding is not None:  # pictures and messages would be taken for each other
-        raise BadRequest(
-            "encoding: a connection with pictures chooses it in its address: ?pictures=1&encoding=msgpack.",
-            field="encoding",
-        )
-    subscription.options = subscription.options.changed(message)
-    answer, unmatched = subscription.options.told(), subscription.options.unmatched(session.prompts)
-    if not unmatched:
-        return answer
-    return {**answer, "hint": f"No prompt has this text or id at present: {', '.join(unmatched)}."}
-
-
-def _answer(frame: FrameInfo, answer: Answer) -> dict[str, Any]:
-    return {
-        "object_id": answer.object_id,
-        "frame_index": frame.index,
-        "answered_frame_index": answer.frame_index,
-        "score": round(float(answer.score), 4),
-    }
-
-
-def _inside(frame: FrameInfo, field: str, **coordinates: float) -> None:
-    for name, value in coordinates.items():
-        limit = frame.width if name.startswith("x") else frame.height
-        if not 0 <= value <= limit:
-            raise BadRequest(
-                f"{field}.{name}: {value:g} is outside the picture of {frame.width}×{frame.height} pixels.",
-                field=f"{field}.{name}",
-            )
-
-
-def _box_inside(frame: FrameInfo, field: str, box: Box) -> None:
-    if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
-        raise BadRequest(f"{field}: it is less than a pixel wide or high.", field=field)
-    _inside(frame, field, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)
-
-
 # The WebSocket
 
 
@@ -297,7 +158,7 @@ async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
     try:
         auth.check(socket)
         session = sessions.get(id)
-        asked = options.of_query(socket.query_params)
+        asked = reader_options.of_query(socket.query_params)
         with session.subscribe(pictures=asked.pictures, options=Options().changed(asked)) as subscription:
             code, reason = await _converse(socket, session, subscription)
     except StreamerError as error:
