@@ -225,10 +225,10 @@ async def ended(process: asyncio.subprocess.Process) -> None:
 
 def stages_alone(recording: Path, frames: int) -> dict[str, list[float]]:
     """Each stage in this process, with nothing beside it: milliseconds by stage name."""
-    from streamer import wire
     from streamer.config import Config
     from streamer.frame import Frame
     from streamer.result import FrameInfo, Result
+    from streamer.wire import results
     from tracker import Prompt, Tracker, load_model, set_threads
 
     config = Config.from_env()
@@ -249,7 +249,7 @@ def stages_alone(recording: Path, frames: int) -> dict[str, list[float]]:
             for stage, seconds in step.timings.items():
                 spent[stage].append(seconds * 1000)
             result = Result("alone", FrameInfo.of(frame), prompts, step, None, 0.0, 0.0, 0)
-            timed(lambda result=result: wire.result_json(result), spent["publish"])  # type: ignore[misc]
+            timed(lambda result=result: results.result_json(result), spent["publish"])  # type: ignore[misc]
     follower.close()
     return spent
 

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from streamer import auth, visual, wire
+from streamer import auth, visual
 from streamer.cache import Account
 from streamer.documented import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
 from streamer.embeddings import Asked, Embeddings, There
 from streamer.engine import Engine
 from streamer.errors import Gone, NotAllowed, NotFound
-from streamer.wire import MaskFormat
+from streamer.wire import fields, results
+from streamer.wire.fields import MaskFormat
 from tracker import Detected, Detection, Prompt, Sam3
 
 CALLS = ("concept_segment", "visual_segment", "embed_image")
@@ -128,7 +129,7 @@ def _since(began: float) -> float:
 
 def _prompts(body: ConceptRequest, height: int, width: int) -> list[Prompt]:
     """The tracker's prompts, their boxes cut to the picture. Raises BadRequest for a box outside of it."""
-    default = wire.DEFAULT_THRESHOLD if body.output_prob_thresh is None else body.output_prob_thresh
+    default = fields.DEFAULT_THRESHOLD if body.output_prob_thresh is None else body.output_prob_thresh
     prompts = []
     for index, each in enumerate(body.prompts):
         prompt = each.prompt(default)
@@ -159,7 +160,7 @@ def _answer(
     return [
         {
             "prompt_index": index,
-            "echo": wire.echo_json(index, prompt),
+            "echo": results.echo_json(index, prompt),
             "predictions": [each for detection in detections if (each := _prediction(detection, form)) is not None],
         }
         for index, (prompt, detections) in enumerate(
@@ -170,7 +171,7 @@ def _answer(
 
 def _prediction(detection: Detection, form: MaskFormat) -> dict[str, Any] | None:
     """One object as documented; None when its mask has no outline: clients make boxes of what they get."""
-    masks = wire.masks_json(detection.mask, form)
+    masks = results.masks_json(detection.mask, form)
     if not masks or not detection.mask.area:
         return None
     return {"format": form, "confidence": round(float(detection.score), 4), "masks": masks}

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live_routes, metrics, openapi, whep, whip, wire
+from streamer import api, live_routes, metrics, openapi, whep, whip
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
@@ -32,6 +32,7 @@ from streamer.fetch import Rules
 from streamer.live.sessions import Sessions
 from streamer.live_http import LiveHTTP, hold_little
 from streamer.webrtc import ports
+from streamer.wire import fields
 from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 
 log = logging.getLogger(__name__)
@@ -251,7 +252,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        shown = wire.public_errors(error.errors())
+        shown = fields.public_errors(error.errors())
         given = request.headers.get("content-type", "")
         if [problem["loc"] for problem in shown] == [["body"]] and "json" not in given.lower():
             shown[0]["msg"] = f"Content-Type is {given!r:.80}; the body must be JSON, sent as application/json"

@@ -14,7 +14,8 @@ from pydantic import Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from streamer import wire
+from streamer import limits
+from streamer.wire import fields
 from tracker import Box, SegmentPrompt
 
 BASE_MODEL = "sam3/sam3_final"  # what hosted clients ask for; here it means the model that is loaded
@@ -23,7 +24,7 @@ MAX_KEY = 256  # characters of an API key
 MAX_OBJECTS = 64  # of one visual_segment request
 
 
-class ImageIn(wire._Input):
+class ImageIn(fields.Input):
     """A picture: ``type`` is base64, url or session (our extension: a live session's newest frame)."""
 
     type: Annotated[str, Field(max_length=64)]
@@ -31,7 +32,7 @@ class ImageIn(wire._Input):
     value: Annotated[str | None, Field(min_length=0)] = None
 
 
-class OnPicture(wire._Input):
+class OnPicture(fields.Input):
     """What all three requests share. A cached ``image_id`` stands for the picture, so that it may be left out."""
 
     image_id: Annotated[str | None, Field(min_length=1, max_length=MAX_ID)] = None
@@ -50,17 +51,17 @@ class OnPicture(wire._Input):
 class ConceptRequest(OnPicture):
     """Find every object of each concept."""
 
-    prompts: Annotated[list[wire.PromptIn], Field(min_length=1, max_length=wire.MAX_PROMPTS)]
+    prompts: Annotated[list[fields.PromptIn], Field(min_length=1, max_length=limits.MAX_PROMPTS)]
     format: Literal["polygon", "rle", "json"] = "polygon"
-    output_prob_thresh: wire._Share | None = None
-    nms_iou_threshold: wire._Share | None = None
+    output_prob_thresh: fields.Share | None = None
+    nms_iou_threshold: fields.Share | None = None
 
 
-class CenterBox(wire._Input):
+class CenterBox(fields.Input):
     """A box by its centre and its size, in pixels: the convention of visual_segment alone."""
 
-    x: wire._Pixel
-    y: wire._Pixel
+    x: fields.Pixel
+    y: fields.Pixel
     width: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     height: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -71,15 +72,15 @@ class CenterBox(wire._Input):
 
 
 _AnyBox = Annotated[
-    Annotated[CenterBox, Tag("topleft")] | Annotated[wire.CornerBox, Tag("corners")], Discriminator(wire._anchor)
+    Annotated[CenterBox, Tag("topleft")] | Annotated[fields.CornerBox, Tag("corners")], Discriminator(fields._anchor)
 ]
 
 
-class VisualPrompt(wire._Input):
+class VisualPrompt(fields.Input):
     """One object: a box, points, or both; with neither the model answers what it takes for the main object."""
 
     box: _AnyBox | None = None
-    points: Annotated[list[wire.PointIn] | None, Field(max_length=wire.MAX_POINTS)] = None
+    points: Annotated[list[fields.PointIn] | None, Field(max_length=limits.MAX_POINTS)] = None
 
     def prompt(self) -> SegmentPrompt:
         """As the tracker's."""

@@ -15,7 +15,7 @@ from streamer.live.reader_options import Options, event
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
 from streamer.live_http import TRANSPORT, hold_little
-from streamer.wire import OptionsIn
+from streamer.wire.messages import OptionsIn
 
 HEARTBEAT = 15.0  # seconds from one comment to the next: proxies cut connections that are silent for a minute
 UNSENT = 4096  # bytes that the kernel holds for a reader; what is more waits here, where the newest replaces it

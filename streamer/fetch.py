@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
-from streamer import images
+from streamer import limits
 from streamer.errors import BadRequest
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Rules:
 
     http: bool = False  # also plain http
     networks: tuple[str, ...] = ()  # private networks that are allowed, in CIDR notation
-    max_bytes: int = images.MAX_BYTES  # of a body
+    max_bytes: int = limits.MAX_PICTURE_BYTES  # of a body
     seconds: float = 10.0  # for all of it: names, redirects, the whole body
 
     def __post_init__(self) -> None:

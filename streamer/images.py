@@ -13,14 +13,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from streamer.errors import BadRequest, TooLarge
+from streamer.limits import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE
 
 log = logging.getLogger(__name__)
 
 Picture = npt.NDArray[np.uint8]
 
-MAX_BYTES = 20 * 2**20  # of an encoded picture; a phone's photograph has 3 to 12 MB
-MAX_PIXELS = 50_000_000  # of a decoded one: 150 MB as RGB
-MAX_SIDE = 32_767  # of a decoded one: scaling a mask takes memory by the longer side, 38 MB here at full size
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 _TYPES = "It must be base64, url, or session."
@@ -42,7 +40,7 @@ def read_data(kind: str, value: str | None) -> bytes:
     """
     The encoded picture of a request: ``type`` and ``value`` of its ``image``, where the request itself holds it.
 
-    Raises BadRequest saying what is wrong with it, TooLarge past MAX_BYTES.
+    Raises BadRequest saying what is wrong with it, TooLarge past MAX_PICTURE_BYTES.
     """
     match kind.strip().lower():
         case "base64":
@@ -59,7 +57,7 @@ def decode_base64(text: str) -> bytes:
         if not prefix[0].endswith(";base64,"):
             raise BadRequest("The picture's data: URL is not base64.", detail="It must begin data:image/…;base64,.")
         text = text[prefix.end() :]
-    if len(text) > MAX_BYTES * 3 // 2:  # base64 is 4/3 of it; the rest leaves room for line ends
+    if len(text) > MAX_PICTURE_BYTES * 3 // 2:  # base64 is 4/3 of it; the rest leaves room for line ends
         raise _too_many_bytes()
     text = _SPACE.sub("", text)
     if not text:
@@ -69,7 +67,7 @@ def decode_base64(text: str) -> bytes:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadRequest("The picture is not base64.", detail=f"{error}.") from None
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_PICTURE_BYTES:
         raise _too_many_bytes()
     return data
 
@@ -78,16 +76,16 @@ def decode_picture(data: bytes) -> Picture:
     """
     Decode an encoded picture to uint8 (height, width, 3) in RGB, upright by its EXIF orientation, without transparency.
 
-    Raises BadRequest for what is no picture, TooLarge past MAX_PIXELS or MAX_SIDE. It takes milliseconds to a second:
-    call it on a thread.
+    Raises BadRequest for what is no picture, TooLarge past MAX_PICTURE_PIXELS or MAX_PICTURE_SIDE. It takes from
+    milliseconds to a second: call it on a thread.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:  # known from the header, before anything is decoded
+            if image.width * image.height > MAX_PICTURE_PIXELS:  # known from the header, before anything is decoded
                 raise _too_many_pixels(f"{image.width}×{image.height}")
-            if max(image.size) > MAX_SIDE:
+            if max(image.size) > MAX_PICTURE_SIDE:
                 words = f"The picture is too long: {image.width}×{image.height} pixels."
-                raise TooLarge(words, detail=f"Neither side may have more than {MAX_SIDE}.")
+                raise TooLarge(words, detail=f"Neither side may have more than {MAX_PICTURE_SIDE}.")
             return _rgb(_upright(image))
     except (BadRequest, TooLarge):
         raise
@@ -119,10 +117,11 @@ def _rgb(image: Image.Image) -> Picture:
 
 
 def _too_many_bytes() -> TooLarge:
-    return TooLarge(f"The picture has more than {MAX_BYTES // 2**20} MiB.", detail="Send a smaller one.")
+    return TooLarge(f"The picture has more than {MAX_PICTURE_BYTES // 2**20} MiB.", detail="Send a smaller one.")
 
 
 def _too_many_pixels(size: str) -> TooLarge:
     return TooLarge(
-        f"The picture has too many pixels: {size}.", detail=f"At most {MAX_PIXELS // 1_000_000} million are decoded."
+        f"The picture has too many pixels: {size}.",
+        detail=f"At most {MAX_PICTURE_PIXELS // 1_000_000} million are decoded.",
     )

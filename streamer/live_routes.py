@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket, WebSocketDisconnect
 
-from streamer import auth, events, wire
+from streamer import auth, events
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -27,6 +27,8 @@ from streamer.live.sessions import Sessions
 from streamer.live.subscription import Subscription
 from streamer.openapi import refusals
 from streamer.sources import open_source
+from streamer.wire import messages
+from streamer.wire.results import frame_json, prompt_json
 
 NOT_READING = 4408  # WebSocket close codes are HTTP's status and 4000: 4404 means no such session
 CLOSING = 1.0  # seconds that a peer has to take the close frame
@@ -48,7 +50,7 @@ All = Annotated[Sessions, Depends(_sessions)]
 
 
 @guarded.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
-async def start(body: wire.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
+async def start(body: messages.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
     """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG), a path, ``demo:``."""
     config: Config = request.app.state.config
     prompts = [prompt.prompt() for prompt in body.prompts]
@@ -130,12 +132,12 @@ def describe(session: Session) -> dict[str, Any]:
         "age_ms": None if last is None else round(last.age * 1000, 1),
         "dropped": {"source": session.dropped, "subscriber": session.missed},
         "frames": {"decoded": session.decoded, "looked_at": session.looked},
-        "frame": None if last is None else wire.frame_json(last.frame),
+        "frame": None if last is None else frame_json(last.frame),
         "objects": 0 if last is None or last.step is None else len(last.step.tracks),
         "timings_ms": {} if last is None or last.step is None else _milliseconds(last.step.timings),
         "subscribers": session.subscribers,
         "viewers": session.playback.viewers,
-        "prompts": [wire.prompt_json(prompt) for prompt in session.prompts],
+        "prompts": [prompt_json(prompt) for prompt in session.prompts],
         **({"hint": " ".join(hints)} if hints else {}),
     }
 
@@ -152,7 +154,7 @@ def _milliseconds(timings: dict[str, float]) -> dict[str, float]:
 
 @router.websocket("/sessions/{id}/results")
 async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
-    """Results out; prompts, clicks, boxes, removals and options in. The query is a :class:`streamer.wire.ReaderIn`."""
+    """Results out; prompts, clicks, boxes, removals and options in. The query is a :class:`ReaderIn`."""
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions
     try:

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from streamer import wire
 from streamer.frame import Frame
 from streamer.result import Result
 from streamer.video import overlay
 from streamer.video.file import Video
+from streamer.wire import results
 
 
 class Recorder:
@@ -37,7 +37,7 @@ class Recorder:
             return
         try:
             if self._lines is not None:
-                self._lines.write(wire.result_json(result) + "\n")
+                self._lines.write(results.result_json(result) + "\n")
                 self._lines.flush()  # whole lines, also for those who read along
             if self._video is not None:
                 loop = asyncio.get_running_loop()

@@ -18,7 +18,6 @@ from typing import Any, TextIO
 import av
 from tqdm import tqdm
 
-from streamer import wire
 from streamer.app import load
 from streamer.config import Config
 from streamer.engine import Engine
@@ -27,6 +26,7 @@ from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.recorder import Recorder
 from streamer.sources import FINISHED, State, open_source
+from streamer.wire import fields
 
 TICK = 0.2  # seconds between looks at how it goes
 GOING_ON = (State.CONNECTING, State.LIVE, State.RECONNECTING)
@@ -49,7 +49,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
 
     Raises BadRequest for what can be seen to be wrong before anything is loaded, and what loading the model raises.
     """
-    prompts = wire.text_prompts(job.prompts)
+    prompts = fields.text_prompts(job.prompts)
     source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
         recorder = Recorder(lines, job.video)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
-from streamer import wire
 from streamer.app import create_app, server
 from streamer.config import Config
 from streamer.engine import Engine
@@ -22,6 +21,7 @@ from streamer.errors import BadRequest, StreamerError
 from streamer.live.sessions import Sessions
 from streamer.screen import Screen, status_line
 from streamer.sources import Source, open_source
+from streamer.wire import fields
 from tracker import Prompt
 
 SECOND = 1.0  # between status lines
@@ -47,7 +47,7 @@ async def serve(config: Config, first: First, screen: Screen) -> int:
     Raises BadRequest for an address that cannot be listened on and for a source that can be seen to be wrong, and
     whatever loading the model raises.
     """
-    prompts = wire.text_prompts(first.prompts)
+    prompts = fields.text_prompts(first.prompts)
     sources = [open_source(address, **config.opening) for address in first.sources]
     with listen(config.host, config.port) as bound:
         stop = asyncio.Event()

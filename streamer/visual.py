@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from streamer import wire
 from streamer.documented import VisualRequest
 from streamer.embeddings import Asked
 from streamer.engine import Engine
 from streamer.errors import BadRequest, TooLarge
-from streamer.wire import MaskFormat
+from streamer.wire.fields import MaskFormat
+from streamer.wire.results import masks_json
 from tracker import Box, Logits, Point, Segmentation, SegmentPrompt
 
 SLICE = 16  # objects in one turn on the model thread
@@ -70,20 +70,20 @@ def answer(asked: Asked, found: Segmentation, body: VisualRequest) -> dict[str, 
     """
     form: MaskFormat = "rle" if body.format == "rle" else "polygon"
     height, width = asked.size
-    results: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     best: list[dict[str, Any]] = []
     for index, (logits, scores) in enumerate(zip(found.logits, found.ious.tolist(), strict=True)):
         wanted = len(scores) if body.return_candidates else 1
         masks = asked.model.masks(logits[:wanted], height, width)
         candidates = [
-            {"format": form, "confidence": round(min(max(score, 0.0), 1.0), 4), "masks": wire.masks_json(mask, form)}
+            {"format": form, "confidence": round(min(max(score, 0.0), 1.0), 4), "masks": masks_json(mask, form)}
             for score, (mask, _) in zip(scores, masks, strict=False)
         ]
         best.append(candidates[0])
-        results.append({"prompt_index": index, "predictions": candidates[:1]})
+        answers.append({"prompt_index": index, "predictions": candidates[:1]})
         if body.return_candidates:
-            results[-1]["candidates"] = candidates
-    return {"prompt_results": results, "predictions": best}
+            answers[-1]["candidates"] = candidates
+    return {"prompt_results": answers, "predictions": best}
 
 
 def check_dense(number: int, height: int, width: int) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth, signalling, wire
+from streamer import auth, signalling
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -34,6 +34,7 @@ from streamer.sources.base import State
 from streamer.webrtc import sdp
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.source import WebRTCSource
+from streamer.wire import fields
 
 router = APIRouter(tags=["webrtc"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
@@ -59,7 +60,7 @@ async def publish(
     """
     offer = await signalling.read_body(request, SDP)
     sessions: Sessions = request.app.state.sessions
-    prompts = wire.text_prompts(prompt or [])
+    prompts = fields.text_prompts(prompt or [])
     if session is not None:
         found, source = _find(sessions, session)
         if found.state is State.ENDED:

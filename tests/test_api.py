@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco
 
-from streamer import images
+from streamer import limits
 from streamer import openapi as document
 from tests.models import untrained
 from tests.pictures import encoded, patches, saved, sent
@@ -314,8 +314,8 @@ def test_a_body_that_is_no_json_object_is_refused(served: Served, body: bytes, p
 
 
 def test_a_picture_over_the_limits_is_refused_with_413(served: Served) -> None:
-    heavy = "A" * (images.MAX_BYTES * 3 // 2 + 1)
-    long = sent(encoded(size=(images.MAX_SIDE + 1, 1)))["value"]
+    heavy = "A" * (limits.MAX_PICTURE_BYTES * 3 // 2 + 1)
+    long = sent(encoded(size=(limits.MAX_PICTURE_SIDE + 1, 1)))["value"]
     for value, words in ((heavy, "MiB"), (long, "too long")):
         answer = served.http.post(PATH, json=request("two", image={"type": "base64", "value": value}))
         assert answer.status_code == 413

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from streamer import wire
 from streamer.client import ClientError, Picture, Result, SessionInfo
 from streamer.client.conversation import Conversation
+from streamer.wire import results
 from tests.results import result
 
 INFO = SessionInfo("abc", "demo:", "connecting", "", datetime.now(UTC), 0.0, None, 0)
@@ -23,7 +23,7 @@ def talk() -> Conversation:
 
 def hear(talk: Conversation, *indexes: int) -> None:
     for index in indexes:
-        talk.receive(wire.result_json(result(index)))
+        talk.receive(results.result_json(result(index)))
 
 
 def take(talk: Conversation) -> Result | None:
@@ -106,7 +106,7 @@ def test_a_refusal_is_raised_with_the_servers_words(talk: Conversation) -> None:
 
 def test_a_change_of_state_is_kept(talk: Conversation) -> None:
     assert (talk.state, talk.reason) == ("connecting", "")
-    talk.receive(wire.dumps(wire.state_message("reconnecting", "The camera is gone.")))
+    talk.receive(results.dumps(results.state_message("reconnecting", "The camera is gone.")))
     assert (talk.state, talk.reason) == ("reconnecting", "The camera is gone.")
     assert not talk.ready(0)
 
@@ -123,7 +123,7 @@ def test_a_picture_comes_with_the_result_behind_it(talk: Conversation) -> None:
 
 
 def test_a_frame_that_failed_is_a_result(talk: Conversation) -> None:
-    talk.receive(wire.result_json(result(3, error="It failed.")))
+    talk.receive(results.result_json(result(3, error="It failed.")))
     assert (found := take(talk)) is not None
     assert found.error == "It failed."
 
@@ -147,7 +147,7 @@ def test_an_end_that_was_no_plan_is_raised_to_everybody(talk: Conversation) -> N
 
 
 def test_a_session_that_has_ended_says_why(talk: Conversation) -> None:
-    talk.receive(wire.dumps(wire.state_message("ended", "It was stopped.")))
+    talk.receive(results.dumps(results.state_message("ended", "It was stopped.")))
     talk.end()
     with pytest.raises(ClientError, match=r"has ended: It was stopped\."):
         talk.ask({})

@@ -11,7 +11,8 @@ import pytest
 
 import tracker
 from streamer.client import Mask
-from streamer.wire import MaskFormat, masks_json
+from streamer.wire.fields import MaskFormat
+from streamer.wire.results import masks_json
 
 HEIGHT, WIDTH = 40, 60
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer import wire
 from streamer.client import Box, Picture, messages
+from streamer.wire import results
 from tests.results import HEIGHT, WIDTH, result, track
 from tracker import Prompt
 
 
 def read(sent: Any, picture: Picture | None = None, **options: Any) -> messages.Result:
-    return messages.result(json.loads(wire.result_json(sent, **options)), picture)
+    return messages.result(json.loads(results.result_json(sent, **options)), picture)
 
 
 FOLLOWED = result(
@@ -72,11 +72,11 @@ def test_a_picture_belongs_to_its_own_frame_only() -> None:
 
 
 def test_an_answer_about_a_picture_can_be_indexed_and_iterated() -> None:
-    mask = wire.masks_json(track(1, 0).mask, "rle")
+    mask = results.masks_json(track(1, 0).mask, "rle")
     prediction = {"format": "rle", "confidence": 0.75, "masks": mask}
     entries = [
-        {"prompt_index": 0, "echo": wire.echo_json(0, Prompt("star")), "predictions": [prediction]},
-        {"prompt_index": 1, "echo": wire.echo_json(1, Prompt("circle")), "predictions": []},
+        {"prompt_index": 0, "echo": results.echo_json(0, Prompt("star")), "predictions": [prediction]},
+        {"prompt_index": 1, "echo": results.echo_json(1, Prompt("circle")), "predictions": []},
         {"prompt_index": 2, "predictions": [prediction], "candidates": [prediction] * 3},
     ]
     found = messages.found({"prompt_results": entries, "time": 0.2}, {"x-model": "nano", "x-cache": "hit"})

@@ -63,7 +63,7 @@ def test_images_of_every_mode_are_taken(mode: str) -> None:
 
 
 def test_a_picture_too_large_as_png_goes_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MAX_BYTES", 10)
+    monkeypatch.setattr(client, "MAX_PICTURE_BYTES", 10)
     data = base64.b64decode(client.image_json(PIXELS)["value"])
     assert data.startswith(b"\xff\xd8")
     assert np.abs(seen(PIXELS).astype(int) - PIXELS).mean() < 6

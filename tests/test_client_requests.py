@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from starlette.datastructures import QueryParams
 
-from streamer import wire
 from streamer.client import Box, ClientError, Frame, Point, Prompt, VisualPrompt, requests
 from streamer.client.requests import Address, Call
 from streamer.documented import ConceptRequest, EmbedRequest, VisualRequest
 from streamer.live.reader_options import of_query
+from streamer.wire import fields, messages
 from tests.pictures import encoded
 
 PICTURE = encoded()
@@ -29,14 +29,14 @@ def concept(image: Any, prompts: Any, **options: Any) -> ConceptRequest:
     settings = {"threshold": None, "nms_iou": None, "image_id": None, **options}
     call = requests.concept_segment(image, prompts, **settings)
     assert (call.method, call.path) == ("POST", "/sam3/concept_segment")
-    return wire.parse(ConceptRequest, sent(call.body))
+    return fields.parse(ConceptRequest, sent(call.body))
 
 
 def visual(image: Any, *prompts: VisualPrompt, **options: Any) -> VisualRequest:
     flags = dict.fromkeys(("candidates", "save_logits", "load_logits"), False)
     call = requests.visual_segment(image, prompts, **{"image_id": None, "multimask": True, **flags, **options})
     assert (call.method, call.path) == ("POST", "/sam3/visual_segment")
-    return wire.parse(VisualRequest, sent(call.body))
+    return fields.parse(VisualRequest, sent(call.body))
 
 
 def sent(body: Any) -> Any:
@@ -150,15 +150,17 @@ def test_one_object_or_several_but_not_both() -> None:
 
 
 def test_a_picture_is_embedded_under_an_id_or_without() -> None:
-    assert wire.parse(EmbedRequest, sent(requests.embed_image(PICTURE, "dog").body)).image_id == "dog"
-    assert wire.parse(EmbedRequest, sent(requests.embed_image(PICTURE, None).body)).image_id is None
+    assert fields.parse(EmbedRequest, sent(requests.embed_image(PICTURE, "dog").body)).image_id == "dog"
+    assert fields.parse(EmbedRequest, sent(requests.embed_image(PICTURE, None).body)).image_id is None
 
 
 # Sessions
 
 
 def test_a_session_is_started_with_its_prompts() -> None:
-    asked = wire.parse(wire.SessionIn, sent(requests.start("demo:", ["star", Prompt("circle", threshold=0.2)]).body))
+    asked = fields.parse(
+        messages.SessionIn, sent(requests.start("demo:", ["star", Prompt("circle", threshold=0.2)]).body)
+    )
     assert asked.source == "demo:"
     assert [prompt.prompt().threshold for prompt in asked.prompts] == [0.5, 0.2]
 
@@ -169,7 +171,7 @@ def test_a_frames_picture_is_asked_for_by_its_index(index: int | None, name: str
 
 
 def live(message: dict[str, Any]) -> Any:
-    return wire.parse_live(sent(message))
+    return messages.parse_live(sent(message))
 
 
 def test_live_messages_are_what_the_server_reads() -> None:

@@ -19,8 +19,9 @@ from xml.etree import ElementTree
 import av
 import pytest
 
-from streamer import cli, wire
+from streamer import cli
 from streamer.config import Config
+from streamer.wire import messages
 from tests import needs
 from tests.documents import DOCS, PAGES, README, ROOT, blocks, prose
 from tests.pictures import patches
@@ -219,7 +220,7 @@ def test_live_messages_in_the_documents_are_understood() -> None:
         texts = blocks(page, "json") + re.findall(r"^\| `(\{[^`]*\})` \|", page.read_text(), re.MULTILINE)
         for message in map(json.loads, texts):
             if message.get("type") in ("prompts", "click", "box", "remove", "options"):
-                wire.parse_live(message)
+                messages.parse_live(message)
                 found += 1
     assert found > 8
 

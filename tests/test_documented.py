@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from streamer import openapi
 from streamer.documented import MAX_OBJECTS, ConceptRequest, EmbedRequest, VisualRequest
-from streamer.wire import MAX_POINTS, MAX_PROMPTS
+from streamer.limits import MAX_POINTS, MAX_PROMPTS
 from tracker import Box, Point, SegmentPrompt
 
 IMAGE = {"type": "base64", "value": "x"}

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from streamer import images
+from streamer import images, limits
 from streamer.errors import BadRequest, TooLarge
 from streamer.images import decode_base64, decode_picture, read_data
 from tests.pictures import encoded, saved
@@ -150,19 +150,23 @@ def test_what_is_no_picture_is_refused_in_words(kind: str, value: str | None, wo
 def test_a_picture_of_one_pixel_too_many_is_refused_before_it_is_decoded() -> None:
     """Only its header is there: decoding would fail with other words."""
     width = 20_000
-    assert images.MAX_PIXELS % width == 0
+    assert limits.MAX_PICTURE_PIXELS % width == 0
     with pytest.raises(TooLarge, match="too many pixels: 20000×2501"):
-        decode_picture(header_of_png(width, images.MAX_PIXELS // width + 1))
+        decode_picture(header_of_png(width, limits.MAX_PICTURE_PIXELS // width + 1))
     with pytest.raises(BadRequest, match="damaged"):
-        decode_picture(header_of_png(width, images.MAX_PIXELS // width))
+        decode_picture(header_of_png(width, limits.MAX_PICTURE_PIXELS // width))
 
 
 def test_a_picture_that_is_too_long_is_refused_however_thin_it_is() -> None:
     """Scaling a mask to a picture takes memory by its sides: 50 million pixels in one row took 11 GB."""
-    for width, height in ((images.MAX_SIDE + 1, 1), (1, images.MAX_SIDE + 1), (images.MAX_PIXELS, 1)):
+    for width, height in (
+        (limits.MAX_PICTURE_SIDE + 1, 1),
+        (1, limits.MAX_PICTURE_SIDE + 1),
+        (limits.MAX_PICTURE_PIXELS, 1),
+    ):
         with pytest.raises(TooLarge, match="too long"):
             decode_picture(header_of_png(width, height))
-    assert decode_picture(encoded(size=(images.MAX_SIDE, 1))).shape == (1, images.MAX_SIDE, 3)
+    assert decode_picture(encoded(size=(limits.MAX_PICTURE_SIDE, 1))).shape == (1, limits.MAX_PICTURE_SIDE, 3)
 
 
 @pytest.mark.parametrize("side", [10_000, 20_000])
@@ -174,9 +178,9 @@ def test_a_picture_of_absurdly_many_pixels_is_refused_the_same_way(side: int) ->
 
 def test_data_too_long_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(TooLarge, match="20 MiB"):
-        decode_base64("!" * (images.MAX_BYTES * 3 // 2 + 1))
+        decode_base64("!" * (limits.MAX_PICTURE_BYTES * 3 // 2 + 1))
     with pytest.raises(TooLarge, match="20 MiB"):
-        decode_base64("A" * (images.MAX_BYTES * 4 // 3 + 8))
+        decode_base64("A" * (limits.MAX_PICTURE_BYTES * 4 // 3 + 8))
 
 
 @given(st.binary(max_size=400), st.sampled_from(images.FORMATS))

@@ -26,8 +26,10 @@ INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("world
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "streamer/limits.py": "test_wire.py",
     "streamer/live/jpegs.py": "test_pictures.py",
     "streamer/live/orders.py": "test_live.py",
+    "streamer/live_routes.py": "test_live.py",
     "streamer/live/reader_options.py": "test_options.py",
     "streamer/live/recent_frames.py": "test_history.py",
     "streamer/signalling.py": "test_whip.py",
@@ -43,6 +45,9 @@ TESTED_ELSEWHERE = {
     "streamer/webrtc/receiver.py": "test_rtp.py",
     "streamer/webrtc/sender.py": "test_rtp_send.py",
     "streamer/webrtc/source.py": "test_sources_webrtc.py",
+    "streamer/wire/fields.py": "test_wire.py",
+    "streamer/wire/messages.py": "test_wire.py",
+    "streamer/wire/results.py": "test_wire.py",
     "tracker/layout_names.py": "test_layout.py",
     "tracker/nano/camera.py": "test_worlds.py",
     "tracker/nano/data.py": "test_nano_training.py",
@@ -56,12 +61,14 @@ TESTED_ELSEWHERE = {
     "tracker/speed.py": "test_gate.py",
 }
 WITHOUT_TESTS = {
+    "streamer/limits.py": "numbers",
     "streamer/__init__.py": "sets two environment variables",
     "streamer/__main__.py": "one call of cli.main",
     "streamer/live/__init__.py": "says what the package is",
     "streamer/sources/base.py": "a protocol and the names of states",
     "streamer/video/__init__.py": "says what the package is",
     "streamer/webrtc/__init__.py": "says what the package is",
+    "streamer/wire/__init__.py": "says what the package is",
     "tracker/__init__.py": "names the public face; test_layers.py reads it",
     "tracker/nano/__init__.py": "says what the package is",
     "tracker/nano/config.py": "sizes; every test that loads nano builds from them",

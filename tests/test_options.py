@@ -9,10 +9,11 @@ import msgpack
 import pytest
 from starlette.datastructures import QueryParams
 
-from streamer import wire
 from streamer.errors import BadRequest
 from streamer.live.reader_options import Options, event, of_query, picture
-from streamer.wire import OptionsMessage, parse
+from streamer.wire import fields, results
+from streamer.wire.fields import parse
+from streamer.wire.messages import OptionsMessage
 from tests.results import result, track
 from tracker import Prompt
 
@@ -26,7 +27,7 @@ def asked(**options: Any) -> OptionsMessage:
 
 def entries(*names: str) -> list[tuple[int, list[int]]]:
     """Index and object ids of what a reader that chose these names is told."""
-    message = wire.result_message(result(0, TRACKS, PROMPTS), names=names)
+    message = results.result_message(result(0, TRACKS, PROMPTS), names=names)
     return [
         (entry["prompt_index"], [each["object_id"] for each in entry["predictions"]])
         for entry in message["prompt_results"]
@@ -49,19 +50,19 @@ def test_a_reader_is_told_of_the_prompts_it_names_at_their_place_in_the_list() -
     assert entries("star", "cup") == [(0, [1]), (2, [])]
     assert entries("mine") == [(1, [2])]
     assert entries("red cup") == [(1, [2])]
-    assert entries(wire.CLICKED) == [(3, [3])]
+    assert entries(results.CLICKED) == [(3, [3])]
     assert entries("zebra") == []
 
 
 def test_a_choice_outlives_an_edit_of_the_prompts() -> None:
     """The same names, the list turned round: texts are sturdy where places are not."""
     turned = result(0, (track(1, 1),), (Prompt("star"), Prompt("cup")))
-    (entry,) = wire.result_message(turned, names=("cup",))["prompt_results"]
+    (entry,) = results.result_message(turned, names=("cup",))["prompt_results"]
     assert (entry["prompt_index"], entry["echo"]["text"], len(entry["predictions"])) == (1, "cup", 1)
 
 
 def test_names_that_no_prompt_has_are_found() -> None:
-    assert Options(prompts=("cup", "zebra", "mine", wire.CLICKED)).unmatched(PROMPTS) == ["zebra"]
+    assert Options(prompts=("cup", "zebra", "mine", results.CLICKED)).unmatched(PROMPTS) == ["zebra"]
     assert Options().unmatched(PROMPTS) == []
 
 
@@ -91,14 +92,14 @@ def test_a_query_says_the_same() -> None:
     assert Options().changed(read) == Options("none", 2.5, ("star", "red cup"), "msgpack")
     assert read.pictures
     assert Options().changed(of_query(QueryParams(""))) == Options()
-    assert Options().changed(of_query(QueryParams("prompts="))).prompts == (wire.CLICKED,)
+    assert Options().changed(of_query(QueryParams("prompts="))).prompts == (results.CLICKED,)
     with pytest.raises(BadRequest, match="max_fps"):
         of_query(QueryParams("max_fps=fast"))
 
 
 def test_messagepack_says_the_same_with_counts_as_bytes() -> None:
-    plain = wire.result_message(result(841, TRACKS, PROMPTS))
-    packed = Options(encoding="msgpack").encode(wire.result_message(result(841, TRACKS, PROMPTS)))
+    plain = results.result_message(result(841, TRACKS, PROMPTS))
+    packed = Options(encoding="msgpack").encode(results.result_message(result(841, TRACKS, PROMPTS)))
     assert isinstance(packed, bytes)
     message = msgpack.unpackb(packed)
     for entry in message["prompt_results"]:
@@ -106,22 +107,22 @@ def test_messagepack_says_the_same_with_counts_as_bytes() -> None:
             assert isinstance(prediction["masks"]["counts"], bytes)
             prediction["masks"]["counts"] = prediction["masks"]["counts"].decode()
     assert message == plain
-    assert len(packed) < len(wire.dumps(plain).encode())
+    assert len(packed) < len(results.dumps(plain).encode())
 
 
 @pytest.mark.parametrize("form", ["polygon", "none"])
-def test_messagepack_of_other_masks(form: wire.MaskFormat) -> None:
-    message = wire.result_message(result(0, TRACKS, PROMPTS), form)
-    assert msgpack.unpackb(wire.packs(wire.result_message(result(0, TRACKS, PROMPTS), form))) == message
+def test_messagepack_of_other_masks(form: fields.MaskFormat) -> None:
+    message = results.result_message(result(0, TRACKS, PROMPTS), form)
+    assert msgpack.unpackb(results.packs(results.result_message(result(0, TRACKS, PROMPTS), form))) == message
     assert (message["prompt_results"][0]["predictions"][0]["masks"] is None) is (form == "none")
 
 
 def test_an_event_has_type_frame_and_one_line_of_data() -> None:
-    message = wire.result_message(result(841, TRACKS, (Prompt("two\nlines"), *PROMPTS[1:])))
+    message = results.result_message(result(841, TRACKS, (Prompt("two\nlines"), *PROMPTS[1:])))
     head, number, data, *rest = event(message).split("\n")
     assert (head, number, rest) == ("event: result", "id: 841", ["", ""])
     assert json.loads(data.removeprefix("data: ")) == message
-    assert event(wire.state_message("live", "")).startswith("event: state\ndata: {")
+    assert event(results.state_message("live", "")).startswith("event: state\ndata: {")
     assert event({"type": "end"}).startswith("event: end\nid: end\n")
 
 

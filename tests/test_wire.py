@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer import wire
 from streamer.errors import BadRequest
+from streamer.wire import fields, messages, results
 from tests.documents import DOCS, blocks
 from tests.results import HEIGHT, WIDTH, result, track
 from tracker import Box, Mask, Prompt
 
 
-def prompt(**fields: Any) -> Prompt:
-    return wire.parse(wire.PromptIn, fields).prompt()
+def prompt(**given: Any) -> Prompt:
+    return fields.parse(fields.PromptIn, given).prompt()
 
 
 def refusal(model: Any, data: Any) -> BadRequest:
     with pytest.raises(BadRequest) as refused:
-        wire.parse(model, data)
+        fields.parse(model, data)
     return refused.value
 
 
@@ -33,7 +33,7 @@ def refusal(model: Any, data: Any) -> BadRequest:
 def test_a_text_prompt_has_the_documented_threshold_unless_told() -> None:
     assert prompt(type="text", text=" person ") == Prompt("person", threshold=0.5)
     assert prompt(text="cup", output_prob_thresh=0).threshold == 0
-    assert wire.parse(wire.PromptIn, {"text": "cup"}).prompt(0.3).threshold == 0.3
+    assert fields.parse(fields.PromptIn, {"text": "cup"}).prompt(0.3).threshold == 0.3
 
 
 def test_boxes_of_both_kinds_may_stand_in_one_list_and_labels_default_to_positive() -> None:
@@ -77,13 +77,13 @@ BAD_PROMPTS = [
 
 @pytest.mark.parametrize(("data", "field"), BAD_PROMPTS)
 def test_a_bad_prompt_is_refused_by_the_name_of_the_field(data: dict[str, Any], field: str) -> None:
-    error = refusal(wire.PromptIn, data)
+    error = refusal(fields.PromptIn, data)
     assert error.field == field
     assert error.message.startswith(f"{field}: ")
 
 
 def test_a_session_takes_prompts_as_objects_and_as_bare_words() -> None:
-    body = wire.parse(wire.SessionIn, {"source": "demo:", "prompts": ["person", {"text": "cup"}]})
+    body = fields.parse(messages.SessionIn, {"source": "demo:", "prompts": ["person", {"text": "cup"}]})
     assert [each.prompt() for each in body.prompts] == [Prompt("person"), Prompt("cup")]
 
 
@@ -98,28 +98,28 @@ def test_a_session_takes_prompts_as_objects_and_as_bare_words() -> None:
     ],
 )
 def test_a_bad_session_is_refused_by_the_name_of_the_field(data: dict[str, Any], field: str) -> None:
-    assert refusal(wire.SessionIn, data).field == field
+    assert refusal(messages.SessionIn, data).field == field
 
 
 def test_words_from_a_query_become_prompts() -> None:
-    assert wire.text_prompts(["person", "cup"]) == [Prompt("person"), Prompt("cup")]
+    assert fields.text_prompts(["person", "cup"]) == [Prompt("person"), Prompt("cup")]
     with pytest.raises(BadRequest, match="17 prompts"):
-        wire.text_prompts(["person"] * 17)
+        fields.text_prompts(["person"] * 17)
     with pytest.raises(BadRequest, match="text"):
-        wire.text_prompts([" "])
+        fields.text_prompts([" "])
 
 
 # Live messages
 
 
 def test_every_live_message_is_read_by_its_type() -> None:
-    click = wire.parse_live({"type": "click", "frame_index": 3, "points": [{"x": 1, "y": 2, "positive": False}]})
-    assert isinstance(click, wire.ClickMessage)
+    click = messages.parse_live({"type": "click", "frame_index": 3, "points": [{"x": 1, "y": 2, "positive": False}]})
+    assert isinstance(click, messages.ClickMessage)
     assert not click.points[0].point().positive
-    assert isinstance(wire.parse_live({"type": "prompts", "prompts": ["cup"]}), wire.PromptsMessage)
-    assert isinstance(wire.parse_live({"type": "box", "rtp_timestamp": 1, "box": CORNERS}), wire.BoxMessage)
-    assert isinstance(wire.parse_live({"type": "remove", "object_id": 7}), wire.RemoveMessage)
-    assert isinstance(wire.parse_live({"type": "options", "format": "polygon"}), wire.OptionsMessage)
+    assert isinstance(messages.parse_live({"type": "prompts", "prompts": ["cup"]}), messages.PromptsMessage)
+    assert isinstance(messages.parse_live({"type": "box", "rtp_timestamp": 1, "box": CORNERS}), messages.BoxMessage)
+    assert isinstance(messages.parse_live({"type": "remove", "object_id": 7}), messages.RemoveMessage)
+    assert isinstance(messages.parse_live({"type": "options", "format": "polygon"}), messages.OptionsMessage)
 
 
 BAD_MESSAGES = [
@@ -144,7 +144,7 @@ BAD_MESSAGES = [
 @pytest.mark.parametrize(("data", "field"), BAD_MESSAGES)
 def test_a_bad_message_is_refused_by_the_name_of_the_field(data: dict[str, Any], field: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        wire.parse_live(data)
+        messages.parse_live(data)
     assert refused.value.field == field
 
 
@@ -158,7 +158,7 @@ names = st.sampled_from(["prompts", "points", "box", "boxes", "object_id", "fram
 @given(st.dictionaries(names, json_values), st.sampled_from(["prompts", "click", "box", "remove", "options", "?"]))
 def test_whatever_is_sent_is_read_or_refused(data: dict[str, Any], kind: str) -> None:
     with contextlib.suppress(BadRequest):
-        wire.parse_live({**data, "type": kind})
+        messages.parse_live({**data, "type": kind})
 
 
 # Results
@@ -166,7 +166,7 @@ def test_whatever_is_sent_is_read_or_refused(data: dict[str, Any], kind: str) ->
 
 def test_a_result_is_exactly_what_is_documented() -> None:
     prompts = (Prompt("person"), Prompt(None, (Box(1, 2, 3, 4),), (True,)))
-    message = wire.result_message(result(841, (track(7, 0, score=0.93),), prompts), dropped=5)
+    message = results.result_message(result(841, (track(7, 0, score=0.93),), prompts), dropped=5)
     counts = track(7, 0).mask.counts.decode()
     assert message == {
         "type": "result",
@@ -217,28 +217,28 @@ def test_the_documents_show_a_result_of_the_same_shape() -> None:
         return [shape(each) for each in value] if isinstance(value, list) else None
 
     (example,) = [each for each in map(json.loads, blocks(DOCS / "api.md", "json")) if each.get("type") == "result"]
-    sent = json.loads(wire.result_json(result(3, (track(7, 0),), (prompt(text="circle"),))))
+    sent = json.loads(results.result_json(result(3, (track(7, 0),), (prompt(text="circle"),))))
     assert shape(example) == shape(sent)
 
 
 def test_objects_made_by_clicks_stand_in_one_more_entry() -> None:
     tracks = (track(1, None, score=0.5), track(2, 0), track(3, None, score=0.8))
-    entries = wire.result_message(result(0, tracks, (Prompt("person"),)))["prompt_results"]
+    entries = results.result_message(result(0, tracks, (Prompt("person"),)))["prompt_results"]
     assert [[each["object_id"] for each in entry["predictions"]] for entry in entries] == [[2], [3, 1]]
     assert entries[1]["echo"] == {"prompt_index": 1, "type": "visual", "text": None, "num_boxes": 0}
 
 
 def test_without_prompts_or_objects_the_list_is_empty() -> None:
-    assert wire.result_message(result())["prompt_results"] == []
+    assert results.result_message(result())["prompt_results"] == []
 
 
 def test_a_prompt_that_rests_says_so() -> None:
-    entries = wire.result_message(result(0, (), (Prompt("cup"),), notes={0: "rests"}))["prompt_results"]
+    entries = results.result_message(result(0, (), (Prompt("cup"),), notes={0: "rests"}))["prompt_results"]
     assert entries[0]["note"] == "rests"
 
 
 def test_the_mask_in_a_result_is_the_mask() -> None:
-    (entry,) = wire.result_message(result(0, (track(1, 0),), (Prompt("cup"),)))["prompt_results"]
+    (entry,) = results.result_message(result(0, (track(1, 0),), (Prompt("cup"),)))["prompt_results"]
     masks = json.loads(json.dumps(entry["predictions"][0]["masks"]))
     height, width = masks["size"]
     mask = Mask(height, width, masks["counts"].encode())
@@ -246,7 +246,7 @@ def test_the_mask_in_a_result_is_the_mask() -> None:
 
 
 def test_a_frame_that_failed_gives_an_error_message_for_that_frame() -> None:
-    message = wire.result_message(result(8, error="It broke."))
+    message = results.result_message(result(8, error="It broke."))
     assert message["type"] == "error"
     assert message["frame"]["index"] == 8
     assert message["message"] == "It broke."
@@ -255,10 +255,10 @@ def test_a_frame_that_failed_gives_an_error_message_for_that_frame() -> None:
 
 def test_what_is_no_number_never_reaches_the_wire() -> None:
     with pytest.raises(ValueError, match="Out of range float"):
-        wire.dumps({"confidence": float("nan")})
+        results.dumps({"confidence": float("nan")})
 
 
 def test_a_prompt_is_listed_as_it_would_be_sent() -> None:
     asked = Prompt("cup", (Box(1, 2, 3, 4),), (False,), 0.25, "mine")
-    again = wire.parse(wire.PromptIn, json.loads(json.dumps(wire.prompt_json(asked))))
+    again = fields.parse(fields.PromptIn, json.loads(json.dumps(results.prompt_json(asked))))
     assert again.prompt() == asked

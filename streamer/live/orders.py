@@ -6,7 +6,6 @@ import json
 import logging
 from typing import Any
 
-from streamer import wire
 from streamer.errors import (
     BadRequest,
     FrameGone,
@@ -15,6 +14,7 @@ from streamer.errors import (
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
 from streamer.result import FrameInfo
+from streamer.wire import messages, results
 from tracker import Answer, Box, Prompt
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ async def handle(session: Session, subscription: Subscription, message: str | by
     try:
         data = _read(message)
         request = _request(data)
-        return {"type": "ack", "request": request, **await _obey(session, subscription, wire.parse_live(data))}
+        return {"type": "ack", "request": request, **await _obey(session, subscription, messages.parse_live(data))}
     except StreamerError as error:
         return _error_message(error, request)
     except Exception:
@@ -51,8 +51,8 @@ def _request(data: dict[str, Any]) -> Any:
     """What the answer echoes. Raises BadRequest for what cannot be sent back: NaN, half a surrogate pair, a novel."""
     request = data.get("request")
     try:
-        length = len(wire.dumps({"request": request}).encode())
-        wire.packs({"request": request})  # which has no integers over 64 bits, and less patience with nesting
+        length = len(results.dumps({"request": request}).encode())
+        results.packs({"request": request})  # which has no integers over 64 bits, and less patience with nesting
     except (ValueError, RecursionError, OverflowError):
         raise BadRequest("request: it cannot be sent back as JSON; use a number.", field="request") from None
     if length > MAX_REQUEST:
@@ -69,39 +69,39 @@ def _error_message(error: StreamerError, request: Any) -> dict[str, Any]:
     return message
 
 
-async def _obey(session: Session, subscription: Subscription, message: wire.LiveMessage) -> dict[str, Any]:
+async def _obey(session: Session, subscription: Subscription, message: messages.LiveMessage) -> dict[str, Any]:
     """Returns what the acknowledgement says besides."""
     match message:
-        case wire.PromptsMessage():
+        case messages.PromptsMessage():
             return await _set_prompts(session, message)
-        case wire.ClickMessage():
+        case messages.ClickMessage():
             frame = session.history.find(message.frame_index, message.rtp_timestamp)
             for index, point in enumerate(message.points):
                 _inside(frame, f"points[{index}]", x=point.x, y=point.y)
             points = [point.point() for point in message.points]
             return _answer(frame, await session.click(frame, points, message.object_id))
-        case wire.BoxMessage():
+        case messages.BoxMessage():
             frame = session.history.find(message.frame_index, message.rtp_timestamp)
             box = message.box.box()
             _box_inside(frame, "box", box)
             return _answer(frame, await session.box(frame, box))
-        case wire.RemoveMessage():
+        case messages.RemoveMessage():
             await session.remove(message.object_id)
             return {"object_id": message.object_id}
-        case wire.OptionsMessage():
+        case messages.OptionsMessage():
             return _set_options(session, subscription, message)
 
 
-async def _set_prompts(session: Session, message: wire.PromptsMessage) -> dict[str, Any]:
+async def _set_prompts(session: Session, message: messages.PromptsMessage) -> dict[str, Any]:
     prompts = [prompt.prompt() for prompt in message.prompts]
     frame = _exemplar_frame(session, message, prompts)
     await session.set_prompts(prompts, frame)
-    answer: dict[str, Any] = {"prompts": [wire.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
+    answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
     hints = session.hints(prompts)
     return {**answer, "hint": " ".join(hints)} if hints else answer
 
 
-def _exemplar_frame(session: Session, message: wire.PromptsMessage, prompts: list[Prompt]) -> FrameInfo | None:
+def _exemplar_frame(session: Session, message: messages.PromptsMessage, prompts: list[Prompt]) -> FrameInfo | None:
     """The frame that new exemplar boxes were drawn on; None: there are no new ones. Raises BadRequest, FrameGone."""
     known = {prompt.key for prompt in session.prompts}
     new = [index for index, prompt in enumerate(prompts) if prompt.boxes and prompt.key not in known]
@@ -121,7 +121,7 @@ def _exemplar_frame(session: Session, message: wire.PromptsMessage, prompts: lis
     return frame
 
 
-def _set_options(session: Session, subscription: Subscription, message: wire.OptionsMessage) -> dict[str, Any]:
+def _set_options(session: Session, subscription: Subscription, message: messages.OptionsMessage) -> dict[str, Any]:
     if subscription.pictures and message.encoding is not None:  # pictures and messages would be taken for each other
         raise BadRequest(
             "encoding: a connection with pictures chooses it in its address: ?pictures=1&encoding=msgpack.",

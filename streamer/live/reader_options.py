@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from starlette.datastructures import QueryParams
 
-from streamer import wire
-from streamer.wire import MaskFormat, OptionsIn, ReaderIn
+from streamer.wire import fields, results
+from streamer.wire.fields import MaskFormat
+from streamer.wire.messages import OptionsIn, ReaderIn
 from tracker import Prompt
 
 Encoding = Literal["json", "msgpack", "events"]
@@ -49,8 +50,8 @@ class Options:
 
     def unmatched(self, prompts: Sequence[Prompt]) -> list[str]:
         """The names that no present prompt has."""
-        names = [name for name in self.prompts or () if name != wire.CLICKED]
-        return [name for name in names if not any(wire.wanted(prompt, (name,)) for prompt in prompts)]
+        names = [name for name in self.prompts or () if name != results.CLICKED]
+        return [name for name in names if not any(results.wanted(prompt, (name,)) for prompt in prompts)]
 
     def encode(self, message: dict[str, Any]) -> str | bytes:
         """A message as this reader is sent it."""
@@ -62,7 +63,7 @@ def of_query(query: QueryParams) -> ReaderIn:
     given: dict[str, Any] = {name: query[name] for name in ReaderIn.model_fields if name in query}
     if "prompts" in query:
         given["prompts"] = query.getlist("prompts")
-    return wire.parse(ReaderIn, given)
+    return fields.parse(ReaderIn, given)
 
 
 def event(message: dict[str, Any]) -> str:
@@ -76,18 +77,18 @@ def event(message: dict[str, Any]) -> str:
         head += f"id: {message['frame']['index']}\n"
     elif message["type"] == "end":
         head += "id: end\n"
-    return f"{head}data: {wire.dumps(message)}\n\n"  # dumps writes no line ends
+    return f"{head}data: {results.dumps(message)}\n\n"  # dumps writes no line ends
 
 
 def picture(index: int, jpeg: bytes, encoding: Encoding) -> bytes:
     """A frame's picture: 4 bytes little-endian index and the JPEG, or a message where messages are binary too."""
     if encoding == "msgpack":
-        return wire.packs({"type": "picture", "frame_index": index, "jpeg": jpeg})
+        return results.packs({"type": "picture", "frame_index": index, "jpeg": jpeg})
     return index.to_bytes(4, "little") + jpeg
 
 
 _ENCODERS: dict[Encoding, Callable[[dict[str, Any]], str | bytes]] = {
-    "json": wire.dumps,
-    "msgpack": wire.packs,
+    "json": results.dumps,
+    "msgpack": results.packs,
     "events": event,
 }

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from streamer import wire
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
@@ -27,6 +26,7 @@ from streamer.live.subscription import Subscription
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.video.viewers import Playback
+from streamer.wire import results
 from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
 from tracker import FrameGone as EmbeddingGone
 
@@ -248,7 +248,7 @@ class Session:
         log.info("session %s (%s): %s%s", self.id, self.source.name, state, f": {reason}" if reason else "")
         self.state, self.reason, self.since = state, reason, datetime.now(UTC)
         for subscription in self._subscriptions:
-            subscription.tell(wire.state_message(state, reason))
+            subscription.tell(results.state_message(state, reason))
 
     # Its readers
 
@@ -258,7 +258,7 @@ class Session:
         if len(self._subscriptions) >= self._config.max_subscribers:
             raise TooMany(f"This session already has {self._config.max_subscribers} readers.")
         subscription = Subscription(self.pictures.get, self._counters, pictures=pictures, options=options)
-        subscription.tell(wire.state_message(self.state, self.reason))
+        subscription.tell(results.state_message(self.state, self.reason))
         if self.state is State.ENDED:
             subscription.close()
         self._subscriptions.add(subscription)

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from streamer import wire
 from streamer.counters import Counters
 from streamer.latest import Latest
 from streamer.live import reader_options
 from streamer.live.reader_options import Options
 from streamer.result import Result
+from streamer.wire import results
 
 OUTBOX = 64  # messages a reader may leave unread before it is given up
 PATIENCE = 10.0  # seconds an answer waits for a place among them
@@ -30,7 +30,7 @@ class Subscription:
     line has ``OUTBOX`` places. A reader that leaves it full is given up: :attr:`given_up` says why, and iteration ends.
 
     Iterate over it to get what to send next: ``str`` is a text message, ``bytes`` a binary one (in MessagePack all are;
-    with ``pictures``, before each result, the picture of that very frame: see :func:`streamer.live.reader_options.picture`).
+    with ``pictures``, before each result, the picture of that very frame: see ``reader_options.picture``).
     """
 
     def __init__(
@@ -160,4 +160,4 @@ class Subscription:
         return parts
 
     def _render(self, result: Result, chosen: Options) -> str | bytes:
-        return chosen.encode(wire.result_message(result, chosen.format, self.dropped, chosen.prompts))
+        return chosen.encode(results.result_message(result, chosen.format, self.dropped, chosen.prompts))
