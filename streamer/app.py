@@ -6,31 +6,27 @@ import asyncio
 import functools
 import logging
 import os
-from asyncio.transports import BaseTransport
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streamer import api, live_routes, metrics, openapi, whep, whip
+from streamer import api
 from streamer.cache import Caches
 from streamer.config import Config
 from streamer.embeddings import Embeddings
 from streamer.engine import Engine
 from streamer.errors import NotReady, StreamerError
 from streamer.fetch import Rules
+from streamer.http import metrics, openapi, results, sessions, whep, whip
+from streamer.http.middleware import BodyLimit, ModelName
 from streamer.live.sessions import Sessions
-from streamer.live_http import LiveHTTP, hold_little
 from streamer.webrtc import ports
 from streamer.wire import fields
 from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
@@ -71,7 +67,8 @@ def create_app(
     metrics.install(app)
     _answer_errors(app)
     _watch(app)
-    app.include_router(live_routes.router)
+    app.include_router(sessions.router)
+    app.include_router(results.router)
     app.include_router(whip.router)
     app.include_router(whep.router)
     app.include_router(api.router)
@@ -80,102 +77,10 @@ def create_app(
     return app
 
 
-def server(app: FastAPI, config: Config) -> uvicorn.Server:
-    """A uvicorn server with the settings that live sockets need; ``await server.serve()`` or ``server.run()``."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=config.host,
-            port=config.port,
-            http=LiveHTTP,
-            ws=LiveWebSocket,
-            ws_max_size=2**20,  # bytes of one message in: prompts and clicks are small
-            ws_per_message_deflate=False,  # run lengths and JPEGs hardly shrink, and the loop has no time for it
-            timeout_graceful_shutdown=5,
-            log_level="warning",
-            access_log=False,
-        )
-    )
-
-
 def web_folder() -> Path:
     """Where the page is: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parent
     return package / "web" if (package / "web").is_dir() else package.parent / "web"
-
-
-class BodyLimit:
-    """Middleware that refuses a request's body once it is longer than ``limit`` bytes, without keeping it."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app = app
-        self.limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what comes in."""
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.limit:
-                raise HTTPException(413, f"The request is longer than {self.limit} bytes.")
-            return message
-
-        await self.app(scope, counted if scope["type"] == "http" else receive, send)
-
-
-class ModelName:
-    """Middleware that names the loaded model on every answer of the hosted API, refusals too: ``X-Model``."""
-
-    def __init__(self, app: ASGIApp, engine: Engine) -> None:
-        self.app = app
-        self.engine = engine
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Put the header on."""
-
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.header(self.engine, scope["path"]))
-            await send(message)
-
-        await self.app(scope, receive, named if scope["type"] == "http" else send)
-
-    @staticmethod
-    def header(engine: Engine, path: str) -> dict[str, str]:
-        """The header, where it belongs and the model is there."""
-        return {"X-Model": engine.model.name} if path.startswith("/sam3/") and engine.model is not None else {}
-
-
-class LiveWebSocket(WebSocketsSansIOProtocol):
-    """
-    uvicorn's WebSocket, for messages that grow stale and peers that do not read them.
-
-    The kernel would take megabytes of results on behalf of a slow reader, half a minute's worth: it is told to hold
-    ``UNSENT`` bytes, and the slot before it does the rest. Closing waits until what was written has been read, which a
-    peer that reads nothing never does: after ``FLUSH`` seconds the connection is cut.
-    """
-
-    UNSENT = 32 * 1024
-    FLUSH = 5.0
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Set the bound on what the kernel holds."""
-        super().connection_made(transport)
-        hold_little(transport, self.UNSENT)
-
-    async def run_asgi(self) -> None:
-        """Run the application, then cut the connection unless it closes by itself."""
-        await super().run_asgi()
-        handshake = self.close_timeout if self.close_timer is not None else 0.0
-        self.loop.call_later(self.FLUSH + handshake, self.transport.abort)
-
-    def keepalive_timeout(self) -> None:
-        """A ping was not answered in time."""
-        super().keepalive_timeout()
-        self.loop.call_later(self.FLUSH, self.transport.abort)
 
 
 @asynccontextmanager

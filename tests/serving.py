@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket
 
-from streamer.app import create_app, server
+from streamer.app import create_app
 from streamer.config import Config
+from streamer.http.server import server
 from tracker import Sam3
 
 SECONDS = 60.0  # for anything to happen on a busy machine

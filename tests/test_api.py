@@ -22,7 +22,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from streamer import limits
-from streamer import openapi as document
+from streamer.http import openapi as document
 from tests.models import untrained
 from tests.pictures import encoded, patches, saved, sent
 from tests.serving import SECONDS, Served, serving

@@ -183,7 +183,7 @@ def routes(served: Served) -> set[str]:
     paths = served.app.openapi()["paths"]
     sockets = [
         path
-        for file in ROOT.glob("streamer/*.py")
+        for file in ROOT.glob("streamer/**/*.py")
         for path in re.findall(r"\.websocket\(\s*\"(.+?)\"", file.read_text())
     ]
     assert sockets

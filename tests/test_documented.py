@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from streamer import openapi
 from streamer.documented import MAX_OBJECTS, ConceptRequest, EmbedRequest, VisualRequest
+from streamer.http import openapi
 from streamer.limits import MAX_POINTS, MAX_PROMPTS
 from tracker import Box, Point, SegmentPrompt
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from benchmarks.recording import record
-from streamer import events as module
+from streamer.http import events as module
 from streamer.live.session import Session
 from tests.models import untrained
 from tests.serving import Served, read, serving

@@ -26,13 +26,16 @@ INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("world
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "streamer/http/middleware.py": "test_app.py",
+    "streamer/http/results.py": "test_live.py",
+    "streamer/http/server.py": "test_live_http.py",
+    "streamer/http/sessions.py": "test_live.py",
+    "streamer/http/signalling.py": "test_whip.py",
     "streamer/limits.py": "test_wire.py",
     "streamer/live/jpegs.py": "test_pictures.py",
     "streamer/live/orders.py": "test_live.py",
-    "streamer/live_routes.py": "test_live.py",
     "streamer/live/reader_options.py": "test_options.py",
     "streamer/live/recent_frames.py": "test_history.py",
-    "streamer/signalling.py": "test_whip.py",
     "streamer/sources/parts.py": "test_sources_address.py",
     "streamer/video/composer.py": "test_playback.py",
     "streamer/video/file.py": "test_recorder.py",
@@ -61,9 +64,10 @@ TESTED_ELSEWHERE = {
     "tracker/speed.py": "test_gate.py",
 }
 WITHOUT_TESTS = {
-    "streamer/limits.py": "numbers",
     "streamer/__init__.py": "sets two environment variables",
     "streamer/__main__.py": "one call of cli.main",
+    "streamer/http/__init__.py": "says what the package is",
+    "streamer/limits.py": "numbers",
     "streamer/live/__init__.py": "says what the package is",
     "streamer/sources/base.py": "a protocol and the names of states",
     "streamer/video/__init__.py": "says what the package is",

@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from streamer import events
+from streamer.http import events
 from streamer.live.session import Session
 from streamer.result import Result
 from tests.models import untrained

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from streamer import openapi
 from streamer.app import create_app
 from streamer.config import Config
+from streamer.http import openapi
 
 GONE = object()
 POLYGONS = {

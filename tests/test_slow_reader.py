@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from streamer.app import LiveWebSocket
+from streamer.http.server import LiveWebSocket
 from streamer.live import subscription
 from streamer.live.session import Session
 from streamer.result import Result

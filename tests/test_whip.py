@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from streamer.app import create_app, server
+from streamer.app import create_app
 from streamer.config import Config
+from streamer.http.server import server
 from streamer.sources.base import State
 from streamer.webrtc import channel, connection, sdp
 from tests.camera import Camera, number_of, silent_camera

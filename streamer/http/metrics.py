@@ -17,9 +17,9 @@ from streamer.cache import Caches
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Unauthorized
+from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
-from streamer.openapi import refusals
 from streamer.sources.base import State
 
 TEXT: dict[int | str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from streamer.errors import (
     TooLarge,
     UnsupportedMedia,
 )
-from streamer.openapi import refusals
+from streamer.http.openapi import refusals
 from streamer.webrtc import sdp
 from streamer.webrtc.connection import Connection
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from streamer import auth, signalling
+from streamer import auth
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -20,9 +20,10 @@ from streamer.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from streamer.http import signalling
+from streamer.http.openapi import refusals
+from streamer.http.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.live.sessions import Sessions
-from streamer.openapi import refusals
-from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.video.viewers import Line, Playback
 from streamer.webrtc.connection import Connection
 from streamer.webrtc.player import Player

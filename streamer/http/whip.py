@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth, signalling
+from streamer import auth
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -24,12 +24,13 @@ from streamer.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from streamer.http import signalling
+from streamer.http.openapi import refusals
+from streamer.http.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.live import orders
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.live.subscription import Subscription
-from streamer.openapi import refusals
-from streamer.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.sources.base import State
 from streamer.webrtc import sdp
 from streamer.webrtc.channel import Channel

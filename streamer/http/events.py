@@ -11,10 +11,10 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope, Send
 
+from streamer.http.server import TRANSPORT, hold_little
 from streamer.live.reader_options import Options, event
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
-from streamer.live_http import TRANSPORT, hold_little
 from streamer.wire.messages import OptionsIn
 
 HEARTBEAT = 15.0  # seconds from one comment to the next: proxies cut connections that are silent for a minute

@@ -1,0 +1,54 @@
+"""What every request goes through: a bound on its body, and the name of the model on its answer."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamer.engine import Engine
+
+
+class BodyLimit:
+    """Middleware that refuses a request's body once it is longer than ``limit`` bytes, without keeping it."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what comes in."""
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                raise HTTPException(413, f"The request is longer than {self.limit} bytes.")
+            return message
+
+        await self.app(scope, counted if scope["type"] == "http" else receive, send)
+
+
+class ModelName:
+    """Middleware that names the loaded model on every answer of the hosted API, refusals too: ``X-Model``."""
+
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self.app = app
+        self.engine = engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Put the header on."""
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self.header(self.engine, scope["path"]))
+            await send(message)
+
+        await self.app(scope, receive, named if scope["type"] == "http" else send)
+
+    @staticmethod
+    def header(engine: Engine, path: str) -> dict[str, str]:
+        """The header, where it belongs and the model is there."""
+        return {"X-Model": engine.model.name} if path.startswith("/sam3/") and engine.model is not None else {}
