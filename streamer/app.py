@@ -17,13 +17,14 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from streamer import api
-from streamer.cache import Caches
 from streamer.config import Config
-from streamer.embeddings import Embeddings
 from streamer.engine import Engine
 from streamer.errors import NotReady, StreamerError
-from streamer.fetch import Rules
+from streamer.hosted import routes
+from streamer.hosted.cache import Caches
+from streamer.hosted.contract import contract
+from streamer.hosted.embeddings import Embeddings
+from streamer.hosted.fetch import Rules
 from streamer.http import metrics, openapi, results, sessions, whep, whip
 from streamer.http.middleware import BodyLimit, ModelName
 from streamer.live.sessions import Sessions
@@ -71,8 +72,8 @@ def create_app(
     app.include_router(results.router)
     app.include_router(whip.router)
     app.include_router(whep.router)
-    app.include_router(api.router)
-    openapi.install(app)
+    app.include_router(routes.router)
+    openapi.install(app, contract())
     app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
     return app
 

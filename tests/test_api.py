@@ -22,6 +22,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from streamer import limits
+from streamer.hosted.contract import contract
 from streamer.http import openapi as document
 from tests.models import untrained
 from tests.pictures import encoded, patches, saved, sent
@@ -531,4 +532,4 @@ def test_the_routes_are_documented(served: Served) -> None:
     """How, test_openapi.py reads."""
     paths = served.http.get("/openapi.json").json()["paths"]
     assert {path for path in paths if path.startswith("/sam3/")} == set(PATHS)
-    assert paths == document.merged(served.app)["paths"]
+    assert paths == document.merged(served.app, contract())["paths"]

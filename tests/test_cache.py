@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.cache import MAX_IDS, OVERHEAD, Cache, Caches
+from streamer.hosted.cache import MAX_IDS, OVERHEAD, Cache, Caches
 from tracker import Box, Embedding, Point, SegmentPrompt
 
 LIMIT = 20_000

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer import images
 from streamer.client import Picture
 from streamer.client import pictures as client
+from streamer.hosted import decode
 from tests.pictures import encoded, patches, saved
 
 PICTURE = patches(24, 16)
@@ -21,10 +21,10 @@ PIXELS = np.array(PICTURE)
 SIDEWAYS = 6  # EXIF: to be turned a quarter clockwise
 
 
-def seen(image: client.Source) -> images.Picture:
+def seen(image: client.Source) -> decode.Picture:
     """The picture as the server reads it."""
     sent = client.image_json(image)
-    return images.decode_picture(images.read_data(sent["type"], sent["value"]))
+    return decode.decode_picture(decode.read_data(sent["type"], sent["value"]))
 
 
 def turned(form: str = "JPEG") -> bytes:

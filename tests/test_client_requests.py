@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 
 from streamer.client import Box, ClientError, Frame, Point, Prompt, VisualPrompt, requests
 from streamer.client.requests import Address, Call
-from streamer.documented import ConceptRequest, EmbedRequest, VisualRequest
+from streamer.hosted.schemas import ConceptRequest, EmbedRequest, VisualRequest
 from streamer.live.reader_options import of_query
 from streamer.wire import fields, messages
 from tests.pictures import encoded

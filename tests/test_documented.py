@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from streamer.documented import MAX_OBJECTS, ConceptRequest, EmbedRequest, VisualRequest
-from streamer.http import openapi
+from streamer.hosted import contract
+from streamer.hosted.schemas import MAX_OBJECTS, ConceptRequest, EmbedRequest, VisualRequest
 from streamer.limits import MAX_POINTS, MAX_PROMPTS
 from tracker import Box, Point, SegmentPrompt
 
@@ -177,7 +177,7 @@ def test_the_four_documented_versions_are_accepted(version: str) -> None:
 def test_every_documented_field_is_read_and_has_its_documented_default(
     document: str, schema: str, model: type[BaseModel]
 ) -> None:
-    described = openapi.read(document)["components"]["schemas"][schema]
+    described = contract.read(document)["components"]["schemas"][schema]
     body = model.model_validate({"image": IMAGE, "prompts": [{"text": "x"}]})
     assert set(described["properties"]) <= set(model.model_fields)
     # Unset, output_prob_thresh leaves the say to each prompt, and is 0.5 where that has none (test_api.py).

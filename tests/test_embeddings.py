@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from streamer import embeddings as module
-from streamer.cache import OVERHEAD, Caches
 from streamer.config import Config
-from streamer.documented import ImageIn
-from streamer.embeddings import Asked, Embeddings
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
-from streamer.fetch import Rules
+from streamer.hosted import embeddings as module
+from streamer.hosted.cache import OVERHEAD, Caches
+from streamer.hosted.embeddings import Asked, Embeddings
+from streamer.hosted.fetch import Rules
+from streamer.hosted.schemas import ImageIn
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from tests.models import untrained

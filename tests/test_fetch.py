@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer import fetch as module
 from streamer.errors import BadRequest
-from streamer.fetch import MAX_ADDRESSES, MAX_REDIRECTS, MAX_URL, Resolve, Rules, fetch, resolve
+from streamer.hosted import fetch as module
+from streamer.hosted.fetch import MAX_ADDRESSES, MAX_REDIRECTS, MAX_URL, Resolve, Rules, fetch, resolve
 
 HERE = Rules(http=True, networks=("127.0.0.0/8",), seconds=60)  # a busy machine is no slow server
 NAME = "pictures.example"  # the certificate's

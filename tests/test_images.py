@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from streamer import images, limits
+from streamer import limits
 from streamer.errors import BadRequest, TooLarge
-from streamer.images import decode_base64, decode_picture, read_data
+from streamer.hosted import decode
+from streamer.hosted.decode import decode_base64, decode_picture, read_data
 from tests.pictures import encoded, saved
 
 
@@ -42,7 +43,7 @@ def test_line_ends_and_missing_padding_do_no_harm() -> None:
     assert decode_base64(text) == data
 
 
-@pytest.mark.parametrize("form", images.FORMATS)
+@pytest.mark.parametrize("form", decode.FORMATS)
 def test_the_usual_formats_are_read(form: str) -> None:
     assert decode_picture(encoded(form)).shape == (4, 8, 3)
 
@@ -183,7 +184,7 @@ def test_data_too_long_is_refused_before_it_is_decoded() -> None:
         decode_base64("A" * (limits.MAX_PICTURE_BYTES * 4 // 3 + 8))
 
 
-@given(st.binary(max_size=400), st.sampled_from(images.FORMATS))
+@given(st.binary(max_size=400), st.sampled_from(decode.FORMATS))
 def test_any_bytes_are_a_picture_or_refused(noise: bytes, form: str) -> None:
     for data in (noise, encoded(form)[:30] + noise):
         with contextlib.suppress(BadRequest, TooLarge):

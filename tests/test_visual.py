@@ -15,10 +15,10 @@ import pytest
 import torch
 from pycocotools import mask as coco
 
-from streamer import visual
-from streamer.cache import Caches
 from streamer.config import Config
-from streamer.documented import MAX_OBJECTS
+from streamer.hosted import visual_segment
+from streamer.hosted.cache import Caches
+from streamer.hosted.schemas import MAX_OBJECTS
 from tests.models import untrained
 from tests.pictures import patches, saved, sent
 from tests.serving import Served, serving
@@ -184,7 +184,7 @@ def test_binary_is_an_archive_of_arrays(served: Served) -> None:
 
 
 def test_more_dense_masks_than_a_reader_can_hold_are_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visual, "MAX_DENSE", 2 * WIDTH * HEIGHT)
+    monkeypatch.setattr(visual_segment, "MAX_DENSE", 2 * WIDTH * HEIGHT)
     assert post(served, [CLICK, BOX], format="binary").status_code == 200
     refused = post(served, [CLICK, BOX, BOTH], format="binary")
     assert refused.status_code == 413

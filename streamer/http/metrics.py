@@ -13,10 +13,10 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer import auth
-from streamer.cache import Caches
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Unauthorized
+from streamer.hosted.cache import Caches
 from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from streamer.documented import VisualRequest
-from streamer.embeddings import Asked
 from streamer.engine import Engine
 from streamer.errors import BadRequest, TooLarge
+from streamer.hosted.embeddings import Asked
+from streamer.hosted.schemas import VisualRequest
 from streamer.wire.fields import MaskFormat
 from streamer.wire.results import masks_json
 from tracker import Box, Logits, Point, Segmentation, SegmentPrompt

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from streamer import images
-from streamer.cache import Account, Caches
-from streamer.documented import ImageIn
 from streamer.engine import Engine
 from streamer.errors import BadRequest, NotFound
-from streamer.fetch import Rules, fetch
+from streamer.hosted import decode
+from streamer.hosted.cache import Account, Caches
+from streamer.hosted.fetch import Rules, fetch
+from streamer.hosted.schemas import ImageIn
 from streamer.live.sessions import Sessions
 from tracker import Embedding, Sam3
 
@@ -112,11 +112,11 @@ class Embeddings:
         if image.type.strip().lower() == "url":
             with self._engine.outside():
                 return await fetch(image.value or "", self._rules, context=self._context)
-        return await asyncio.to_thread(images.read_data, image.type, image.value)
+        return await asyncio.to_thread(decode.read_data, image.type, image.value)
 
     async def _made(self, model: Sam3, account: Account, data: bytes, there: There) -> Asked:
         """Decode the picture, and embed it unless the same pixels were embedded before."""
-        picture = await asyncio.to_thread(images.decode_picture, data)
+        picture = await asyncio.to_thread(decode.decode_picture, data)
         name = await asyncio.to_thread(_hash, picture)
         embedding = self.caches.embeddings.get((account, name))
         cached = embedding is not None
@@ -126,7 +126,7 @@ class Embeddings:
         return Asked(model, name, embedding, cached, there)
 
 
-def _hash(picture: images.Picture) -> str:
+def _hash(picture: decode.Picture) -> str:
     digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
     digest.update(picture.data)
     return digest.hexdigest()

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from streamer import auth, visual
-from streamer.cache import Account
-from streamer.documented import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
-from streamer.embeddings import Asked, Embeddings, There
+from streamer import auth
 from streamer.engine import Engine
 from streamer.errors import Gone, NotAllowed, NotFound
+from streamer.hosted import visual_segment as visual
+from streamer.hosted.cache import Account
+from streamer.hosted.embeddings import Asked, Embeddings, There
+from streamer.hosted.schemas import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
 from streamer.wire import fields, results
 from streamer.wire.fields import MaskFormat
 from tracker import Detected, Detection, Prompt, Sam3
