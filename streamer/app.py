@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engine import Engine, load
 from streamer.errors import NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
@@ -30,7 +29,7 @@ from streamer.http.middleware import BodyLimit, ModelName
 from streamer.live.sessions import Sessions
 from streamer.webrtc import ports
 from streamer.wire import fields
-from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
+from tracker import Sam3
 
 log = logging.getLogger(__name__)
 
@@ -106,26 +105,6 @@ async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], 
             log.error("The model could not be loaded: %s", error)
         else:
             on_failure(error)
-
-
-def load(config: Config) -> Sam3:
-    """Runs on the model thread, where torch keeps its number of threads."""
-    set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
-    model = load_model(
-        config.model,
-        checkpoint=config.checkpoint,
-        device=config.device,
-        progress=log.info,
-        half=not config.plain,
-    )
-    if config.resolution is not None:
-        model.resize(config.resolution)
-    if config.plain:
-        plain(model)
-    else:
-        accelerate(model, say=log.info)
-    warm_up(model, log.info)  # /readyz says yes to what answers at once
-    return model
 
 
 def _watch(app: FastAPI) -> None:

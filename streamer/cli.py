@@ -153,8 +153,8 @@ def _demo(given: argparse.Namespace) -> int:
 
 def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Sequence[str], *, status: bool) -> int:
     config = _config(given)
-    from streamer.screen import Screen, ScreenHandler
-    from streamer.serve import First, serve
+    from streamer.commands.serve import First, serve
+    from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 
     screen = Screen(sys.stdout)
@@ -167,8 +167,8 @@ def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Se
 
 def _run(given: argparse.Namespace) -> int:
     config = _config(given)
-    from streamer.run_file import Job, run
-    from streamer.serve import signals
+    from streamer.commands.run import Job, run
+    from streamer.commands.serve import signals
     from tracker import TrackerError
 
     _log_to(logging.StreamHandler(sys.stderr), verbose=False, states=False)
@@ -195,7 +195,7 @@ def _let_go_of_closed_pipe() -> None:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from streamer import doctor
+    from streamer.commands import doctor
 
     return doctor.main(given.port)
 
@@ -224,7 +224,7 @@ def _log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
     if not verbose:
-        for name in ("streamer.app", "streamer.serve", *(["streamer.live.session"] if states else [])):
+        for name in ("streamer.engine", "streamer.commands.serve", *(["streamer.live.session"] if states else [])):
             logging.getLogger(name).setLevel(logging.INFO)
 
 

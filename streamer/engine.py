@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import ParamSpec, TypeVar
 
+from streamer.config import Config
 from streamer.errors import NotReady, TooMany
-from tracker import Sam3
+from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,3 +109,23 @@ class Engine:
         """Wait for what runs on the model thread, drop what waits, end the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._thread.shutdown, wait=True)
+
+
+def load(config: Config) -> Sam3:
+    """Runs on the model thread, where torch keeps its number of threads."""
+    set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
+    model = load_model(
+        config.model,
+        checkpoint=config.checkpoint,
+        device=config.device,
+        progress=log.info,
+        half=not config.plain,
+    )
+    if config.resolution is not None:
+        model.resize(config.resolution)
+    if config.plain:
+        plain(model)
+    else:
+        accelerate(model, say=log.info)
+    warm_up(model, log.info)  # /readyz says yes to what answers at once
+    return model

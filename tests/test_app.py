@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from streamer import app as module
+from streamer import engine
 from streamer.app import create_app, web_folder
 from streamer.config import Config
 from tests.models import untrained
@@ -99,16 +100,16 @@ def test_an_error_of_ours_is_told_without_its_inside(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("slow", ["load_model", "warm_up"])
 def test_until_the_model_is_loaded_and_warm_it_answers_503(monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "load_model", lambda name, **options: untrained())
-    really = getattr(module, slow)
+    monkeypatch.setattr(engine, "load_model", lambda name, **options: untrained())
+    really = getattr(engine, slow)
 
     def waiting(*args: Any, **options: Any) -> Any:
         begun.set()
         go_on.wait(SECONDS)
         return really(*args, **options)
 
-    monkeypatch.setattr(module, slow, waiting)
-    monkeypatch.setattr(module, "set_threads", lambda count: None)
+    monkeypatch.setattr(engine, slow, waiting)
+    monkeypatch.setattr(engine, "set_threads", lambda count: None)
     with serving(None) as served:
         assert begun.wait(SECONDS)
         assert served.http.get("/healthz").status_code == 200
@@ -134,8 +135,8 @@ def test_a_model_that_cannot_be_loaded_is_told_to_who_started_the_server(monkeyp
     def load(name: str, **options: Any) -> Any:
         raise WeightsError("the file ends at byte 12")
 
-    monkeypatch.setattr(module, "load_model", load)
-    monkeypatch.setattr(module, "set_threads", lambda count: None)
+    monkeypatch.setattr(engine, "load_model", load)
+    monkeypatch.setattr(engine, "set_threads", lambda count: None)
     heard = threading.Event()
 
     def hear(error: Exception) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamer import doctor
-from streamer.doctor import Finding, Mark
-from streamer.serve import listen
+from streamer.commands import doctor
+from streamer.commands.doctor import Finding, Mark
+from streamer.commands.serve import listen
 from tests.models import untrained
 from tracker import WeightsError
 

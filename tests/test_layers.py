@@ -21,11 +21,14 @@ NOT_IN_TRACKER = {
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
 INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
-    ("doctor.py", "tracker.compat")
+    ("commands/doctor.py", "tracker.compat")
 }
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
+    "streamer/commands/results_file.py": "test_recorder.py",
+    "streamer/commands/run.py": "test_run_file.py",
+    "streamer/commands/terminal.py": "test_screen.py",
     "streamer/hosted/contract.py": "test_openapi.py",
     "streamer/hosted/decode.py": "test_images.py",
     "streamer/hosted/routes.py": "test_api.py",
@@ -71,6 +74,7 @@ TESTED_ELSEWHERE = {
 WITHOUT_TESTS = {
     "streamer/__init__.py": "sets two environment variables",
     "streamer/__main__.py": "one call of cli.main",
+    "streamer/commands/__init__.py": "says what the package is",
     "streamer/hosted/__init__.py": "says what the package is",
     "streamer/http/__init__.py": "says what the package is",
     "streamer/limits.py": "numbers",

@@ -12,9 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from streamer.commands.results_file import Recorder
 from streamer.errors import BadRequest
 from streamer.frame import Frame
-from streamer.recorder import Recorder
 from streamer.video import file
 from streamer.video.file import Video
 from tests.results import result

@@ -13,9 +13,9 @@ import av
 import pytest
 
 from benchmarks.recording import record
+from streamer.commands.run import INTERRUPTED, Job, count_frames, run
 from streamer.config import Config
 from streamer.errors import BadRequest
-from streamer.run_file import INTERRUPTED, Job, count_frames, run
 from tests import needs
 from tests.weights import random_weights
 from tracker import WeightsError

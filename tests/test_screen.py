@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from streamer.screen import Screen, ScreenHandler
+from streamer.commands.terminal import Screen, ScreenHandler
 
 
 class Terminal(io.StringIO):

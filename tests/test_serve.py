@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from streamer.commands.serve import First, address_of, listen, serve
+from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest
-from streamer.screen import Screen
-from streamer.serve import First, address_of, listen, serve
 from tests.weights import random_weights
 from tracker import WeightsError
 

@@ -18,13 +18,12 @@ from typing import Any, TextIO
 import av
 from tqdm import tqdm
 
-from streamer.app import load
+from streamer.commands.results_file import Recorder
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engine import Engine, load
 from streamer.errors import BadRequest
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
-from streamer.recorder import Recorder
 from streamer.sources import FINISHED, State, open_source
 from streamer.wire import fields
 

@@ -16,8 +16,8 @@ import av
 import cv2
 import torch
 
+from streamer.commands.serve import listen
 from streamer.errors import BadRequest
-from streamer.serve import listen
 from streamer.sources import srt
 from streamer.video.file import video_codec
 from tracker import TrackerError, compat, load_model

@@ -15,12 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from streamer.app import create_app
+from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, StreamerError
 from streamer.http.server import server
 from streamer.live.sessions import Sessions
-from streamer.screen import Screen, status_line
 from streamer.sources import Source, open_source
 from streamer.wire import fields
 from tracker import Prompt

@@ -1,0 +1,1 @@
+"""What the command line does: serve, run a file, say what works here."""
