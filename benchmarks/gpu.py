@@ -24,8 +24,8 @@ from benchmarks import gpu_parts as parts
 from benchmarks import rivals
 from benchmarks.first_light import machine, table
 from benchmarks.gpu_parts import Picture, Streams, Timing
-from tracker import Sam3, gate, load_model, set_threads
-from tracker.gate import Verdict
+from tracker import Sam3, acceleration, load_model, set_threads
+from tracker.acceleration import Verdict
 
 OBJECTS, PROMPTS, STREAMS = (1, 4, 16, 64), (1, 4, 16), (1, 2, 4, 6, 8, 10, 12, 16)
 NO_GPU = "NO GPU FIGURE: a tiny model on a CPU, to test this benchmark. None of these times says anything about a GPU."
@@ -183,11 +183,13 @@ def load(arguments: argparse.Namespace) -> Sam3:
 def judge(model: Sam3, *, judge_masks: bool, say: Callable[[str], None]) -> list[Verdict]:
     """What passes the gate; on a CPU those steps that can be tried in seconds."""
     if model.device.type == "cuda":
-        gate.plain(model)
-        return gate.settle(model, gate.STEPS, judge_masks=judge_masks, say=say)
-    undo = gate.plain(model)
+        acceleration.plain(model)
+        return acceleration.settle(model, acceleration.STEPS, judge_masks=judge_masks, say=say)
+    undo = acceleration.plain(model)
     try:
-        return gate.settle(model, {"bf16": gate.bf16, "buckets": gate.buckets}, judge_masks=judge_masks, say=say)
+        return acceleration.settle(
+            model, {"bf16": acceleration.bf16, "buckets": acceleration.buckets}, judge_masks=judge_masks, say=say
+        )
     finally:
         undo()  # on a CPU bf16 is slower than fp32 but for the encoder, where there is AMX
 

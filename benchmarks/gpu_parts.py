@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tracker import Box, Prompt, Sam3, Segmentation, SegmentPrompt, Tracker
-from tracker.dense import Detected, Embedding
-from tracker.memory import CONDITIONING, POINTERS, Bank, Memory, Propagation
+from tracker.model.bank import CONDITIONING, POINTERS, Bank, Memory, Propagation
+from tracker.model.features import Detected, Embedding
 
 Picture = npt.NDArray[np.uint8]
 FPS = 30
@@ -259,7 +259,7 @@ def flat(mebibytes: Iterable[float], slack: float = 0.01) -> bool:
 
 def encoder_tflop(model: Sam3, image: Picture) -> float:
     """TFLOP of one encoder pass, counted by torch; the compiled encoder is put aside meanwhile."""
-    from tracker.backbone import Backbone
+    from tracker.model.backbone import Backbone
 
     before, model.backbone = model.backbone, Backbone(model.network)
     try:

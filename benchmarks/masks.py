@@ -18,7 +18,8 @@ import torch
 from pycocotools import mask as coco
 
 from benchmarks.first_light import machine, table
-from tracker import postprocess, rle, runs, set_threads
+from tracker import rle, set_threads
+from tracker.model import postprocess, runs
 
 HEIGHT, WIDTH, OBJECTS, SIDE = 1080, 1920, 16, 56
 

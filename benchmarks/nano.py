@@ -29,14 +29,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.first_light import machine, table, timed
-from tracker.backbone import Backbone
-from tracker.dense import SegmentPrompt
 from tracker.loading import load_model, set_threads
-from tracker.nano.config import NANO
+from tracker.model.backbone import Backbone
+from tracker.model.configs import NANO
+from tracker.model.features import SegmentPrompt
+from tracker.model.sam3 import Sam3, matrix_bf16
 from tracker.nano.data import box_around, draw_still
 from tracker.nano.evaluate import compare, iou
 from tracker.nano.worlds import Video
-from tracker.sam3 import Sam3, matrix_bf16
 from tracker.types import Detection, Mask, Prompt
 
 GATE = 0.99

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker import Prompt, Sam3
-from tracker.dense import Detected, Embedding
+from tracker.model.features import Detected, Embedding
 
 
 class Once:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tests import theirs
 from tracker import Box, Embedding, Point, Prompt, Sam3, SegmentPrompt
-from tracker.memory import Bank, Memory
+from tracker.model.bank import Bank, Memory
 
 HEIGHT, WIDTH = 96, 128
 COSINE, RELATIVE = 0.9999, 1e-3  # what agreement is, in fp32

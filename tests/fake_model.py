@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import Box, Detected, Embedding, Mask, Prompt, Segmentation, SegmentPrompt, postprocess
-from tracker.memory import Bank, Memory, Propagation
+from tracker import Box, Detected, Embedding, Mask, Prompt, Segmentation, SegmentPrompt
+from tracker.model import postprocess
+from tracker.model.bank import Bank, Memory, Propagation
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 SIDE = 64

@@ -12,7 +12,7 @@ import torch
 from tests import agreement, needs, theirs
 from tests.agreement import Both
 from tracker import Sam3
-from tracker.model import FULL
+from tracker.model.configs import FULL
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

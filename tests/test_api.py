@@ -28,7 +28,7 @@ from tests.models import untrained
 from tests.pictures import encoded, patches, saved, sent
 from tests.serving import SECONDS, Served, serving
 from tracker import Box, Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt
-from tracker.speed import Speed
+from tracker.model.compute import Speed
 
 HEIGHT, WIDTH = 60, 80
 PATH = "/sam3/concept_segment"

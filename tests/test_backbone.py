@@ -15,10 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.models import untrained
 from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, TrackerError
-from tracker.backbone import Backbone, concepts, positions, resized
-from tracker.memory import Bank
-from tracker.model import FULL
-from tracker.nano.config import NANO
+from tracker.model.backbone import Backbone, concepts, positions, resized
+from tracker.model.bank import Bank
+from tracker.model.configs import FULL, NANO
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
 SOME = replace(NANO, resolutions=(224, 256, 192))

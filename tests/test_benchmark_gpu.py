@@ -13,7 +13,7 @@ from benchmarks.gpu import NO_GPU, Figures, Plan, bars, measure, report
 from benchmarks.gpu_parts import Forced, Streams, Timing, boxes, flat, picture
 from tests.models import untrained
 from tracker import Prompt, Sam3, Tracker
-from tracker.gate import Verdict
+from tracker.acceleration import Verdict
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.nano import CANDIDATES, HEAD, Change, Question, Row, measure
 from tests.models import untrained
-from tracker.sam3 import Sam3
+from tracker.model.sam3 import Sam3
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from tracker.model.sam3 import Sam3
 from tracker.nano import calibrate
-from tracker.sam3 import Sam3
 
 
 def shown(f1: float, empty: float) -> dict[str, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tracker import compat
+from tracker.model import compat
 
 compat.prepare()
 
@@ -71,7 +71,7 @@ def test_the_triton_stub_is_gone_afterwards() -> None:
 
 
 def test_a_fresh_interpreter_imports_sam3_and_builds_without_warnings() -> None:
-    code = "from tracker.model import build; from tracker.nano.config import NANO; build(NANO)"
+    code = "from tracker.model.network import build; from tracker.model.configs import NANO; build(NANO)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
@@ -79,9 +79,9 @@ def test_a_fresh_interpreter_imports_sam3_and_builds_without_warnings() -> None:
 
 def test_building_leaves_no_autocast_behind() -> None:
     """Inside an autocast that stays open, the cache of cast weights is never cleared and new weights are ignored."""
-    from tracker.model import build
-    from tracker.nano.config import NANO
-    from tracker.nano.vocabulary import WordTokenizer
+    from tracker.model.configs import NANO
+    from tracker.model.network import build
+    from tracker.model.vocabulary import WordTokenizer
 
     model = build(NANO, WordTokenizer())
     assert not hasattr(model.inst_interactive_predictor.model, "bf16_context")

@@ -27,7 +27,7 @@ from tests.documents import DOCS, PAGES, README, ROOT, blocks, prose
 from tests.pictures import patches
 from tests.serving import Served, serving
 from tracker import load_model
-from tracker.nano import vocabulary
+from tracker.model import vocabulary
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # What each runnable example prints.

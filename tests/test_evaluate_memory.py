@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from tests import models
-from tracker.memory import Bank
+from tracker.model.bank import Bank
+from tracker.model.sam3 import Sam3
 from tracker.nano import evaluate_memory
 from tracker.nano.evaluate_memory import FRAMES, HIDDEN, STRIDE, border, evaluate, region
 from tracker.nano.looks import Picture
 from tracker.nano.variety import WIDE
 from tracker.nano.worlds import Binary, Video, WorldFrame
-from tracker.sam3 import Sam3
 from tracker.types import Box, Mask
 
 LOOKS = [

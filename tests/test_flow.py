@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tracker.flow import Flow
+from tracker.model.postprocess import to_masks
 from tracker.nano.data import shrink
 from tracker.nano.worlds import Video
-from tracker.postprocess import to_masks
 
 SIDE = 56
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tracker import Box, Point, Prompt, Sam3, Segmentation, SegmentPrompt, Tracker, load_model
-from tracker.memory import Bank
-from tracker.model import FULL, build
+from tracker.model.bank import Bank
+from tracker.model.configs import FULL
+from tracker.model.network import build
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, Tracker, gate, load_model
-from tracker.gate import Answers, Undo, accelerate, compare, settle
-from tracker.nano.config import NANO
-from tracker.speed import BUCKETS, Speed
+from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model
+from tracker.acceleration import Answers, Undo, accelerate, compare, settle
+from tracker.model.compute import BUCKETS, Speed
+from tracker.model.configs import NANO
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def nano() -> Sam3:
 def model() -> Iterator[Sam3]:
     """The trained one, as it was afterwards."""
     trained = nano()
-    undo = gate.plain(trained)
+    undo = acceleration.plain(trained)
     yield trained
     undo()
     trained.forget()
@@ -57,13 +57,13 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
     with caplog.at_level(logging.WARNING):
         right, wrong, gone, last = settle(
             model,
-            {"nothing": gate.buckets, "careless": careless, "missing": missing, "bf16": gate.bf16},
+            {"nothing": acceleration.buckets, "careless": careless, "missing": missing, "bf16": acceleration.bf16},
             say=told.append,
         )
     assert right.passes and right.cosine > 0.999999 and right.iou > 0.9999
-    assert not wrong.passes and wrong.cosine < gate.COSINE
+    assert not wrong.passes and wrong.cosine < acceleration.COSINE
     assert gone.error == "RuntimeError: no kernel image is available"
-    assert last.cosine > gate.COSINE
+    assert last.cosine > acceleration.COSINE
     assert model.speed.buckets
     assert [record.message.split(":")[0] for record in caplog.records[:2]] == ["careless is off", "missing is off"]
     assert "nothing is on: cosine 1.0000, mask IoU 1.0000" in told
@@ -71,7 +71,7 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
 
 def test_plain_means_no_tf32_either() -> None:
     before = torch.backends.cudnn.allow_tf32
-    undo = gate.plain(nano())
+    undo = acceleration.plain(nano())
     assert not torch.backends.cudnn.allow_tf32
     undo()
     assert torch.backends.cudnn.allow_tf32 == before
@@ -79,7 +79,7 @@ def test_plain_means_no_tf32_either() -> None:
 
 def test_bf16_passes_on_trained_weights(model: Sam3) -> None:
     """The gate's own bar; autocast on a CPU stands in for CUDA's."""
-    bf16, halved = settle(model, {"bf16": gate.bf16, "bf16 weights": gate.halved})
+    bf16, halved = settle(model, {"bf16": acceleration.bf16, "bf16 weights": acceleration.halved})
     print(bf16, halved, sep="\n")
     try:
         assert bf16.passes and halved.passes
@@ -94,7 +94,7 @@ def test_weights_in_bf16_are_the_casts_that_autocast_makes() -> None:
     untrained.bf16_backbone, untrained.speed.bf16 = False, True
     image = np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)
     before = untrained.embed(image)
-    undo = gate.halved(untrained)
+    undo = acceleration.halved(untrained)
     after = untrained.embed(image)
     undo()
     assert all(torch.equal(a, b) for a, b in zip(before.interactive, after.interactive, strict=True))
@@ -123,7 +123,7 @@ def test_objects_added_to_fill_a_bucket_change_nobodys_answer(model: Sam3, embed
         for place in range(count)
     ]
     alone = model.segment(embedding, asked)
-    gate.buckets(model)
+    acceleration.buckets(model)
     padded = model.segment(embedding, asked)
     assert padded.logits.shape == alone.logits.shape
     assert torch.allclose(padded.logits, alone.logits, atol=1e-5)
@@ -146,8 +146,8 @@ def test_a_stream_of_changing_objects_compiles_nothing_after_the_warm_up() -> No
     small = Sam3(replace(NANO, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
     small.bf16_backbone = False
     frame = np.random.default_rng(2).integers(0, 255, (96, 128, 3), np.uint8)
-    gate.compiled_backbone(small, backend="eager")
-    gate.compiled_decoder(small, backend="eager", sizes=BUCKETS[:2])
+    acceleration.compiled_backbone(small, backend="eager")
+    acceleration.compiled_decoder(small, backend="eager", sizes=BUCKETS[:2])
     graphs = counters["stats"]["unique_graphs"]
     assert graphs >= 3
     calls: list[int] = []
@@ -182,7 +182,7 @@ def test_a_compiler_that_fails_leaves_the_encoder_as_it_was(model: Sam3, monkeyp
 
     monkeypatch.setattr(torch, "compile", broken)
     before = model.backbone
-    (judged,) = settle(model, {"compiled": gate.compiled_backbone})
+    (judged,) = settle(model, {"compiled": acceleration.compiled_backbone})
     assert judged.error == "RuntimeError: no compiler"
     assert model.backbone is before
     model.embed(np.zeros((64, 64, 3), np.uint8))
@@ -195,5 +195,5 @@ def test_on_a_cpu_nothing_is_switched_on(model: Sam3) -> None:
 
 
 def test_graphs_are_refused_where_there_is_no_cuda(model: Sam3) -> None:
-    (verdict,) = settle(model, {"graphs": gate.graphs})
+    (verdict,) = settle(model, {"graphs": acceleration.graphs})
     assert verdict.error == "RuntimeError: CUDA graphs are for CUDA"

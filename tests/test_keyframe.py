@@ -8,7 +8,7 @@ from torch import Tensor
 from tests.test_objects import made, square
 from tracker import Detected
 from tracker.keyframe import Looks, associate, hopeless
-from tracker.memory import Memory
+from tracker.model.bank import Memory
 from tracker.objects import Followed, bounds
 
 TICK = 7

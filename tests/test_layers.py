@@ -21,7 +21,7 @@ NOT_IN_TRACKER = {
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
 INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
-    ("commands/doctor.py", "tracker.compat")
+    ("commands/doctor.py", "tracker.model.compat")
 }
 
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
@@ -59,7 +59,15 @@ TESTED_ELSEWHERE = {
     "streamer/wire/fields.py": "test_wire.py",
     "streamer/wire/messages.py": "test_wire.py",
     "streamer/wire/results.py": "test_wire.py",
+    "tracker/acceleration.py": "test_gate.py",
     "tracker/layout_names.py": "test_layout.py",
+    "tracker/model/bank.py": "test_memory.py",
+    "tracker/model/batching.py": "test_sam3.py",
+    "tracker/model/compute.py": "test_gate.py",
+    "tracker/model/configs.py": "test_config.py",
+    "tracker/model/features.py": "test_dense.py",
+    "tracker/model/network.py": "test_model.py",
+    "tracker/model/vocabulary.py": "test_nano_training.py",
     "tracker/nano/camera.py": "test_worlds.py",
     "tracker/nano/data.py": "test_nano_training.py",
     "tracker/nano/evaluate.py": "test_nano_training.py",
@@ -68,8 +76,6 @@ TESTED_ELSEWHERE = {
     "tracker/nano/network.py": "test_nano_training.py",
     "tracker/nano/photos.py": "test_real_pictures.py",
     "tracker/nano/train.py": "test_nano_training.py",
-    "tracker/nano/vocabulary.py": "test_nano_training.py",
-    "tracker/speed.py": "test_gate.py",
 }
 WITHOUT_TESTS = {
     "streamer/__init__.py": "sets two environment variables",
@@ -84,8 +90,9 @@ WITHOUT_TESTS = {
     "streamer/webrtc/__init__.py": "says what the package is",
     "streamer/wire/__init__.py": "says what the package is",
     "tracker/__init__.py": "names the public face; test_layers.py reads it",
+    "tracker/model/__init__.py": "says what the package is",
+    "tracker/model/configs.py": "sizes; every test that loads nano builds from them",
     "tracker/nano/__init__.py": "says what the package is",
-    "tracker/nano/config.py": "sizes; every test that loads nano builds from them",
     "tracker/nano/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
     "tracker/nano/variety.py": "numbers; test_worlds.py draws by them",
 }

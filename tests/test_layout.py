@@ -19,8 +19,7 @@ from tests.models import untrained
 from tests.test_agreement import TINY
 from tracker import Sam3, WeightsError, layout, load_model, weights
 from tracker.layout_names import TWICE, How
-from tracker.model import FULL, Config
-from tracker.nano.config import NANO
+from tracker.model.configs import FULL, NANO, Config
 
 
 def drawn(seed: int) -> Sam3:

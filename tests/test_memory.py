@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tracker import Embedding, Sam3
-from tracker.memory import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
+from tracker.model.bank import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
 
 
 @pytest.fixture(scope="module")

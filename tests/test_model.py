@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 import torch
 
-from tracker import compat
-from tracker.model import BPE_VOCABULARY, FULL, build
-from tracker.nano.config import NANO
-from tracker.nano.vocabulary import WordTokenizer
+from tracker.model import compat
+from tracker.model.configs import FULL, NANO
+from tracker.model.network import BPE_VOCABULARY, build
+from tracker.model.vocabulary import WordTokenizer
 
 
 def test_nano_is_built_whole_and_finite() -> None:

@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from tracker.loading import load_model
+from tracker.model.configs import NANO
+from tracker.model.sam3 import Sam3
+from tracker.model.vocabulary import WordTokenizer, unknown_words
 from tracker.nano import network
-from tracker.nano.config import NANO
 from tracker.nano.data import FIRST_TRAINING_SEED, MASK_SIDE, Batch, Supply, draw_still, make_batch
 from tracker.nano.evaluate import compare, evaluate
 from tracker.nano.losses import corners, detector_loss, interactive_loss, mask_loss, overlaps
 from tracker.nano.recipe import Recipe
 from tracker.nano.train import Run, main, to_device
 from tracker.nano.variety import PLAIN
-from tracker.nano.vocabulary import WordTokenizer, unknown_words
-from tracker.sam3 import Sam3
 from tracker.types import Box, Detection, Mask
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tracker.neck import Level, Neck
+from tracker.model.neck import Level, Neck
 
 
 def chain(inner: int, outer: int, out: int | None) -> tuple[nn.Sequential, nn.Conv2d | None]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tracker import compat, postprocess
-from tracker.postprocess import fill_holes, pairwise_iou, separate, speck_area, suppress, to_masks, within
+from tracker.model import compat, postprocess
+from tracker.model.postprocess import fill_holes, pairwise_iou, separate, speck_area, suppress, to_masks, within
 
 compat.prepare()
 

@@ -9,7 +9,8 @@ import torch
 
 from tests import theirs
 from tests.models import untrained
-from tracker import Sam3, precision
+from tracker import Sam3
+from tracker.model import precision
 
 
 @pytest.fixture(scope="module")

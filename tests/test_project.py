@@ -105,7 +105,7 @@ def test_every_foreign_import_is_a_declared_dependency() -> None:
     lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]]
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     provided_by = metadata.packages_distributions()
-    stubbed = {"triton"}  # tracker/compat.py asks whether it is there
+    stubbed = {"triton"}  # tracker/model/compat.py asks whether it is there
     for path in [*(ROOT / "streamer").rglob("*.py"), *(ROOT / "tracker").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

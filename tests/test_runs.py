@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from hypothesis import given
 from torch import Tensor
 
-from tracker import postprocess, rle, runs
-from tracker.postprocess import fill_holes, fill_holes_there, small_components
+from tracker import rle
+from tracker.model import postprocess, runs
+from tracker.model.postprocess import fill_holes, fill_holes_there, small_components
 
 stacks = arrays.arrays(np.bool_, arrays.array_shapes(min_dims=3, max_dims=3, max_side=24))
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from tracker import Box, Detected, Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
+from tracker.model.sam3 import DETECT_BATCH, TEXT_CACHE, matrix_bf16
 from tracker.nano.worlds import Video
-from tracker.sam3 import DETECT_BATCH, TEXT_CACHE, matrix_bf16
 
 HEIGHT, WIDTH = 96, 128
 EXEMPLAR = Prompt(boxes=(Box(10, 20, 50, 60), Box(60, 10, 100, 40)), labels=(True, False), threshold=0.0)
@@ -199,7 +199,7 @@ def test_a_model_that_finds_things_twice_is_known_to(
 def test_detections_come_best_first_and_no_two_are_one_object(model: Sam3, embedding: Embedding) -> None:
     (found,) = model.detect(embedding, [Prompt("red", threshold=0.0)], nms_iou=0.3)
     assert found.scores.tolist() == scores_of(found)
-    from tracker.postprocess import pairwise_iou
+    from tracker.model.postprocess import pairwise_iou
 
     ious = pairwise_iou(found.logits > 0, found.logits > 0).fill_diagonal_(0)
     assert ious.max() <= 0.3

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tracker.model.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.nano import second_renderer
 from tracker.nano.second_renderer import draw_still
-from tracker.nano.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.nano.worlds import WorldObject
 
 Still = tuple[npt.NDArray[np.uint8], list[WorldObject]]

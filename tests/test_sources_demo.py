@@ -13,8 +13,8 @@ from streamer.frame import Frame
 from streamer.sources import demo as module
 from streamer.sources.base import State
 from streamer.sources.demo import DemoSource
+from tracker.model.vocabulary import KINDS
 from tracker.nano import things, worlds
-from tracker.nano.vocabulary import KINDS
 
 
 async def watch(source: DemoSource, count: int) -> tuple[list[Frame], list[State]]:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tracker.model.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS
 from tracker.nano import things
 from tracker.nano.looks import Picture, Sprite, cut_out, dressed, named_colors
 from tracker.nano.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
-from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS
 
 RED, BLUE, YELLOW = (215, 20, 20), (30, 60, 215), (240, 220, 30)
 Icons = dict[str, Any]

@@ -25,7 +25,7 @@ from tracker import (
     rle,
 )
 from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, LONGEST_DOUBT
-from tracker.memory import CONDITIONING, POINTERS
+from tracker.model.bank import CONDITIONING, POINTERS
 from tracker.ring import RECENT
 from tracker.tracker import KEEP_ALIVE
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from tracker import load_model, memory, weights
-from tracker.dense import Embedding
-from tracker.memory import Memory, Propagation
+from tracker import load_model, weights
+from tracker.model import memory
+from tracker.model.bank import Memory, Propagation
+from tracker.model.configs import NANO
+from tracker.model.features import Embedding
 from tracker.nano import train_memory
-from tracker.nano.config import NANO
 from tracker.nano.data import BARE, MASK_SIDE
 from tracker.nano.network import fresh
 from tracker.nano.recipe import RECIPES

@@ -9,7 +9,7 @@ import pytest
 
 from tests.models import untrained
 from tracker import Sam3
-from tracker.warmup import warm_up
+from tracker.model.warmup import warm_up
 
 PARTS = {
     "image encoder": "backbone.vision_backbone.trunk",

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tracker.model.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.nano.looks import HSV
 from tracker.nano.things import Thing
 from tracker.nano.variety import PLAIN, WIDE
-from tracker.nano.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.nano.worlds import Video, WorldObject
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tracker import Sam3, SegmentPrompt, compat, layout, weights
-from tracker.memory import Memory
-from tracker.model import Config
+from tracker import Sam3, SegmentPrompt, layout, weights
+from tracker.model import compat
+from tracker.model.bank import Memory
+from tracker.model.configs import Config
 
 PADDING = -10  # their label of a box that is none
 

@@ -1,10 +1,11 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
-from tracker.dense import Detected, Embedding, Logits, Segmentation, SegmentPrompt
-from tracker.gate import accelerate, plain
+from tracker.acceleration import accelerate, plain
 from tracker.loading import load_model, set_threads
+from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
+from tracker.model.sam3 import Sam3
+from tracker.model.warmup import warm_up
 from tracker.rle import Polygon
-from tracker.sam3 import Sam3
 from tracker.tracker import Tracker
 from tracker.types import (
     Answer,
@@ -21,7 +22,6 @@ from tracker.types import (
     UnknownObject,
     WeightsError,
 )
-from tracker.warmup import warm_up
 
 __all__ = [
     "Answer",

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.dense import Embedding
+from tracker.model.features import Embedding
 
 
 def appearances(embedding: Embedding, logits: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from tracker import flow
-from tracker.dense import SegmentPrompt
 from tracker.follow import near
+from tracker.model.features import SegmentPrompt
+from tracker.model.sam3 import Sam3
 from tracker.objects import GOOD_IOU, LIMIT, PRESENT, Spot, bounds, pixels
 from tracker.ring import Kept, Ring
-from tracker.sam3 import Sam3
 from tracker.types import Box, Mask, Point, Track, TrackerError
 
 MOST_HOPS = 12  # frames on the way to the present: a second and a half at the ring's rate

@@ -18,9 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tracker import postprocess
 from tracker.appearance import alike, appearances, blended
-from tracker.dense import Embedding, SegmentPrompt
+from tracker.model import postprocess
+from tracker.model.features import Embedding, SegmentPrompt
+from tracker.model.sam3 import Sam3
 from tracker.objects import (
     FAINT_IOU,
     GOOD_IOU,
@@ -33,7 +34,6 @@ from tracker.objects import (
     shares,
     shifted,
 )
-from tracker.sam3 import Sam3
 from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]

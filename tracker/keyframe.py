@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import appearance, postprocess
-from tracker.dense import Detected
+from tracker import appearance
 from tracker.match import assign
-from tracker.memory import Memory, resemblance
+from tracker.model import postprocess
+from tracker.model.bank import Memory, resemblance
+from tracker.model.features import Detected
 from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, lies_on, nearness
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from tracker import precision, weights
+from tracker import weights
 from tracker.download import download
-from tracker.nano.config import NANO
-from tracker.sam3 import Sam3, config_named, device_named
+from tracker.model import precision
+from tracker.model.configs import NANO, config_named
+from tracker.model.sam3 import Sam3, device_named
 
 NANO_WEIGHTS = Path(__file__).parent / "nano" / "nano.safetensors"
 

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import postprocess
-from tracker.memory import Bank
+from tracker.model import postprocess
+from tracker.model.bank import Bank
 from tracker.types import Box, Stage
 
 Key = tuple[object, ...]

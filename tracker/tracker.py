@@ -10,15 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import clicks, keyframe, postprocess
+from tracker import clicks, keyframe
 from tracker.appearance import appearances
-from tracker.dense import Embedding, SegmentPrompt
 from tracker.flow import Flow
 from tracker.follow import Follower, Mode
+from tracker.model import postprocess
+from tracker.model.features import Embedding, SegmentPrompt
+from tracker.model.sam3 import Sam3
 from tracker.objects import LIMIT, Followed, Key, bounds, each_bounds, entangle, settle, shares
 from tracker.prompts import Question, check, example, keys, question
 from tracker.ring import Kept, Ring
-from tracker.sam3 import Sam3
 from tracker.schedule import Budget, Schedule, Situation, View
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 

@@ -20,7 +20,8 @@ from streamer.commands.serve import listen
 from streamer.errors import BadRequest
 from streamer.sources import srt
 from streamer.video.file import video_codec
-from tracker import TrackerError, compat, load_model
+from tracker import TrackerError, load_model
+from tracker.model import compat
 
 PORT = 8000
 PACKAGES = ("sam3", "numpy", "opencv-python-headless", "av", "aiortc", "fastapi", "uvicorn", "websockets")

@@ -21,11 +21,11 @@ import torch
 
 from tracker import weights
 from tracker.loading import load_model, set_threads
+from tracker.model.sam3 import Sam3
 from tracker.nano.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.nano.evaluate import Tally, ask_words
 from tracker.nano.recipe import RECIPES
 from tracker.nano.variety import PLAIN
-from tracker.sam3 import Sam3
 
 MOST_ABSENT = 0.93
 SHIFTS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5, -2.0, -2.5)  # of the presence logit

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import IterableDataset
 
-from tracker.nano.config import NANO
+from tracker.model.configs import NANO
+from tracker.model.vocabulary import ANYTHING, CATEGORIES, COLORS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.looks import Picture
 from tracker.nano.things import Thing
 from tracker.nano.variety import WIDE, Variety
-from tracker.nano.vocabulary import ANYTHING, CATEGORIES, COLORS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.types import Box
 

@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from tracker.dense import Embedding, SegmentPrompt
 from tracker.loading import load_model, set_threads
+from tracker.model.features import Embedding, SegmentPrompt
+from tracker.model.sam3 import Sam3
+from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano import second_renderer, things
 from tracker.nano.data import FIRST_TRAINING_SEED, Supply, box_around, draw_still, inside, on_nothing, yesterday
 from tracker.nano.looks import Picture
 from tracker.nano.things import HELD_OUT_STYLE, Thing
 from tracker.nano.variety import PLAIN, WIDE
-from tracker.nano.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.nano.worlds import Video, WorldObject
 from tracker.objects import PRESENT
-from tracker.sam3 import Sam3
 from tracker.types import Box, Detection, Mask, Point, Prompt
 
 

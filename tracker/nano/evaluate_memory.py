@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 import torch
 
-from tracker import memory
 from tracker.loading import load_model, set_threads
+from tracker.model.bank import Bank, resemblance
+from tracker.model.sam3 import Sam3
 from tracker.nano.data import shrink
 from tracker.nano.variety import WIDE
 from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.objects import GOOD_IOU, PRESENT
-from tracker.sam3 import Sam3
 
 FRAMES = 12
 STRIDE = 4  # of 30 frames a second
@@ -57,7 +57,7 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
         return []
     truth = [{thing.id: thing for thing in frame.objects} for frame in frames]
     start = torch.from_numpy(np.stack([shrink(truth[0][each].mask) for each in ids]))
-    banks = [memory.Bank() for _ in ids]
+    banks = [Bank() for _ in ids]
     for bank, first in zip(banks, model.memorize(model.embed(frames[0].image), (start * 2 - 1) * 10, 0), strict=True):
         bank.condition(first)
     j: dict[int, list[float]] = {each: [] for each in ids}
@@ -95,7 +95,7 @@ def looks(model: Sam3, clips: int, first_seed: int = 0) -> dict[str, float]:
             for frame, there in zip((first, last), ends, strict=True):
                 truth = torch.from_numpy(np.stack([shrink(there[each].mask) for each in ids]))
                 found.append(model.memorize(model.embed(frame.image), (truth * 2 - 1) * 10, 0))
-            alike = memory.resemblance(*found)
+            alike = resemblance(*found)
             itself = torch.eye(len(ids), dtype=torch.bool)
             same += alike[itself].tolist()
             other += alike[~itself].tolist()

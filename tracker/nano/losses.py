@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tracker.model.vocabulary import COLORS
 from tracker.nano.data import IGNORED, NAMES, Batch
-from tracker.nano.vocabulary import COLORS
 
 Outputs = dict[str, Any]
 Matched = tuple[Tensor, Tensor, Tensor]  # prompt, query, target: one entry for each pair

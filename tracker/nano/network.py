@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tracker.model import build
-from tracker.nano.config import NANO
+from tracker.model.configs import NANO
+from tracker.model.network import build
+from tracker.model.vocabulary import WordTokenizer
 from tracker.nano.data import Batch
 from tracker.nano.losses import find_targets
-from tracker.nano.vocabulary import WordTokenizer
 
 
 def fresh() -> Any:

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tracker.model.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS, SHAPES
 from tracker.nano.looks import Picture, Sprite, cut_out, named_colors
-from tracker.nano.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS, SHAPES
 
 LONGER = 128  # pixels of a picture's longer side
 FILE = "things.npz"

@@ -33,12 +33,12 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from tracker import weights
+from tracker.model.configs import NANO
+from tracker.model.sam3 import matrix_bf16
 from tracker.nano import network, photos, things
-from tracker.nano.config import NANO
 from tracker.nano.data import Batch, Supply, WorldBatches
 from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
 from tracker.nano.recipe import RECIPES, Recipe
-from tracker.sam3 import matrix_bf16
 
 
 class Run:

@@ -27,18 +27,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tracker import memory, weights
-from tracker.dense import Embedding
+from tracker import weights
 from tracker.loading import load_model
+from tracker.model import memory
+from tracker.model.bank import Bank, Memory, resemblance
+from tracker.model.configs import NANO
+from tracker.model.features import Embedding
+from tracker.model.sam3 import Sam3
 from tracker.nano import network
-from tracker.nano.config import NANO
 from tracker.nano.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
 from tracker.nano.looks import Picture
 from tracker.nano.losses import interactive_loss, mask_loss
 from tracker.nano.recipe import Recipe
 from tracker.nano.train import command_line, memory_only, place, precision, share_gradients, to_device
 from tracker.nano.worlds import Video
-from tracker.sam3 import Sam3
 
 Clip = tuple[list[Picture], Tensor]  # frames, and (frames, objects, side, side) coverage
 Seen = tuple[list[Embedding], Tensor]  # the same, embedded
@@ -135,7 +137,7 @@ class MemoryRun:
     def _follow(self, pictures: list[Embedding], truth: Tensor) -> dict[str, Tensor]:
         """Losses of following (frames, objects, side, side) ``truth`` from its first frame on."""
         truth = truth.to(self.model.device)
-        banks = [memory.Bank() for _ in range(truth.shape[1])]
+        banks = [Bank() for _ in range(truth.shape[1])]
         start = memory.memorize(self.model, pictures[0], (truth[0] * 2 - 1) * 10, 0)
         for bank, first in zip(banks, start, strict=True):
             bank.condition(first)
@@ -159,7 +161,7 @@ class MemoryRun:
             losses["follow iou"] = 2 * torch.stack(quality).mean()
         return losses
 
-    def _recognise(self, pictures: list[Embedding], truth: Tensor, start: list[memory.Memory]) -> Tensor:
+    def _recognise(self, pictures: list[Embedding], truth: Tensor, start: list[Memory]) -> Tensor:
         """
         Loss of telling by object pointers which object of the first frame each one of the last is.
 
@@ -170,7 +172,7 @@ class MemoryRun:
         if there.sum() == 0 or len(there) < 2:
             return truth.new_zeros(())
         later = memory.memorize(self.model, pictures[last], (truth[last][there] * 2 - 1) * 10, last)
-        alike = memory.resemblance(later, start)
+        alike = resemblance(later, start)
         return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracker.nano.vocabulary import COLORS, SHAPES
+from tracker.model.vocabulary import COLORS, SHAPES
 
 
 @dataclass(frozen=True, slots=True)

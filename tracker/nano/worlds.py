@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tracker.model.vocabulary import ANYTHING, PLACES, SIZES, words
 from tracker.nano import looks
 from tracker.nano.camera import Camera, Damage
 from tracker.nano.looks import Outline, Paint, Picture, Sprite
 from tracker.nano.things import Thing
 from tracker.nano.variety import PLAIN, TINY, Variety
-from tracker.nano.vocabulary import ANYTHING, PLACES, SIZES, words
 
 Binary = npt.NDArray[np.bool_]  # (height, width)
 Path = Callable[[float], tuple[float, float, float]]

@@ -1,9 +1,9 @@
 """
 How a model computes on its device: number format, how many objects go together, which parts are compiled.
 
-What may change answers is switched on by :mod:`tracker.gate`, one by one, each compared with fp32. Nothing recompiles
-while a stream runs: compiled parts are called with the shapes they were warmed up with, and everything else runs as it
-is written.
+What may change answers is switched on by :mod:`tracker.acceleration`, one by one, each compared with fp32. Nothing
+recompiles while a stream runs: compiled parts are called with the shapes they were warmed up with, and everything else
+runs as it is written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -98,3 +99,17 @@ def _shapes(value: object) -> object:
     if isinstance(value, dict):
         return tuple((name, _shapes(each)) for name, each in value.items())
     return value
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def on_model(method: Method) -> Method:
+    """Run a method of an adapter in inference mode and in the precision it is set to; leave both afterwards."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with torch.inference_mode(), self.precision():
+            return method(self, *args, **kwargs)
+
+    return cast(Method, run)

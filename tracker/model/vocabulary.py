@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tracker.nano.config import NANO
+from tracker.model.configs import NANO
 
 COLORS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "triangle", "star", "heart", "cross", "ring", "crescent")

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import rle, runs
+from tracker import rle
+from tracker.model import runs
 from tracker.types import Box, Mask
 
 # Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256

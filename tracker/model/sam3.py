@@ -11,8 +11,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,36 +19,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker import memory, postprocess
-from tracker.backbone import Backbone, concepts, positions, resize, resized
-from tracker.dense import Detected, Embedding, Segmentation, SegmentPrompt
-from tracker.memory import Bank, Memory, Propagation
-from tracker.model import FULL, Config, build
-from tracker.nano.config import NANO
-from tracker.nano.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
-from tracker.speed import Speed
+from tracker.model import memory, postprocess
+from tracker.model.backbone import Backbone, concepts, positions, resize, resized
+from tracker.model.bank import Bank, Memory, Propagation
+from tracker.model.batching import groups_of_equals
+from tracker.model.compute import Speed, on_model
+from tracker.model.configs import NANO, Config, config_named
+from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.model.network import build
+from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
-
-CONFIGS = (NANO, FULL)
 
 NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thresh)
 CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
 TEXT_CACHE = 256  # prompts whose features are kept: about 33 kB each at full size
 DETECT_BATCH = 4  # prompts in one pass of the detector: 200 query masks of 288² floats each at full size are 66 MB
 VISUAL = "visual"  # the text upstream uses where exemplar boxes come without words
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def on_model(method: Method) -> Method:
-    """Run a method of an adapter in inference mode and in the precision it is set to; leave both afterwards."""
-
-    @wraps(method)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with torch.inference_mode(), self.precision():
-            return method(self, *args, **kwargs)
-
-    return cast(Method, run)
 
 
 def matrix_bf16() -> bool:
@@ -415,14 +400,6 @@ class Sam3:
         return postprocess.to_masks(logits, height, width)
 
 
-def config_named(name: str) -> Config:
-    """The configuration of a model. Raises :class:`TrackerError`."""
-    for config in CONFIGS:
-        if config.name == name:
-            return config
-    raise TrackerError(f"there is no model {name!r}: choose one of {', '.join(config.name for config in CONFIGS)}")
-
-
 def device_named(name: str | None) -> torch.device:
     """A device that is there; None: CUDA where there is one, else the CPU. Raises :class:`TrackerError`."""
     try:
@@ -448,16 +425,9 @@ def _select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | N
 
 def _batches(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
     """Indices of prompts that can share a pass of the detector: equally many boxes, at most DETECT_BATCH."""
-    yield from _groups([len(prompt.boxes) for prompt in prompts], DETECT_BATCH)
+    yield from groups_of_equals([len(prompt.boxes) for prompt in prompts], DETECT_BATCH)
 
 
 def _equally_many_points(objects: Sequence[SegmentPrompt], limit: int) -> Iterator[list[int]]:
     # Padding an object with non-points would change its answer a little, with the company it is in.
-    yield from _groups([len(each.points) + 2 * (each.box is not None) for each in objects], limit)
-
-
-def _groups(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
-    for size in dict.fromkeys(sizes):
-        indices = [index for index, each in enumerate(sizes) if each == size]
-        for start in range(0, len(indices), limit):
-            yield indices[start : start + limit]
+    yield from groups_of_equals([len(each.points) + 2 * (each.box is not None) for each in objects], limit)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tracker.model import Config
-from tracker.neck import Neck
+from tracker.model.configs import Config
+from tracker.model.neck import Neck
 from tracker.types import TrackerError
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracker.dense import Embedding, SegmentPrompt
-from tracker.memory import Bank
-from tracker.sam3 import Sam3
+from tracker.model.bank import Bank
+from tracker.model.features import Embedding, SegmentPrompt
+from tracker.model.sam3 import Sam3
 from tracker.types import Box, Point, Prompt
 
 HEIGHT, WIDTH = 480, 640  # a camera's picture; the network sees a square of its own size, whatever it is

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from tracker import compat
+from tracker.model import compat
+from tracker.model.configs import Config
 
 compat.prepare()
 
@@ -36,53 +36,9 @@ from sam3.model.vitdet import ViT  # noqa: E402
 from sam3.model.vl_combiner import SAM3VLBackbone  # noqa: E402
 from sam3.sam.transformer import RoPEAttention  # noqa: E402
 
-BPE_VOCABULARY = Path(__file__).parent / "assets" / "bpe_simple_vocab_16e6.txt.gz"
+BPE_VOCABULARY = Path(__file__).parents[1] / "assets" / "bpe_simple_vocab_16e6.txt.gz"
 
 Tokenizer = Callable[..., torch.Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Sizes of the network. The defaults are the full-size SAM3 (860 M parameters)."""
-
-    name: str = "sam3"
-    image_size: int = 1008  # pixels, square
-    resolutions: tuple[int, ...] = (1008, 840, 672, 504)  # pixels that image_size may be set to; trained at the first
-    patch: int = 14  # pixels
-    vit_pretrain_size: int = 336
-    vit_dim: int = 1024
-    vit_depth: int = 32
-    vit_heads: int = 16
-    vit_mlp_ratio: float = 4.625
-    vit_window: int = 24  # patches
-    vit_global_blocks: tuple[int, ...] = (7, 15, 23, 31)
-    dim: int = 256
-    heads: int = 8
-    feedforward: int = 2048
-    encoder_layers: int = 6
-    decoder_layers: int = 6
-    queries: int = 200
-    geometry_layers: int = 3
-    text_width: int = 1024
-    text_heads: int = 16
-    text_layers: int = 24
-    text_context: int = 32  # tokens
-    text_vocabulary: int = 49408
-    memory_dim: int = 64
-    memory_layers: int = 4
-    memory_frames: int = 7
-    same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
-    same_appearance: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
-    mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
-    doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
-
-    @property
-    def grid(self) -> int:
-        """Patches along one side of the picture."""
-        return self.image_size // self.patch
-
-
-FULL = Config()
 
 
 def build(config: Config, tokenizer: Tokenizer | None = None) -> Sam3Image:

@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.backbone import Backbone, halve
-from tracker.dense import SegmentPrompt
-from tracker.memory import Bank
+from tracker.model.backbone import Backbone, halve
+from tracker.model.bank import Bank
+from tracker.model.compute import BUCKETS, Speed, Static
+from tracker.model.features import SegmentPrompt
+from tracker.model.sam3 import Sam3
 from tracker.nano.data import box_around
 from tracker.nano.worlds import Video
-from tracker.sam3 import Sam3
-from tracker.speed import BUCKETS, Speed, Static
 from tracker.types import Box
 
 COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
