@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.first_light import machine, table, timed
-from tracker.loading import load_model, set_threads
+from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.backbone import Backbone
 from tracker.model.configs import NANO
 from tracker.model.features import SegmentPrompt

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-import tracker.download
+import tracker.checkpoints.download
 from tracker import WeightsError
-from tracker.download import FORGOTTEN, TRIES, download
+from tracker.checkpoints.download import FORGOTTEN, TRIES, download
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ class File(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
-    monkeypatch.setattr(tracker.download, "PAUSE", 0.01)
+    monkeypatch.setattr(tracker.checkpoints.download, "PAUSE", 0.01)
     server = Stand()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_as_that(stand: Stand, tmp_path: Path, monkeypatch: 
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tracker.download, "_read", full)
+    monkeypatch.setattr(tracker.checkpoints.download, "_read", full)
     with pytest.raises(WeightsError, match=r"cannot be kept: .*No space left"):
         download(endpoint=stand.url, cache=tmp_path)
 

@@ -60,7 +60,8 @@ TESTED_ELSEWHERE = {
     "streamer/wire/messages.py": "test_wire.py",
     "streamer/wire/results.py": "test_wire.py",
     "tracker/acceleration.py": "test_gate.py",
-    "tracker/layout_names.py": "test_layout.py",
+    "tracker/checkpoints/transformers_layout.py": "test_layout.py",
+    "tracker/checkpoints/transformers_names.py": "test_layout.py",
     "tracker/model/bank.py": "test_memory.py",
     "tracker/model/batching.py": "test_sam3.py",
     "tracker/model/compute.py": "test_gate.py",
@@ -90,6 +91,7 @@ WITHOUT_TESTS = {
     "streamer/webrtc/__init__.py": "says what the package is",
     "streamer/wire/__init__.py": "says what the package is",
     "tracker/__init__.py": "names the public face; test_layers.py reads it",
+    "tracker/checkpoints/__init__.py": "says what the package is",
     "tracker/model/__init__.py": "says what the package is",
     "tracker/model/configs.py": "sizes; every test that loads nano builds from them",
     "tracker/nano/__init__.py": "says what the package is",
@@ -132,7 +134,7 @@ def each(paths: list[Path]) -> pytest.MarkDecorator:
 @each(TRACKER)
 def test_tracker_knows_nothing_of_networks(path: Path) -> None:
     """But for the download of weights, which huggingface_hub's own HTTP client does."""
-    allowed = {"httpx"} if path == ROOT / "tracker" / "download.py" else set()
+    allowed = {"httpx"} if path == ROOT / "tracker" / "checkpoints" / "download.py" else set()
     assert {module for module, _ in imports(path) if module.split(".")[0] in NOT_IN_TRACKER} == allowed
 
 

@@ -17,8 +17,9 @@ from torch import Tensor
 from tests import needs, theirs
 from tests.models import untrained
 from tests.test_agreement import TINY
-from tracker import Sam3, WeightsError, layout, load_model, weights
-from tracker.layout_names import TWICE, How
+from tracker import Sam3, WeightsError, load_model
+from tracker.checkpoints import transformers_layout, weights
+from tracker.checkpoints.transformers_names import TWICE, How
 from tracker.model.configs import FULL, NANO, Config
 
 
@@ -55,7 +56,7 @@ def write(folder: Path, tensors: dict[str, Tensor], *, shards: int = 1) -> Path:
 def same(a: Sam3, b: Sam3) -> bool:
     """Of all that theirs can hold."""
     ours = weights.upstream_keys(a.network)
-    gone = {key for keys in layout.absent(ours).values() for key in keys} | {
+    gone = {key for keys in transformers_layout.absent(ours).values() for key in keys} | {
         "detector.backbone.vision_backbone.trunk.pos_embed"
     }
     other = weights.upstream_keys(b.network)
@@ -77,20 +78,20 @@ def test_each_key_of_ours_is_one_of_theirs_and_each_of_theirs_is_one_of_ours(con
     with torch.device("meta"):
         expected = {key: each.shape for key, each in theirs.build(config).state_dict().items()}
     ours = weights.upstream_keys(Sam3(config, torch.device("cpu")).network)
-    sources = {key: layout.source(key) for key in ours}
+    sources = {key: transformers_layout.source(key) for key in ours}
     assert not [key for key, place in sources.items() if place is None]
     named = Counter(name for place in sources.values() if place for name in place.keys)
     assert {name: count for name, count in named.items() if count > 1} == {
         "tracker_model.prompt_encoder.point_embed.weight": 4
     }
     assert named.keys() | TWICE.keys() == expected.keys()
-    assert {key: each.shape for key, each in layout.to_theirs(ours).items()} == expected
+    assert {key: each.shape for key, each in transformers_layout.to_theirs(ours).items()} == expected
 
 
 def test_there_and_back_it_is_the_same(model: Sam3) -> None:
     ours = weights.upstream_keys(model.network)
-    back = layout.from_theirs(layout.to_theirs(ours), ours)
-    absent = layout.absent(ours)
+    back = transformers_layout.from_theirs(transformers_layout.to_theirs(ours), ours)
+    absent = transformers_layout.absent(ours)
     assert {how: len(keys) for how, keys in absent.items()} == {How.COMPUTED: NANO.vit_depth, How.UNUSED: 6}
     assert back.keys() == ours.keys() - {key for keys in absent.values() for key in keys}
     position = "detector.backbone.vision_backbone.trunk.pos_embed"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tracker import Sam3, TrackerError, WeightsError, load_model, set_threads, weights
+from tracker import Sam3, TrackerError, WeightsError, load_model, set_threads
+from tracker.checkpoints import weights
 
 
 def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:

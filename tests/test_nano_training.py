@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tracker.loading import load_model
+from tracker.checkpoints.loading import load_model
 from tracker.model.configs import NANO
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import WordTokenizer, unknown_words
@@ -109,7 +109,7 @@ def test_a_few_steps_on_one_batch_lower_its_loss(batch: Batch) -> None:
 
 
 def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracker.loading import load_model
+    from tracker.checkpoints.loading import load_model
 
     recipe = Recipe(pictures=1, prompts=2, clicks=2)
     run = Run(recipe, tmp_path, torch.device("cpu"))

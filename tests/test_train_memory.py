@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from tracker import load_model, weights
+from tracker import load_model
+from tracker.checkpoints import weights
 from tracker.model import memory
 from tracker.model.bank import Memory, Propagation
 from tracker.model.configs import NANO

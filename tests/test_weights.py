@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from tracker import WeightsError, weights
+from tracker import WeightsError
+from tracker.checkpoints import weights
 
 
 class Small(nn.Module):

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tracker import Sam3, SegmentPrompt, layout, weights
+from tracker import Sam3, SegmentPrompt
+from tracker.checkpoints import transformers_layout, weights
 from tracker.model import compat
 from tracker.model.bank import Memory
 from tracker.model.configs import Config
@@ -99,7 +100,7 @@ def build(c: Config, checkpoint: dict[str, Tensor] | None = None) -> Any:
 
 def checkpoint(model: Sam3) -> dict[str, Tensor]:
     """The weights of a model of ours in their layout."""
-    return layout.to_theirs(weights.upstream_keys(model.network))
+    return transformers_layout.to_theirs(weights.upstream_keys(model.network))
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.models import untrained
-from tracker.weights import save
+from tracker.checkpoints.weights import save
 
 
 def random_weights(folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
 from tracker.acceleration import accelerate, plain
-from tracker.loading import load_model, set_threads
+from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up

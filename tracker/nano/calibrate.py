@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from tracker import weights
-from tracker.loading import load_model, set_threads
+from tracker.checkpoints import weights
+from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.sam3 import Sam3
 from tracker.nano.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.nano.evaluate import Tally, ask_words

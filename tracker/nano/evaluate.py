@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from tracker.loading import load_model, set_threads
+from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES

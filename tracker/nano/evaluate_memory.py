@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 
-from tracker.loading import load_model, set_threads
+from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.bank import Bank, resemblance
 from tracker.model.sam3 import Sam3
 from tracker.nano.data import shrink

@@ -32,7 +32,7 @@ import torch
 from torch import distributed, nn
 from torch.utils.data import DataLoader
 
-from tracker import weights
+from tracker.checkpoints import weights
 from tracker.model.configs import NANO
 from tracker.model.sam3 import matrix_bf16
 from tracker.nano import network, photos, things

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tracker import weights
-from tracker.loading import load_model
+from tracker.checkpoints import weights
+from tracker.checkpoints.loading import load_model
 from tracker.model import memory
 from tracker.model.bank import Bank, Memory, resemblance
 from tracker.model.configs import NANO

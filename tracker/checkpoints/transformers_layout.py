@@ -2,9 +2,10 @@
 The other layout of a SAM3 checkpoint: the one that ``transformers`` reads and writes.
 
 Upstream's ``sam3.pt`` holds ``detector.…`` and ``tracker.…``; ``transformers``' ``Sam3VideoModel`` holds the same
-weights as ``detector_model.…``, ``tracker_model.…`` and ``tracker_neck.…``. :mod:`tracker.layout_names` has the place
-of every key; here :func:`source` says how a tensor is made of theirs. tests/test_layout.py holds both against a real
-``Sam3VideoModel``, tests/test_agreement.py against its answers.
+weights as ``detector_model.…``, ``tracker_model.…`` and ``tracker_neck.…``.
+:mod:`tracker.checkpoints.transformers_names` has the place of every key; here :func:`source` says how a tensor is made
+of theirs. tests/test_layout.py holds both against a real ``Sam3VideoModel``, tests/test_agreement.py against its
+answers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tracker.layout_names import MODULES, PARAMETERS, PREFIXES, ROWS, TWICE, How
+from tracker.checkpoints.transformers_names import MODULES, PARAMETERS, PREFIXES, ROWS, TWICE, How
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@ Weights files: read, check, write.
 
 A file is ``.safetensors`` or a torch file in the layout of upstream's ``sam3.pt``: ``detector.…`` for the image model
 and ``tracker.…`` for the interactive head and memory, with or without ``{"model": …}`` around them. The layout of
-``transformers`` is read too, from one file or from a folder of several (:mod:`tracker.layout`). Every key is accounted
-for: what is missing, unexpected or of the wrong shape is an error that names it.
+``transformers`` is read too, from one file or from a folder of several
+(:mod:`tracker.checkpoints.transformers_layout`). Every key is accounted for: what is missing, unexpected or of the
+wrong shape is an error that names it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from tracker import layout
-from tracker.download import FILE
+from tracker.checkpoints import transformers_layout
+from tracker.checkpoints.download import FILE
 from tracker.types import WeightsError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
@@ -39,11 +40,14 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
     found = read(path)
     wanted = upstream_keys(model)
     shapes: Shapes
-    if layout.is_theirs(found):
-        found, shapes = layout.from_theirs(layout.tidy(found), wanted), layout.shapes
+    if transformers_layout.is_theirs(found):
+        found, shapes = (
+            transformers_layout.from_theirs(transformers_layout.tidy(found), wanted),
+            transformers_layout.shapes,
+        )
     else:
         found, shapes = _with_prefix(found), _same_shape
-    absent = layout.absent(wanted.keys() - found.keys())
+    absent = transformers_layout.absent(wanted.keys() - found.keys())
     found |= {key: wanted[key] for keys in absent.values() for key in keys}
     _account(path, wanted, found, shapes)
     if progress:

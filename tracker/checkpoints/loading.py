@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from tracker import weights
-from tracker.download import download
+from tracker.checkpoints import weights
+from tracker.checkpoints.download import download
 from tracker.model import precision
 from tracker.model.configs import NANO, config_named
 from tracker.model.sam3 import Sam3, device_named
 
-NANO_WEIGHTS = Path(__file__).parent / "nano" / "nano.safetensors"
+NANO_WEIGHTS = Path(__file__).parents[1] / "nano" / "nano.safetensors"
 
 
 def load_model(

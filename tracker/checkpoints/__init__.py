@@ -1,0 +1,1 @@
+"""Weights: found, fetched, checked, and read from the layouts that people have."""
