@@ -19,10 +19,10 @@ from torch import Tensor
 from tests import agreement, needs, theirs
 from tests.agreement import HEIGHT, WIDTH, Both, Pair, picture
 from tracker import Prompt, Sam3, SegmentPrompt
-from tracker.match import assign
 from tracker.model import postprocess
 from tracker.model.configs import NANO
 from tracker.model.sam3 import _select
+from tracker.stream.association import assign
 
 # 64 is a constant in their memory attention, and pointers are cut into pieces of it; position embeddings are tiled.
 TINY = replace(NANO, dim=128, memory_dim=64, vit_pretrain_size=112, mask_reach=None)

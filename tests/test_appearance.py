@@ -7,7 +7,7 @@ import torch
 
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import square
-from tracker.appearance import alike, appearances, blended
+from tracker.stream.appearance import alike, appearances, blended
 
 
 def test_the_same_thing_elsewhere_covers_the_same_and_another_does_not() -> None:

@@ -9,10 +9,11 @@ import torch
 
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import square
-from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError, clicks
-from tracker.flow import Flow
-from tracker.objects import bounds
-from tracker.ring import Kept, Ring
+from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError
+from tracker.stream import clicks
+from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.geometry import bounds
+from tracker.stream.optical_flow import Flow
 
 
 def shown(number: int, left: int, top: int, size: int) -> Track:

@@ -204,7 +204,7 @@ def test_every_word_of_nano_is_in_the_prompts_page() -> None:
 
 
 def test_every_reason_for_a_look_is_described() -> None:
-    sources = [(ROOT / "tracker" / name).read_text() for name in ("schedule.py", "tracker.py")]
+    sources = [(ROOT / "tracker" / "stream" / name).read_text() for name in ("schedule.py", "tracker.py")]
     reasons = {
         word for source in sources for word in re.findall(r'(?:demand\(|return |_reason[^\n]* = )"(\w+)"', source)
     }

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tracker.flow import Flow
 from tracker.model.postprocess import to_masks
 from tracker.nano.data import shrink
 from tracker.nano.worlds import Video
+from tracker.stream.optical_flow import Flow
 
 SIDE = 56
 

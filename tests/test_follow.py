@@ -9,9 +9,10 @@ import torch
 from tests.fake_model import FakeModel, picture
 from tests.test_objects import made, square
 from tracker import Box, Sam3, SegmentPrompt
-from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask, near
 from tracker.model.bank import Memory
-from tracker.objects import HOLD, Followed, bounds
+from tracker.stream.follower import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask, near
+from tracker.stream.geometry import bounds
+from tracker.stream.objects import HOLD, Followed
 from tracker.types import Stage
 
 

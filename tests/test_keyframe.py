@@ -7,9 +7,10 @@ from torch import Tensor
 
 from tests.test_objects import made, square
 from tracker import Detected
-from tracker.keyframe import Looks, associate, hopeless
 from tracker.model.bank import Memory
-from tracker.objects import Followed, bounds
+from tracker.stream.association import Looks, associate, hopeless
+from tracker.stream.geometry import bounds
+from tracker.stream.objects import Followed
 
 TICK = 7
 NOW = 0.1  # seconds

@@ -77,6 +77,12 @@ TESTED_ELSEWHERE = {
     "tracker/nano/network.py": "test_nano_training.py",
     "tracker/nano/photos.py": "test_real_pictures.py",
     "tracker/nano/train.py": "test_nano_training.py",
+    "tracker/stream/association.py": "test_keyframe.py",
+    "tracker/stream/clickable_frames.py": "test_ring.py",
+    "tracker/stream/follower.py": "test_follow.py",
+    "tracker/stream/geometry.py": "test_objects.py",
+    "tracker/stream/optical_flow.py": "test_flow.py",
+    "tracker/stream/scene.py": "test_schedule.py",
 }
 WITHOUT_TESTS = {
     "streamer/__init__.py": "sets two environment variables",
@@ -97,6 +103,7 @@ WITHOUT_TESTS = {
     "tracker/nano/__init__.py": "says what the package is",
     "tracker/nano/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
     "tracker/nano/variety.py": "numbers; test_worlds.py draws by them",
+    "tracker/stream/__init__.py": "says what the package is",
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.match import assign
+from tracker.stream.association import assign
 
 matrices = arrays.arrays(
     np.float64,

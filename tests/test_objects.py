@@ -7,21 +7,8 @@ import torch
 from torch import Tensor
 
 from tracker import Box, Stage
-from tracker.objects import (
-    FAINT,
-    FASTEST,
-    HOLD,
-    Followed,
-    bounds,
-    each_bounds,
-    entangle,
-    overlap,
-    pixels,
-    settle,
-    shares,
-    shifted,
-    size,
-)
+from tracker.stream.geometry import bounds, each_bounds, overlap, pixels, shares, shifted, size
+from tracker.stream.objects import FAINT, FASTEST, HOLD, Followed, entangle, settle
 
 SIDE = 64
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.test_objects import made, square
 from tracker import Box, Prompt, TrackerError
-from tracker.prompts import RESTS, check, example, keys, question
+from tracker.stream.prompts import RESTS, check, example, keys, question
 
 DRAWN = Prompt(boxes=(Box(1, 2, 3, 4),), labels=(True,))
 

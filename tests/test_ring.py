@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tracker import Embedding, FrameGone
-from tracker.ring import RECENT, TIMES, WINDOW, Kept, Ring
+from tracker.stream.clickable_frames import RECENT, TIMES, WINDOW, Kept, Ring
 
 SIZE = 1000  # bytes of a frame: half an embedding's, half a grey picture's
 

@@ -7,7 +7,8 @@ import pytest
 
 from tracker import Stage
 from tracker.nano.worlds import Video
-from tracker.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation, View
+from tracker.stream.scene import View
+from tracker.stream.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation
 
 
 def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:

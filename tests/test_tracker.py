@@ -24,10 +24,10 @@ from tracker import (
     UnknownObject,
     rle,
 )
-from tracker.follow import DOUBT_BATCH, DOUBT_EVERY, LONGEST_DOUBT
 from tracker.model.bank import CONDITIONING, POINTERS
-from tracker.ring import RECENT
-from tracker.tracker import KEEP_ALIVE
+from tracker.stream.clickable_frames import RECENT
+from tracker.stream.follower import DOUBT_BATCH, DOUBT_EVERY, LONGEST_DOUBT
+from tracker.stream.tracker import KEEP_ALIVE
 
 RED = Prompt("red")
 GREEN = Prompt("green")

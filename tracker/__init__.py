@@ -6,7 +6,7 @@ from tracker.model.features import Detected, Embedding, Logits, Segmentation, Se
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
 from tracker.rle import Polygon
-from tracker.tracker import Tracker
+from tracker.stream.tracker import Tracker
 from tracker.types import (
     Answer,
     Box,

@@ -31,7 +31,7 @@ from tracker.nano.looks import Picture
 from tracker.nano.things import HELD_OUT_STYLE, Thing
 from tracker.nano.variety import PLAIN, WIDE
 from tracker.nano.worlds import Video, WorldObject
-from tracker.objects import PRESENT
+from tracker.stream.objects import PRESENT
 from tracker.types import Box, Detection, Mask, Point, Prompt
 
 

@@ -25,7 +25,7 @@ from tracker.model.sam3 import Sam3
 from tracker.nano.data import shrink
 from tracker.nano.variety import WIDE
 from tracker.nano.worlds import Binary, Video, WorldObject
-from tracker.objects import GOOD_IOU, PRESENT
+from tracker.stream.objects import GOOD_IOU, PRESENT
 
 FRAMES = 12
 STRIDE = 4  # of 30 frames a second

@@ -18,22 +18,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tracker.appearance import alike, appearances, blended
 from tracker.model import postprocess
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
-from tracker.objects import (
-    FAINT_IOU,
-    GOOD_IOU,
-    PRESENT,
-    Followed,
-    bounds,
-    lies_on,
-    nearness,
-    pixels,
-    shares,
-    shifted,
-)
+from tracker.stream.appearance import alike, appearances, blended
+from tracker.stream.geometry import bounds, lies_on, pixels, shares, shifted
+from tracker.stream.objects import FAINT_IOU, GOOD_IOU, PRESENT, Followed, nearness
 from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tracker import flow
-from tracker.follow import near
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
-from tracker.objects import GOOD_IOU, LIMIT, PRESENT, Spot, bounds, pixels
-from tracker.ring import Kept, Ring
+from tracker.stream import optical_flow
+from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.follower import near
+from tracker.stream.geometry import LIMIT, Spot, bounds, pixels
+from tracker.stream.objects import GOOD_IOU, PRESENT
 from tracker.types import Box, Mask, Point, Track, TrackerError
 
 MOST_HOPS = 12  # frames on the way to the present: a second and a half at the ring's rate
@@ -96,7 +97,7 @@ def _moved(logits: Tensor, before: Kept, now: Kept) -> Tensor:
     """Logits (S, S) moved along with the picture, unless nothing is left of them then."""
     if before.grey is None or now.grey is None or before.grey.shape != now.grey.shape:
         return logits
-    along = flow.moved(logits[None], flow.motion(before.grey, now.grey), -LIMIT)[0]
+    along = optical_flow.moved(logits[None], optical_flow.motion(before.grey, now.grey), -LIMIT)[0]
     return along if bool((along > 0).any()) else logits
 
 

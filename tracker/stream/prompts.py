@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tracker.objects import Followed, Key, Share, pixels
+from tracker.stream.geometry import Share, pixels
+from tracker.stream.objects import Followed, Key
 from tracker.types import Prompt, TrackerError
 
 RESTS = "rests: no object of it is alive to serve as the example; draw the box again"

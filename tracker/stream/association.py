@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from tracker import appearance
-from tracker.match import assign
 from tracker.model import postprocess
 from tracker.model.bank import Memory, resemblance
 from tracker.model.features import Detected
-from tracker.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, bounds, lies_on, nearness
+from tracker.stream import appearance
+from tracker.stream.geometry import bounds, lies_on
+from tracker.stream.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, nearness
 
 MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
 LEAST_LOOK = 0.1  # what a memory that recognises nothing leaves of what may well be the object
@@ -144,3 +145,15 @@ def _accept(each: Followed, logits: Tensor, score: float, tick: int) -> None:
     each.detected, each.score = tick, score
     if not (each.by_user and each.visible):
         each.see(logits)
+
+
+def assign(ious: npt.NDArray[np.floating], min_iou: float) -> list[tuple[int, int]]:
+    """
+    Pair rows with columns of an (N, M) IoU matrix so that the sum of IoUs is greatest (Kuhn 1955).
+
+    Each row and column is used at most once; no pair has an IoU under ``min_iou``. Returns (row, column) by row.
+    """
+    # What may not be paired is worth nothing, so that it never takes a column from a pair that may.
+    allowed = np.where(ious >= min_iou, ious, 0.0)
+    rows, columns = linear_sum_assignment(allowed, maximize=True)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if allowed[row, column] > 0]

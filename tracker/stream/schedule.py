@@ -5,11 +5,8 @@ moved along (flow).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from tracker.types import Stage
 
@@ -18,11 +15,6 @@ DOUBT_GAP = 5  # looked-at frames at least between keyframes that objects in dou
 LONGEST_FLOW = 6  # frames in succession on which masks are only moved along: they decay
 PATIENCE = 3  # intervals for which a keyframe may be put off where time is short
 CHEAPER = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
-SAMPLES = 32  # points a side of the grid on which two frames are compared
-CUT = 45.0  # mean difference of two frames, of 255, that is a cut and not movement
-CUT_RATIO = 4.0  # and it is that many times the usual difference
-NEWS = 40.0  # difference of a sample since the last keyframe, of 255, that is something else and not noise
-UNCOVERED = 0.08  # of the picture, outside of what is followed, that shows something else since the last keyframe
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 
@@ -149,44 +141,3 @@ class Schedule:
 
     def _cheaper(self, situation: Situation) -> bool:
         return self._adaptive and situation.detectable and self.budget.detecting_is_cheaper(situation)
-
-
-class View:
-    """Tells a cut from movement, and what is new since the last keyframe, by a coarse grid of samples: 50 µs."""
-
-    def __init__(self) -> None:
-        self._now: npt.NDArray[np.float32] | None = None
-        self._then: npt.NDArray[np.float32] | None = None  # on the last keyframe
-        self._there: Sequence[Share] = ()  # what was followed then
-        self._usual = 0.0
-
-    def cut(self, image: npt.NDArray[np.uint8]) -> bool:
-        """Take a (height, width, 3) frame; whether it shows another scene than the one before."""
-        rows = np.linspace(0, image.shape[0] - 1, SAMPLES).astype(np.intp)
-        columns = np.linspace(0, image.shape[1] - 1, SAMPLES).astype(np.intp)
-        before, self._now = self._now, image[rows[:, None], columns].astype(np.float32)
-        if before is None:
-            return False
-        change = float(np.abs(self._now - before).mean())
-        cut = change > CUT and change > CUT_RATIO * self._usual
-        self._usual = change if self._usual == 0 else 0.9 * self._usual + 0.1 * min(change, CUT)
-        return cut
-
-    def keyframe(self, boxes: Sequence[Share]) -> None:
-        """The frame at hand was looked through: ``boxes`` are all that is there."""
-        self._then, self._there = self._now, boxes
-
-    def uncovered(self, boxes: Sequence[Share]) -> bool:
-        """Whether much of the picture, outside of what is and was followed, has changed since the last keyframe."""
-        if self._now is None or self._then is None:
-            return False
-        change = self._now - self._then
-        change -= np.median(change, (0, 1))  # light that came or went is no news
-        news = np.abs(change).mean(-1) > NEWS
-        for x0, y0, x1, y1 in (*boxes, *self._there):
-            wide, high = 0.15 * (x1 - x0) + 1 / SAMPLES, 0.15 * (y1 - y0) + 1 / SAMPLES
-            left, right, top, bottom = (
-                int(min(max(edge, 0.0), 1.0) * SAMPLES + 0.5) for edge in (x0 - wide, x1 + wide, y0 - high, y1 + high)
-            )
-            news[top:bottom, left:right] = False
-        return float(news.mean()) > UNCOVERED

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracker.flow import Grey
 from tracker.model.features import Embedding
+from tracker.stream.optical_flow import Grey
 from tracker.types import FrameGone, Track
 
 BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano

@@ -10,17 +10,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tracker import clicks, keyframe
-from tracker.appearance import appearances
-from tracker.flow import Flow
-from tracker.follow import Follower, Mode
 from tracker.model import postprocess
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
-from tracker.objects import LIMIT, Followed, Key, bounds, each_bounds, entangle, settle, shares
-from tracker.prompts import Question, check, example, keys, question
-from tracker.ring import Kept, Ring
-from tracker.schedule import Budget, Schedule, Situation, View
+from tracker.stream import association, clicks
+from tracker.stream.appearance import appearances
+from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.follower import Follower, Mode
+from tracker.stream.geometry import LIMIT, bounds, each_bounds, shares
+from tracker.stream.objects import Followed, Key, entangle, settle
+from tracker.stream.optical_flow import Flow
+from tracker.stream.prompts import Question, check, example, keys, question
+from tracker.stream.scene import View
+from tracker.stream.schedule import Budget, Schedule, Situation
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
@@ -38,7 +40,7 @@ class Tracker:
 
     ``interval``: looked-at frames from keyframe to keyframe; ``adaptive``: or fewer, where there is reason to.
     ``rate``: results a second that are wanted; where the model cannot keep it, keyframes become rarer, then masks are
-    moved along without an encoder pass (:class:`tracker.schedule.Budget`, which explains ``costs`` too).
+    moved along without an encoder pass (:class:`tracker.stream.schedule.Budget`, which explains ``costs`` too).
     """
 
     def __init__(
@@ -269,7 +271,7 @@ class Tracker:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
-        looks = keyframe.Looks(
+        looks = association.Looks(
             lambda logits: self.model.memorize(embedding, logits, tick),
             self.model.same_look if self._follower.remembers else None,
             lambda logits: appearances(embedding, logits),
@@ -277,7 +279,7 @@ class Tracker:
         )
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in keyframe.associate(mine, detected, seconds, tick, alone=alone, looks=looks):
+            for logits, score in association.associate(mine, detected, seconds, tick, alone=alone, looks=looks):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:
@@ -342,7 +344,7 @@ class Tracker:
 
     def _forget(self) -> None:
         """Drop objects that are gone, and new ones that were no objects."""
-        self._objects = [each for each in self._objects if each.unseen <= KEEP_ALIVE and not keyframe.hopeless(each)]
+        self._objects = [each for each in self._objects if each.unseen <= KEEP_ALIVE and not association.hopeless(each)]
 
     @torch.inference_mode()
     def click(self, index: int, points: Sequence[Point], object_id: int | None = None) -> Answer:

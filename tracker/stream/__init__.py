@@ -1,0 +1,1 @@
+"""One stream's state: what is asked, the objects that answer, and how they are followed."""

@@ -1,0 +1,76 @@
+"""Places and masks of one frame: boxes as shares of the picture, mask logits over the whole of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tracker.types import Box
+
+Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
+Spot = tuple[float, float, bool]  # x, y as shares of the picture; whether it belongs to the object
+TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
+LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
+
+
+def overlap(a: Tensor, b: Tensor) -> float:
+    """IoU of two (S, S) masks by their logits; 0 if both are empty."""
+    one, other = a > 0, b > 0
+    return float((one & other).sum() / (one | other).sum().clamp(min=1))
+
+
+def lies_on(logits: Tensor, others: Tensor) -> bool:
+    """Whether a (S, S) mask lies mostly on one of (N, S, S) masks, or the other way round."""
+    mine, theirs = (logits > 0).flatten().float(), (others > 0).flatten(1).float()
+    smaller = torch.minimum(mine.sum(), theirs.sum(1)).clamp(min=1)
+    return bool(((theirs @ mine) / smaller > TAKEN).any())
+
+
+def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:
+    """Move (N, S, S) logits by (x, y) shares of the picture each; what comes in from outside is surely background."""
+    if max(max(abs(x), abs(y)) for x, y in moves) * logits.shape[-1] < 0.25:  # less than anyone can see
+        return logits
+    theta = torch.tensor([[[1, 0, -2 * x], [0, 1, -2 * y]] for x, y in moves], device=logits.device)
+    grid = F.affine_grid(theta, [len(logits), 1, *logits.shape[1:]], align_corners=False)
+    return F.grid_sample(logits[:, None] + LIMIT, grid, align_corners=False)[:, 0] - LIMIT
+
+
+def pixels(share: Share, height: int, width: int) -> Box:
+    """A share of the picture as a box in its pixels, cut off at the edges."""
+    x0, y0, x1, y1 = (min(1.0, max(0.0, each)) for each in share)
+    return Box(x0 * width, y0 * height, x1 * width, y1 * height)
+
+
+def shares(box: Box, height: int, width: int) -> Share:
+    """A box in pixels as a share of its picture."""
+    return box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height
+
+
+def bounds(logits: Tensor) -> Share:
+    """The tight box around a (S, S) mask, to a mask pixel; all zero for an empty one."""
+    return each_bounds(logits[None])[0]
+
+
+def each_bounds(logits: Tensor) -> list[Share]:
+    """The same of (N, S, S) masks, in one copy from the device that they are on."""
+    positive = logits > 0
+    both = torch.stack([positive.any(1), positive.any(2)], 1).cpu().numpy()  # (N, columns and rows, S)
+    side = both.shape[-1]
+    first, last = both.argmax(-1), side - both[..., ::-1].argmax(-1)
+    shares = np.where(both.any(-1, keepdims=True), np.stack([first, last], -1) / side, 0.0)
+    return [(x[0], y[0], x[1], y[1]) for x, y in shares.tolist()]
+
+
+def middle(box: Share, axis: int) -> float:
+    """The middle of a box, x (``axis`` 0) or y."""
+    return (box[axis] + box[axis + 2]) / 2
+
+
+def size(box: Share) -> float:
+    """Side of the square as large as a box, a share of the picture's."""
+    return math.sqrt(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
