@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.first_light import Server, machine, table, watch
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 SEED = 30_001  # not a seed of training
 SIZE = (640, 480)

@@ -62,7 +62,7 @@ from benchmarks.numbered import LAST, strip
 from tests import needs
 from tests.relay import Relay
 from tests.rtsp import free_port
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 SIZES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 SOURCES = ("webrtc", "rtsp", "file")

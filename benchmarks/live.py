@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.first_light import PROMPT, SEED, Figures, Server, machine, table, watch
 from tracker import Prompt, Tracker, load_model, set_threads
-from tracker.nano.worlds import Video
+from tracker.worlds.worlds import Video
 
 SOURCE = f"demo:?seed={SEED}&size=640x480&fps=30&objects=5"
 WARMED = 10  # frames left out at the start

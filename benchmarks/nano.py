@@ -34,10 +34,10 @@ from tracker.model.backbone import Backbone
 from tracker.model.configs import NANO
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3, matrix_bf16
-from tracker.nano.data import box_around, draw_still
-from tracker.nano.evaluate import compare, iou
-from tracker.nano.worlds import Video
+from tracker.training.data import draw_still
+from tracker.training.evaluate import compare, iou
 from tracker.types import Detection, Mask, Prompt
+from tracker.worlds.worlds import Video, box_around
 
 GATE = 0.99
 WARM_UP = 3  # calls that are not counted

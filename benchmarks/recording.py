@@ -10,7 +10,7 @@ from typing import cast
 import av
 from av.video.stream import VideoStream
 
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 # As cameras send H.264: without B-frames, each picture complete when its packet is.
 _CAMERA = {"libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}}

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from benchmarks.scenarios import Scenario
 from tracker import Mask, Prompt, Sam3, Stage, Step, Track, Tracker
-from tracker.nano.looks import Picture
 from tracker.stream.association import assign
+from tracker.worlds.looks import Picture
 
 Follower = Literal["auto", "pvs", "memory", "flow", "overlap"]
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect
 
 from tests import needs
 from tracker import Mask
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 Picture = npt.NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from tracker.model.sam3 import Sam3
-from tracker.nano import calibrate
+from tracker.training import calibrate
 
 
 def shown(f1: float, empty: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ from streamer.client import Box, Busy, Client, ClientError, Prompt, Result, Sess
 from tests.models import untrained
 from tests.pictures import patches, saved
 from tests.serving import SECONDS, Served, serving
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 DEMO = "demo:?seed=5&size=160x120&fps=15&objects=2"
 ALL = Prompt("circle", threshold=0)  # of an untrained model: everything it sees

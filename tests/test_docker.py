@@ -94,7 +94,7 @@ def test_the_wheel_holds_page_weights_vocabulary_and_licences(wheel: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     assert "streamer/web/index.html" in names
     assert "tracker/assets/bpe_simple_vocab_16e6.txt.gz" in names
-    assert any(re.fullmatch(r"tracker/nano/.*\.safetensors", name) for name in names)
+    assert any(re.fullmatch(r"tracker/assets/nano\.safetensors", name) for name in names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 

@@ -36,8 +36,8 @@ PRINTED = {
     "visual_segment(": r"\[",
     "Counter()": r"^(circle|star) \d+: in \d+ of 21 results$",
 }
-THEIRS = {"--device", "--network", "--gpus", "--group-add"}  # docker's flags, and curl's
-LARGEST_PICTURES = 300_000  # bytes, all of them together
+THEIRS = {"--device", "--network", "--gpus", "--group-add", "--renderer"}  # of docker, curl, our training
+LARGEST_PICTURES = 500_000  # bytes, all of them together
 FFMPEGS_OWN = {"i", "f", "c", "re", "an", "hide_banner", "muxers"}  # of the program; the others are its libraries'
 # Of gst-plugins-rs, Debian's gstreamer1.0-rtsp and libcamera: not among what the tests install.
 NOT_IN_DEBIAN = {"whipclientsink", "rtspclientsink", "libcamerasrc"}

@@ -15,12 +15,12 @@ import torch
 from tests import models
 from tracker.model.bank import Bank
 from tracker.model.sam3 import Sam3
-from tracker.nano import evaluate_memory
-from tracker.nano.evaluate_memory import FRAMES, HIDDEN, STRIDE, border, evaluate, region
-from tracker.nano.looks import Picture
-from tracker.nano.variety import WIDE
-from tracker.nano.worlds import Binary, Video, WorldFrame
+from tracker.training import evaluate_memory
+from tracker.training.evaluate_memory import FRAMES, HIDDEN, STRIDE, border, evaluate, region
 from tracker.types import Box, Mask
+from tracker.worlds.looks import Picture
+from tracker.worlds.variety import WIDE
+from tracker.worlds.worlds import Binary, Video, WorldFrame
 
 LOOKS = [
     "pairs of looks, one object",

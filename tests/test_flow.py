@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tracker.model.postprocess import to_masks
-from tracker.nano.data import shrink
-from tracker.nano.worlds import Video
 from tracker.stream.optical_flow import Flow
+from tracker.training.data import shrink
+from tracker.worlds.worlds import Video
 
 SIDE = 56
 

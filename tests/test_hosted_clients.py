@@ -18,7 +18,7 @@ from PIL import Image
 from tests import needs
 from tests.serving import Served, serving
 from tracker import Mask, load_model
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 # In an environment of their own: their numpy, OpenCV and Pillow are not ours.
 CLIENTS = ("inference-sdk==1.8.3", "supervision==0.30.9", "requests==2.34.2")

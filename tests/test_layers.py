@@ -20,7 +20,7 @@ NOT_IN_TRACKER = {
 }
 # The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
 # doctor says which stand-ins are in use.
-INNER_IMPORTS = {("sources/demo.py", f"tracker.nano.{part}") for part in ("worlds", "things")} | {
+INNER_IMPORTS = {("sources/demo.py", f"tracker.worlds.{part}") for part in ("worlds", "things")} | {
     ("commands/doctor.py", "tracker.model.compat")
 }
 
@@ -69,20 +69,20 @@ TESTED_ELSEWHERE = {
     "tracker/model/features.py": "test_dense.py",
     "tracker/model/network.py": "test_model.py",
     "tracker/model/vocabulary.py": "test_nano_training.py",
-    "tracker/nano/camera.py": "test_worlds.py",
-    "tracker/nano/data.py": "test_nano_training.py",
-    "tracker/nano/evaluate.py": "test_nano_training.py",
-    "tracker/nano/looks.py": "test_things.py",
-    "tracker/nano/losses.py": "test_nano_training.py",
-    "tracker/nano/network.py": "test_nano_training.py",
-    "tracker/nano/photos.py": "test_real_pictures.py",
-    "tracker/nano/train.py": "test_nano_training.py",
     "tracker/stream/association.py": "test_keyframe.py",
     "tracker/stream/clickable_frames.py": "test_ring.py",
     "tracker/stream/follower.py": "test_follow.py",
     "tracker/stream/geometry.py": "test_objects.py",
     "tracker/stream/optical_flow.py": "test_flow.py",
     "tracker/stream/scene.py": "test_schedule.py",
+    "tracker/training/data.py": "test_nano_training.py",
+    "tracker/training/evaluate.py": "test_nano_training.py",
+    "tracker/training/losses.py": "test_nano_training.py",
+    "tracker/training/network.py": "test_nano_training.py",
+    "tracker/training/train.py": "test_nano_training.py",
+    "tracker/worlds/camera.py": "test_worlds.py",
+    "tracker/worlds/looks.py": "test_things.py",
+    "tracker/worlds/photos.py": "test_real_pictures.py",
 }
 WITHOUT_TESTS = {
     "streamer/__init__.py": "sets two environment variables",
@@ -100,10 +100,11 @@ WITHOUT_TESTS = {
     "tracker/checkpoints/__init__.py": "says what the package is",
     "tracker/model/__init__.py": "says what the package is",
     "tracker/model/configs.py": "sizes; every test that loads nano builds from them",
-    "tracker/nano/__init__.py": "says what the package is",
-    "tracker/nano/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
-    "tracker/nano/variety.py": "numbers; test_worlds.py draws by them",
     "tracker/stream/__init__.py": "says what the package is",
+    "tracker/training/__init__.py": "says what the package is",
+    "tracker/training/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
+    "tracker/worlds/__init__.py": "says what the package is",
+    "tracker/worlds/variety.py": "numbers; test_worlds.py draws by them",
 }
 
 

@@ -20,7 +20,7 @@ from benchmarks.recording import record
 from streamer.live.subscription import OUTBOX
 from tests.models import untrained
 from tests.serving import SECONDS, Served, ask, read, serving
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 DEMO = "demo:?seed=5&size=160x120&fps=15&objects=2"
 

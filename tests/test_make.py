@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.nano import make, things
-from tracker.nano.make import curve
-from tracker.nano.recipe import RECIPES
+from tracker.training import make
+from tracker.training.make import curve
+from tracker.training.recipe import RECIPES
+from tracker.worlds import things
 
 PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate", "evaluate_memory"]
 
@@ -55,7 +56,7 @@ class Parts:
 
 
 def module(command: list[str]) -> str:
-    return next(word for word in command if word.startswith("tracker.nano.")).removeprefix("tracker.nano.")
+    return next(word for word in command if word.startswith("tracker.training.")).removeprefix("tracker.training.")
 
 
 def option(command: list[str], name: str) -> str:

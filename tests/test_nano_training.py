@@ -14,14 +14,14 @@ from tracker.checkpoints.loading import load_model
 from tracker.model.configs import NANO
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import WordTokenizer, unknown_words
-from tracker.nano import network
-from tracker.nano.data import FIRST_TRAINING_SEED, MASK_SIDE, Batch, Supply, draw_still, make_batch
-from tracker.nano.evaluate import compare, evaluate
-from tracker.nano.losses import corners, detector_loss, interactive_loss, mask_loss, overlaps
-from tracker.nano.recipe import Recipe
-from tracker.nano.train import Run, main, to_device
-from tracker.nano.variety import PLAIN
+from tracker.training import network
+from tracker.training.data import FIRST_TRAINING_SEED, MASK_SIDE, Batch, Supply, draw_still, make_batch
+from tracker.training.evaluate import compare, evaluate
+from tracker.training.losses import corners, detector_loss, interactive_loss, mask_loss, overlaps
+from tracker.training.recipe import Recipe
+from tracker.training.train import Run, main, to_device
 from tracker.types import Box, Detection, Mask
+from tracker.worlds.variety import PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_the_command_trains_for_the_time_it_is_given(tmp_path: Path, monkeypatch
         "sys.argv",
         ["train", "--shapes-only", "--minutes", "0.01", "--out", str(tmp_path), "--threads", "1", "--device", "cpu"],
     )
-    monkeypatch.setattr("tracker.nano.train.Recipe", lambda: Recipe(pictures=1, prompts=1, clicks=1))
+    monkeypatch.setattr("tracker.training.train.Recipe", lambda: Recipe(pictures=1, prompts=1, clicks=1))
     main()
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert state["step"] >= 1 and (tmp_path / "nano.safetensors").stat().st_size <= 24e6

@@ -21,7 +21,7 @@ from tests.page import (
     shown_index,
 )
 from tests.serving import Served
-from tracker.nano import worlds
+from tracker.worlds import worlds
 
 pytest_plugins = ("tests.page_fixtures",)
 pytestmark = pytest.mark.timeout(300)

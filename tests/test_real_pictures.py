@@ -13,7 +13,7 @@ import pytest
 
 from tests import needs, real_pictures
 from tests.real_pictures import ANNOTATIONS, RealObject, RealPicture, entries
-from tracker.nano import photos
+from tracker.worlds import photos
 
 METHODS = {"by hand", "grabcut, corrected by hand"}
 SMALLEST, LARGEST = 150, 0.75  # pixels; a share of the picture

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tracker import Box, Detected, Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
 from tracker.model.sam3 import DETECT_BATCH, TEXT_CACHE, matrix_bf16
-from tracker.nano.worlds import Video
+from tracker.worlds.worlds import Video
 
 HEIGHT, WIDTH = 96, 128
 EXEMPLAR = Prompt(boxes=(Box(10, 20, 50, 60), Box(60, 10, 100, 40)), labels=(True, False), threshold=0.0)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tracker import Stage
-from tracker.nano.worlds import Video
 from tracker.stream.scene import View
 from tracker.stream.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation
+from tracker.worlds.worlds import Video
 
 
 def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:

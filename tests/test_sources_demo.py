@@ -14,7 +14,7 @@ from streamer.sources import demo as module
 from streamer.sources.base import State
 from streamer.sources.demo import DemoSource
 from tracker.model.vocabulary import KINDS
-from tracker.nano import things, worlds
+from tracker.worlds import things, worlds
 
 
 async def watch(source: DemoSource, count: int) -> tuple[list[Frame], list[State]]:

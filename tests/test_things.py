@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tracker.model.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS
-from tracker.nano import things
-from tracker.nano.looks import Picture, Sprite, cut_out, dressed, named_colors
-from tracker.nano.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
+from tracker.worlds import things
+from tracker.worlds.looks import Picture, Sprite, cut_out, dressed, named_colors
+from tracker.worlds.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
 
 RED, BLUE, YELLOW = (215, 20, 20), (30, 60, 215), (240, 220, 30)
 Icons = dict[str, Any]
@@ -53,7 +53,7 @@ def icons() -> Icons:
 
 
 def test_a_missing_pack_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"python -m tracker\.nano\.things --out") as failure:
+    with pytest.raises(FileNotFoundError, match=r"python -m tracker\.worlds\.things --out") as failure:
         load(tmp_path)
     assert str(tmp_path / FILE) in str(failure.value)
 

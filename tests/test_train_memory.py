@@ -18,12 +18,12 @@ from tracker.model import memory
 from tracker.model.bank import Memory, Propagation
 from tracker.model.configs import NANO
 from tracker.model.features import Embedding
-from tracker.nano import train_memory
-from tracker.nano.data import BARE, MASK_SIDE
-from tracker.nano.network import fresh
-from tracker.nano.recipe import RECIPES
-from tracker.nano.train import memory_only
-from tracker.nano.train_memory import KEPT, Lesson, Lessons, MemoryRun, draw_clip
+from tracker.training import train_memory
+from tracker.training.data import BARE, MASK_SIDE
+from tracker.training.network import fresh
+from tracker.training.recipe import RECIPES
+from tracker.training.train import memory_only
+from tracker.training.train_memory import KEPT, Lesson, Lessons, MemoryRun, draw_clip
 
 SMOKE = RECIPES["smoke"]
 

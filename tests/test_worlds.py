@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tracker.model.vocabulary import COLORS, PATTERNS, SHAPES
-from tracker.nano.looks import HSV
-from tracker.nano.things import Thing
-from tracker.nano.variety import PLAIN, WIDE
-from tracker.nano.worlds import Video, WorldObject
+from tracker.worlds.looks import HSV
+from tracker.worlds.things import Thing
+from tracker.worlds.variety import PLAIN, WIDE
+from tracker.worlds.worlds import Video, WorldObject
 
 
 def test_a_seed_decides_everything() -> None:

@@ -21,9 +21,8 @@ from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed, Static
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
-from tracker.nano.data import box_around
-from tracker.nano.worlds import Video
 from tracker.types import Box
+from tracker.worlds.worlds import Video, box_around
 
 COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
 OBJECTS = 5

@@ -10,7 +10,7 @@ from streamer.errors import BadSource
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
 from streamer.sources.thread import Outlet, pump
-from tracker.nano import things, worlds
+from tracker.worlds import things, worlds
 
 CLOCK = 90_000  # ticks a second, as video over RTP has
 SEED = 22  # a world in which a red circle, a star and green and blue things are to be seen most of the time

@@ -13,7 +13,7 @@ from tracker.model import precision
 from tracker.model.configs import NANO, config_named
 from tracker.model.sam3 import Sam3, device_named
 
-NANO_WEIGHTS = Path(__file__).parents[1] / "nano" / "nano.safetensors"
+NANO_WEIGHTS = Path(__file__).parents[1] / "assets" / "nano.safetensors"
 
 
 def load_model(

@@ -1,7 +1,7 @@
 """
 Pictures of things that have names, in several styles, from emoji sets under free licences.
 
-    python -m tracker.nano.things --out runs/things
+    python -m tracker.worlds.things --out runs/things
 
 fetches the sets with npm (each is one JSON of drawings), draws those that nano is taught with resvg
 (``pip install resvg-py``), and keeps them as one file that :func:`load` reads. Training and evaluation need it. The
@@ -25,11 +25,11 @@ import numpy as np
 from PIL import Image
 
 from tracker.model.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS, SHAPES
-from tracker.nano.looks import Picture, Sprite, cut_out, named_colors
+from tracker.worlds.looks import Picture, Sprite, cut_out, named_colors
 
 LONGER = 128  # pixels of a picture's longer side
 FILE = "things.npz"
-SHIPPED = Path(__file__).with_name(FILE)
+SHIPPED = Path(__file__).parents[1] / "assets" / FILE
 SHIPPED_STYLE, SHIPPED_LONGER = "noto", 80
 MOSTLY, HARDLY = 0.55, 0.12  # of a thing: it is of that colour; it is not
 NAMELESS = 400  # further pictures of each style, which clicks and boxes are learnt on and no words
@@ -80,7 +80,7 @@ def load(folder: Path) -> list[Thing]:
     """Every picture that was built. Raises FileNotFoundError that says how to build them."""
     path = folder / FILE
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: python -m tracker.nano.things --out {folder} makes it.")
+        raise FileNotFoundError(f"{path} is not there: python -m tracker.worlds.things --out {folder} makes it.")
     return _read(path)
 
 

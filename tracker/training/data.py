@@ -13,11 +13,10 @@ from torch.utils.data import IterableDataset
 
 from tracker.model.configs import NANO
 from tracker.model.vocabulary import ANYTHING, CATEGORIES, COLORS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
-from tracker.nano.looks import Picture
-from tracker.nano.things import Thing
-from tracker.nano.variety import WIDE, Variety
-from tracker.nano.worlds import Binary, Video, WorldObject
-from tracker.types import Box
+from tracker.worlds.looks import Picture
+from tracker.worlds.things import Thing
+from tracker.worlds.variety import WIDE, Variety
+from tracker.worlds.worlds import Binary, Video, WorldObject, box_around
 
 # Training draws worlds from here on; evaluation and tests use seeds below it.
 FIRST_TRAINING_SEED = 1_000_000
@@ -159,12 +158,6 @@ def box_of(mask: Binary) -> tuple[float, float, float, float]:
     around, (height, width) = box_around(mask), mask.shape
     x0, x1, y0, y1 = around.x0 / width, around.x1 / width, around.y0 / height, around.y1 / height
     return (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
-
-
-def box_around(mask: Binary) -> Box:
-    """The smallest box around a mask that is not empty, pixels."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def _stack(masks: list[Binary]) -> torch.Tensor:

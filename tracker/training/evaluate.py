@@ -1,7 +1,7 @@
 """
 How good nano is, on worlds never trained on, through the same code that serves.
 
-    python -m tracker.nano.evaluate --pictures 300
+    python -m tracker.training.evaluate --pictures 300
 
 F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, F1 with attributes
 ("big", "left", "striped"), the IoU from one click and from a box. ``--renderer plain`` asks about the simpler
@@ -25,14 +25,14 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
-from tracker.nano import second_renderer, things
-from tracker.nano.data import FIRST_TRAINING_SEED, Supply, box_around, draw_still, inside, on_nothing, yesterday
-from tracker.nano.looks import Picture
-from tracker.nano.things import HELD_OUT_STYLE, Thing
-from tracker.nano.variety import PLAIN, WIDE
-from tracker.nano.worlds import Video, WorldObject
 from tracker.stream.objects import PRESENT
+from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still, inside, on_nothing, yesterday
 from tracker.types import Box, Detection, Mask, Point, Prompt
+from tracker.worlds import second_renderer, things
+from tracker.worlds.looks import Picture
+from tracker.worlds.things import HELD_OUT_STYLE, Thing
+from tracker.worlds.variety import PLAIN, WIDE
+from tracker.worlds.worlds import Video, WorldObject, box_around
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """
 The last part of the recipe: set how readily nano says that something is there at all.
 
-    python -m tracker.nano.calibrate --out runs/nano
+    python -m tracker.training.calibrate --out runs/nano
 
 A detection's score is the presence score times its own. Training leaves the presence score too ready to say yes. This
 moves its bias, and nothing else, to where F1 is best while at least MOST_ABSENT of the prompts for absent things are
@@ -22,10 +22,10 @@ import torch
 from tracker.checkpoints import weights
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.sam3 import Sam3
-from tracker.nano.data import FIRST_TRAINING_SEED, Supply, draw_still
-from tracker.nano.evaluate import Tally, ask_words
-from tracker.nano.recipe import RECIPES
-from tracker.nano.variety import PLAIN
+from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still
+from tracker.training.evaluate import Tally, ask_words
+from tracker.training.recipe import RECIPES
+from tracker.worlds.variety import PLAIN
 
 MOST_ABSENT = 0.93
 SHIFTS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5, -2.0, -2.5)  # of the presence logit

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tracker.model.vocabulary import COLORS
-from tracker.nano.data import IGNORED, NAMES, Batch
+from tracker.training.data import IGNORED, NAMES, Batch
 
 Outputs = dict[str, Any]
 Matched = tuple[Tensor, Tensor, Tensor]  # prompt, query, target: one entry for each pair

@@ -1,7 +1,7 @@
 """
 The second part of the recipe: teach nano to follow objects by memory.
 
-    python -m tracker.nano.train_memory --recipe cpu --out runs/nano
+    python -m tracker.training.train_memory --recipe cpu --out runs/nano
 
 It takes the model the first part made, leaves backbone and detector as they are, and shows the memory follower short
 clips in which objects move, cross and hide: from the truth of the first frame it has to find them on the others,
@@ -34,13 +34,13 @@ from tracker.model.bank import Bank, Memory, resemblance
 from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
-from tracker.nano import network
-from tracker.nano.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
-from tracker.nano.looks import Picture
-from tracker.nano.losses import interactive_loss, mask_loss
-from tracker.nano.recipe import Recipe
-from tracker.nano.train import command_line, memory_only, place, precision, share_gradients, to_device
-from tracker.nano.worlds import Video
+from tracker.training import network
+from tracker.training.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
+from tracker.training.losses import interactive_loss, mask_loss
+from tracker.training.recipe import Recipe
+from tracker.training.train import command_line, memory_only, place, precision, share_gradients, to_device
+from tracker.worlds.looks import Picture
+from tracker.worlds.worlds import Video
 
 Clip = tuple[list[Picture], Tensor]  # frames, and (frames, objects, side, side) coverage
 Seen = tuple[list[Embedding], Tensor]  # the same, embedded

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tracker.nano.looks import Picture
-from tracker.nano.variety import Variety
+from tracker.worlds.looks import Picture
+from tracker.worlds.variety import Variety
 
 
 class Camera:

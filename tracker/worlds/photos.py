@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tracker.nano.looks import Picture
+from tracker.worlds.looks import Picture
 
 LONGEST = 512  # pixels
 SCIKIT_IMAGE = ("brick.png", "camera.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker.model.vocabulary import COLORS, SHAPES
-from tracker.nano.variety import Variety
+from tracker.worlds.variety import Variety
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Sprite = npt.NDArray[np.uint8]  # (height, width, 4) RGBA

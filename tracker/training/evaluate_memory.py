@@ -1,7 +1,7 @@
 """
 How well nano follows objects by memory through clips in which they cross and hide.
 
-    python -m tracker.nano.evaluate_memory --clips 60
+    python -m tracker.training.evaluate_memory --clips 60
 
 From the truth of the first frame alone it has to find each object on the others, through the follower that serves. J is
 the mean IoU of the masks, F how well their borders agree within 0.8 % of the picture's diagonal (DAVIS), both 1 on a
@@ -22,10 +22,10 @@ import torch
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.bank import Bank, resemblance
 from tracker.model.sam3 import Sam3
-from tracker.nano.data import shrink
-from tracker.nano.variety import WIDE
-from tracker.nano.worlds import Binary, Video, WorldObject
 from tracker.stream.objects import GOOD_IOU, PRESENT
+from tracker.training.data import shrink
+from tracker.worlds.variety import WIDE
+from tracker.worlds.worlds import Binary, Video, WorldObject
 
 FRAMES = 12
 STRIDE = 4  # of 30 frames a second

@@ -1,11 +1,11 @@
 """
 The first part of the recipe that makes nano (make.py runs all of them).
 
-    python -m tracker.nano.train --recipe cpu --minutes 240 --out runs/nano
+    python -m tracker.training.train --recipe cpu --minutes 240 --out runs/nano
 
 or, on several cores, with the same result in less time:
 
-    torchrun --standalone --nproc-per-node 2 -m tracker.nano.train --recipe cpu --minutes 240 --out runs/nano
+    torchrun --standalone --nproc-per-node 2 -m tracker.training.train --recipe cpu --minutes 240 --out runs/nano
 
 It draws pictures of synthetic worlds for ever, asks the network for things in them by words, exemplar boxes, clicks,
 boxes and stale masks, and lets the learning rate down over the last part of the time it was given. It saves every few
@@ -35,10 +35,11 @@ from torch.utils.data import DataLoader
 from tracker.checkpoints import weights
 from tracker.model.configs import NANO
 from tracker.model.sam3 import matrix_bf16
-from tracker.nano import network, photos, things
-from tracker.nano.data import Batch, Supply, WorldBatches
-from tracker.nano.losses import DenseHead, detector_loss, interactive_loss
-from tracker.nano.recipe import RECIPES, Recipe
+from tracker.training import network
+from tracker.training.data import Batch, Supply, WorldBatches
+from tracker.training.losses import DenseHead, detector_loss, interactive_loss
+from tracker.training.recipe import RECIPES, Recipe
+from tracker.worlds import photos, things
 
 
 class Run:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from tracker.model.configs import NANO
 from tracker.model.network import build
 from tracker.model.vocabulary import WordTokenizer
-from tracker.nano.data import Batch
-from tracker.nano.losses import find_targets
+from tracker.training.data import Batch
+from tracker.training.losses import find_targets
 
 
 def fresh() -> Any:

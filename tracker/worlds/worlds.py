@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker.model.vocabulary import ANYTHING, PLACES, SIZES, words
-from tracker.nano import looks
-from tracker.nano.camera import Camera, Damage
-from tracker.nano.looks import Outline, Paint, Picture, Sprite
-from tracker.nano.things import Thing
-from tracker.nano.variety import PLAIN, TINY, Variety
+from tracker.types import Box
+from tracker.worlds import looks
+from tracker.worlds.camera import Camera, Damage
+from tracker.worlds.looks import Outline, Paint, Picture, Sprite
+from tracker.worlds.things import Thing
+from tracker.worlds.variety import PLAIN, TINY, Variety
 
 Binary = npt.NDArray[np.bool_]  # (height, width)
 Path = Callable[[float], tuple[float, float, float]]
@@ -435,3 +436,9 @@ def _patch(points: npt.NDArray[np.float64], image: Picture) -> tuple[slice, slic
     if (high <= low).any():
         return None
     return slice(low[1], high[1]), slice(low[0], high[0]), low.astype(np.float64)
+
+
+def box_around(mask: Binary) -> Box:
+    """The smallest box around a mask that is not empty, pixels."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))

@@ -1,9 +1,9 @@
 """
 Make nano: the whole recipe, one command.
 
-    python -m tracker.nano.make --recipe smoke --out runs/smoke     a minute: does it run here?
-    python -m tracker.nano.make --recipe cpu --out runs/nano        hours on two cores
-    python -m tracker.nano.make --recipe gpu --out runs/nano        half an hour on one large GPU
+    python -m tracker.training.make --recipe smoke --out runs/smoke     a minute: does it run here?
+    python -m tracker.training.make --recipe cpu --out runs/nano        hours on two cores
+    python -m tracker.training.make --recipe gpu --out runs/nano        half an hour on one large GPU
 
 The pictures of things first, where they are not there yet (things.py, which needs npm; the smoke run does with shapes).
 Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then how readily it says that
@@ -30,8 +30,8 @@ import cv2
 import numpy as np
 import torch
 
-from tracker.nano import things
-from tracker.nano.recipe import RECIPES
+from tracker.training.recipe import RECIPES
+from tracker.worlds import things
 
 CURVES = ("curve", "memory-curve")  # of train.py and of train_memory.py
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
@@ -85,13 +85,13 @@ def main() -> None:
 
 def _run(part: str, runner: list[str], arguments: list[str]) -> None:
     print(f"== {part}", flush=True)
-    command = [sys.executable, *(["-m", *runner] if runner else ["-m"]), f"tracker.nano.{part}", *arguments]
+    command = [sys.executable, *(["-m", *runner] if runner else ["-m"]), f"tracker.training.{part}", *arguments]
     subprocess.run(command, check=True)
 
 
 def _figures(part: str, checkpoint: Path, arguments: list[str]) -> dict[str, Any]:
     print(f"== {part} {' '.join(arguments)}", flush=True)
-    command = [sys.executable, "-m", f"tracker.nano.{part}", "--checkpoint", str(checkpoint), *arguments, "--json"]
+    command = [sys.executable, "-m", f"tracker.training.{part}", "--checkpoint", str(checkpoint), *arguments, "--json"]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 

@@ -1,1 +1,0 @@
-"""The embedded model: configuration, weights, synthetic worlds and the recipe that trains it."""

@@ -1,0 +1,1 @@
+"""The recipe that trains the embedded model; serving imports nothing from here."""
