@@ -37,7 +37,7 @@ import psutil
 import websockets
 
 from benchmarks.recording import record
-from tests.rtsp import Camera
+from benchmarks.support.rtsp import Camera
 
 PROMPT = "thing"  # every object of a world answers it
 FPS, SIZE, OBJECTS = 30, (640, 480), 3

@@ -59,9 +59,9 @@ import websockets
 from benchmarks.first_light import OBJECTS, PROMPT, SEED, Server, machine, saying
 from benchmarks.latency_figures import FPS, MARGIN, Case, Trace, figures, report
 from benchmarks.numbered import LAST, strip
-from tests import needs
-from tests.relay import Relay
-from tests.rtsp import free_port
+from benchmarks.support import debian
+from benchmarks.support.relay import Relay
+from benchmarks.support.rtsp import free_port
 from tracker.worlds import worlds
 
 SIZES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
@@ -160,7 +160,7 @@ async def showing(case: Case, stage: Stage, server: Server, trace: Path, seconds
         yield await server.pull(f"{stage.film(case.size, seconds + 15)}?pace=realtime")
     elif case.source == "rtsp":
         port = free_port()
-        async with saying(needs.gstreamer(), "-m", "benchmarks.latency_rtsp", str(port), *pictures):
+        async with saying(debian.gstreamer(), "-m", "benchmarks.latency_rtsp", str(port), *pictures):
             yield await server.pull(f"rtsp://127.0.0.1:{port}/cam")
     else:
         async with AsyncExitStack() as stack:

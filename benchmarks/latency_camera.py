@@ -24,8 +24,8 @@ from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 
 from benchmarks.numbered import LAST, strip
+from benchmarks.support.relay import is_media, through
 from benchmarks.whip_camera import publish
-from tests.relay import is_media, through
 
 CLOCK = 90_000  # RTP ticks a second
 

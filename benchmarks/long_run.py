@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 
 from benchmarks.first_light import machine, table
-from tests.fake_model import FakeModel, picture
+from benchmarks.support.fake_model import FakeModel, picture
 from tracker import Point, Prompt, Tracker, load_model, set_threads
 
 COLORS = ("red", "green", "blue", "white")

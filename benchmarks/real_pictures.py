@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.first_light import table
-from tests.real_pictures import RealObject, RealPicture, load
+from benchmarks.support.real_pictures import RealObject, RealPicture, load
 from tracker import Embedding, Mask, Point, Sam3, SegmentPrompt, load_model, set_threads
 from tracker.training.evaluate import iou
 from tracker.worlds.worlds import box_around

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 # Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
@@ -16,24 +16,29 @@ import hypothesis
 import pytest
 import torch
 
+from benchmarks.support import debian
+from tests.support import needs
+
 torch.set_num_threads(1)
+
+HERE = Path(__file__).resolve().parent
 
 # Files whose tests meet a camera, a browser or a clock: two of them at once would starve each other on two cores.
 # The others run beside each other (`make test` does the two kinds one after the other).
 ALONE = (
-    "test_benchmark_latency",
-    "test_cross_origin",
-    "test_crowd",
-    "test_first_light",
-    "test_page",
-    "test_rtsp",
-    "test_sources_rtmp",
-    "test_sources_webrtc",
-    "test_slow_reader",
-    "test_turn",
-    "test_web_clients",
-    "test_whep",
-    "test_whip",
+    "end_to_end/test_cross_origin",
+    "end_to_end/test_page",
+    "end_to_end/test_web_clients",
+    "integration/test_benchmark_latency",
+    "integration/test_crowd",
+    "integration/test_rtsp",
+    "integration/test_slow_reader",
+    "integration/test_sources_rtmp",
+    "integration/test_sources_webrtc",
+    "integration/test_turn",
+    "integration/test_whep",
+    "integration/test_whip",
+    "unit/benchmarks/test_first_light",
 )
 
 # A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
@@ -44,8 +49,26 @@ hypothesis.settings.load_profile("project")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that want the machine to themselves."""
     for item in items:
-        if Path(item.path).stem.startswith(ALONE):
+        if item.path.relative_to(HERE).as_posix().startswith(ALONE):
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """A test whose fixtures need what is not on this machine is skipped with its name; in CI it fails."""
+    try:
+        yield
+    except debian.Missing as packages:
+        needs.missing(str(packages))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """The same of the test itself."""
+    try:
+        yield
+    except debian.Missing as packages:
+        needs.missing(str(packages))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """
 Masks as COCO run lengths, and back.
 
-``rlemasklib`` does the work: identical counts to pycocotools, five to ten times faster (tests/test_rle.py compares
-them). Counts are column-major, zeros first, in COCO's compressed string.
+``rlemasklib`` does the work: identical counts to pycocotools, five to ten times faster (tests/unit/tracker/test_rle.py
+compares them). Counts are column-major, zeros first, in COCO's compressed string.
 """
 
 from __future__ import annotations

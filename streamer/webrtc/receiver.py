@@ -5,8 +5,8 @@ Things are needed that aiortc 1.16 has no call for: the RTP timestamp that the p
 the first one of the connection), a keyframe request, a way out of a jitter buffer that waits for a packet that will
 never come, a second request for one that was lost twice, frames that are given on when they are complete instead of
 when the next one begins, none of those that a lost one leaves broken, and bounds on the decoder's threads and on the
-line in front of it.
-tests/test_rtp.py holds each of them against real packets, and fails when aiortc changes its insides.
+line in front of it. tests/unit/streamer/webrtc/test_receiver.py holds each of them against real packets, and fails when
+aiortc changes its insides.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ What aiortc keeps to itself about a sent video track: the only file that reaches
 
 A track that gives encoded packets is sent as it is (aiortc's own way for recordings), so its bitrate bounds are none of
 ours. But a picture loss indication is then forgotten: here it is passed on.
-tests/test_rtp_send.py holds that against real packets, and fails when aiortc changes its insides.
+tests/unit/streamer/webrtc/test_sender.py holds that against real packets, and fails when aiortc changes its insides.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The other layout of a SAM3 checkpoint: the one that ``transformers`` reads and w
 Upstream's ``sam3.pt`` holds ``detector.…`` and ``tracker.…``; ``transformers``' ``Sam3VideoModel`` holds the same
 weights as ``detector_model.…``, ``tracker_model.…`` and ``tracker_neck.…``.
 :mod:`tracker.checkpoints.transformers_names` has the place of every key; here :func:`source` says how a tensor is made
-of theirs. tests/test_layout.py holds both against a real ``Sam3VideoModel``, tests/test_agreement.py against its
-answers.
+of theirs. tests/unit/tracker/checkpoints/test_transformers_layout.py holds both against a real ``Sam3VideoModel``,
+tests/agreement/test_agreement.py against its answers.
 """
 
 from __future__ import annotations

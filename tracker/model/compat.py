@@ -1,8 +1,8 @@
 """
 What the ``sam3`` 0.1.4 wheel needs to import and run without CUDA or triton.
 
-:func:`prepare` is called once, by ``tracker.model``, before anything of ``sam3`` is imported. On a machine
-with CUDA and triton it changes nothing. What it stands in for gives equal results (tests/test_compat.py).
+:func:`prepare` is called once, by ``tracker.model``, before anything of ``sam3`` is imported. On a machine with CUDA
+and triton it changes nothing. What it stands in for gives equal results (tests/unit/tracker/model/test_compat.py).
 """
 
 from __future__ import annotations

@@ -1,0 +1,185 @@
+"""The page's modules, in the browser that runs them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+
+from tests.support.browser import Visit
+
+pytest_plugins = ("tests.support.page_fixtures",)
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_run_lengths_are_decoded_as_pycocotools_does(page: Visit) -> None:
+    rng = np.random.default_rng(5)
+    masks = [rng.random((height, width)) < share for height, width, share in [(7, 5, 0.5), (1, 9, 0.3), (64, 48, 0.02)]]
+    masks += [np.zeros((6, 4), bool), np.ones((6, 4), bool), np.zeros((720, 1280), bool)]
+    masks[-1][100:600, 300:900] = True
+    coded = [coco.encode(np.asfortranarray(mask.astype(np.uint8))) for mask in masks]
+    sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in coded]
+    decoded = page.page.evaluate(
+        """async (masks) => {
+          const { decode } = await import("/rle.js");
+          return masks.map((mask) => {
+            const { bytes, spans } = decode(mask);
+            const inside = spans.every(([from, to]) => bytes.subarray(from, to).every((byte) => byte === 1));
+            const total = spans.reduce((sum, [from, to]) => sum + to - from, 0);
+            const sum = bytes.reduce((one, other) => one + other, 0);
+            return { bits: bytes.length < 4000 ? [...bytes] : null, sum, total, inside };
+          });
+        }""",
+        sent,
+    )
+    for mask, got in zip(masks, decoded, strict=True):
+        assert got["sum"] == got["total"] == mask.sum() and got["inside"]
+        if got["bits"] is not None:
+            assert np.array_equal(np.array(got["bits"]).reshape(mask.shape[::-1]).T, mask)
+
+
+@pytest.mark.parametrize("counts", ["0", "00000000", "~~~", "é", "PPPPPPPP"])
+def test_damaged_run_lengths_are_refused(page: Visit, counts: str) -> None:
+    refused = page.page.evaluate(
+        """async (counts) => {
+          const { decode } = await import("/rle.js");
+          try { decode({ size: [4, 4], counts }); return false; } catch (error) { return error instanceof RangeError; }
+        }""",
+        counts,
+    )
+    assert refused
+
+
+# A sender's clock: pictures and packets as Chromium gives them, with what goes wrong on a busy machine.
+_PAIRING = """async ({ interval, jitter, encode, lost, started }) => {
+  const { Clock } = await import("/clock.js");
+  let seed = 7;
+  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
+  const clock = new Clock();
+  const offset = 2 ** 32 - 90 * 2000;  // wraps around after two seconds
+  const events = [];
+  const packets = [];
+  for (let i = 0; i < 150; i++) {
+    const ms = 5e6 + i * interval + jitter * (random() - 0.5);
+    const at = ms - 5e6;
+    if (random() >= lost) events.push([at + 1 + random(), () => clock.captured(ms, at + 1)]);
+    const rtp = (offset + 90 * Math.round(at)) % 2 ** 32;
+    const out = Math.max(started, at + encode * (0.7 + 0.6 * random()));
+    events.push([out, () => clock.encoded(rtp, out)]);
+    packets.push([at, rtp, ms]);
+  }
+  events.sort((a, b) => a[0] - b[0]);
+  let [right, wrong] = [0, 0];
+  for (const [now, happen] of events) {
+    happen();
+    const done = packets.findLast(([at]) => at < now - 80);
+    const told = done && clock.capture(done[1]);
+    if (typeof told === "number") Math.abs(told - done[2]) < 5 ? right++ : wrong++;
+  }
+  return { right, wrong };
+}"""
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"interval": 100 / 3, "jitter": 0},
+        {"interval": 50 / 3, "jitter": 0},
+        {"interval": 200 / 3, "jitter": 3},
+        {"interval": 100 / 3, "jitter": 2, "encode": 40},
+        {"interval": 100 / 3, "jitter": 2, "lost": 0.15},
+        {"interval": 100 / 3, "jitter": 2, "started": 900},
+    ],
+    ids=["regular", "60 fps", "slow and uneven", "slow encoder", "lost pictures", "late start"],
+)
+def test_packets_find_the_picture_they_were_made_of(page: Visit, conditions: dict[str, float]) -> None:
+    got = page.page.evaluate(_PAIRING, {"encode": 6, "lost": 0, "started": 0, **conditions})
+    assert got["wrong"] == 0
+    assert got["right"] >= 150
+
+
+def test_held_back_pictures_are_bounded_by_count_and_by_bytes(page: Visit) -> None:
+    got = page.page.evaluate(
+        """async () => {
+          const { Ring, MAX_PICTURES, MAX_BYTES } = await import("/ring.js");
+          const fill = (count, width, height) => {
+            const ring = new Ring();
+            let closed = 0;
+            for (let i = 0; i < count; i++) ring.put(i * 33, { width, height, close: () => closed++ }, 0);
+            return { ring, closed };
+          };
+          const small = fill(3 * MAX_PICTURES, 64, 48);
+          const large = fill(MAX_PICTURES, 1920, 1080);
+          const newest = (3 * MAX_PICTURES - 1) * 33;
+          return {
+            count: small.ring.length === MAX_PICTURES && small.closed === 2 * MAX_PICTURES,
+            bytes: large.ring.bytes <= MAX_BYTES && large.ring.length > 0,
+            gone: small.ring.take(0) === null,
+            found: small.ring.take(newest - 33 * 3).ms === newest - 33 * 3,
+            older: small.ring.length === 3,
+          };
+        }"""
+    )
+    assert got == {"count": True, "bytes": True, "gone": True, "found": True, "older": True}
+
+
+def test_run_lengths_tell_what_is_asked_of_them_without_being_decoded(page: Visit) -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:38, 10:13] = True  # a handle,
+    mask[30:40, 5:50] = True  # and a base that goes on into the next column
+    coded = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    nothing = coco.encode(np.asfortranarray(np.zeros((40, 60), np.uint8)))
+    sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in (coded, nothing)]
+    got = page.page.evaluate(
+        """async ([some, none]) => {
+          const { area, covers, empty, inside } = await import("/rle.js");
+          const covered = [];
+          for (let y = 0; y < 40; y++) for (let x = 0; x < 60; x++) covered.push(covers(some, x + 0.5, y + 0.5));
+          const outside = [covers(some, -1, 3), covers(some, 60, 3), covers(some, 3, 40)];
+          return { covered, outside, area: [area(some), area(none)], empty: [empty(some), empty(none)],
+                   inside: [inside(some), inside(none)] };
+        }""",
+        sent,
+    )
+    assert np.array_equal(np.array(got["covered"]).reshape(40, 60), mask)
+    assert not any(got["outside"])
+    assert got["area"] == [int(mask.sum()), 0]
+    assert got["empty"] == [False, True]
+    point, none = got["inside"]
+    assert mask[int(point["y"]), int(point["x"])] and 10 <= point["x"] < 13 and none is None
+
+
+def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None:
+    got = page.page.evaluate(
+        """async () => {
+          const { Minute, MAX_BYTES, MAX_RESULTS, SPAN } = await import("/minute.js");
+          const fill = (count, pause, size) => {
+            const minute = new Minute();
+            const counts = "0".repeat(size);
+            for (let i = 0; i < count; i++) {
+              const result = { stage: i % 10 ? "refine" : "keyframe", frame: { index: i } };
+              const id = i % 40 < 20 ? 1 : 2;
+              minute.add(result, [{ id, color: "#fff", label: "star", masks: { counts } }], i * pause);
+            }
+            return minute;
+          };
+          const old = fill(1000, 100, 10);
+          const many = fill(MAX_RESULTS + 500, 1, 10);
+          const large = fill(100, 100, MAX_BYTES / 10);
+          const { objects, keyframes } = old.spans();
+          return {
+            time: old.entries.at(-1).at - old.entries[0].at <= SPAN && old.entries.length > 500,
+            count: many.entries.length === MAX_RESULTS,
+            bytes: large.bytes <= MAX_BYTES && large.entries.length > 5,
+            objects: objects.map(({ id, spans }) => [id, spans.length, Math.max(...spans.map(([a, b]) => b - a))]),
+            keyframes: keyframes.length,
+            before: old.before(999, 1, 300).result.frame.index,
+            nobody: old.before(999, 7, 300),
+          };
+        }"""
+    )
+    assert got["time"] and got["count"] and got["bytes"]
+    assert sorted(each[0] for each in got["objects"]) == [1, 2]
+    assert all(longest == 1900 for _, _, longest in got["objects"])  # twenty results of each, 100 ms apart
+    assert got["keyframes"] == 60
+    assert got["before"] == 979 and got["nobody"] is None

@@ -1,0 +1,445 @@
+"""Sessions over HTTP and WebSocket, over real sockets."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from PIL import Image
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from benchmarks.recording import record
+from streamer.live.subscription import OUTBOX
+from tests.support.models import untrained
+from tests.support.serving import SECONDS, Served, ask, read, serving
+from tracker.worlds import worlds
+
+DEMO = "demo:?seed=5&size=160x120&fps=15&objects=2"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving(untrained(), max_sessions=4, max_subscribers=3) as served:
+        yield served
+
+
+@pytest.fixture
+def session(served: Served) -> Iterator[str]:
+    session = served.start(DEMO, "red circle")
+    yield session
+    served.http.delete(f"/sessions/{session}")
+
+
+@pytest.fixture
+def socket(served: Served, session: str) -> Iterator[ClientConnection]:
+    with served.results(session) as socket:
+        read(socket, "result")
+        yield socket
+
+
+# Sessions over HTTP
+
+
+def test_a_session_is_started_listed_and_stopped(served: Served) -> None:
+    answer = served.http.post("/sessions", json={"source": DEMO, "prompts": [{"type": "text", "text": "star"}]})
+    assert answer.status_code == 201
+    session = answer.json()["id"]
+    assert answer.headers["Location"] == f"/sessions/{session}"
+    (listed,) = served.http.get("/sessions").json()["sessions"]
+    assert listed["id"] == session
+    assert {"id", "source", "state", "reason", "since", "fps", "age_ms", "dropped"} <= set(listed)
+    assert listed["source"] == DEMO
+    assert [prompt["text"] for prompt in listed["prompts"]] == ["star"]
+    assert served.http.get(f"/sessions/{session}").json()["id"] == session
+    assert served.http.delete(f"/sessions/{session}").status_code == 204
+    assert served.http.get("/sessions").json() == {"sessions": []}
+    for gone in (served.http.get(f"/sessions/{session}"), served.http.delete(f"/sessions/{session}")):
+        assert gone.status_code == 404
+        assert set(gone.json()) == {"message", "detail"}
+
+
+@pytest.mark.parametrize(
+    "source", ["/no/such/film.mp4", "a" * 300, "gopher://host/1", "rtsp://", "demo:?fps=900", "/tmp"]
+)
+def test_a_source_that_can_be_seen_to_be_wrong_is_a_bad_request(served: Served, source: str) -> None:
+    answer = served.http.post("/sessions", json={"source": source})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"message", "detail"}
+    assert served.http.get("/sessions").json() == {"sessions": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ({}, ["body", "source"]),
+        ({"source": 7}, ["body", "source"]),
+        ({"source": "demo:", "prompts": ["x"] * 17}, ["body", "prompts"]),
+        ({"source": "demo:", "prompts": [{"text": ""}]}, ["body", "prompts", 0, "text"]),
+        ({"source": "demo:", "prompts": [{"boxes": [{"x": 1}]}]}, ["body", "prompts", 0, "boxes", 0, "y"]),
+    ],
+)
+def test_a_body_that_is_wrong_is_answered_by_the_name_of_the_field(served: Served, body: Any, loc: list[Any]) -> None:
+    answer = served.http.post("/sessions", json=body)
+    assert answer.status_code == 422
+    first = answer.json()["detail"][0]
+    assert first["loc"] == loc
+    assert set(first) == {"loc", "msg", "type"}
+
+
+def test_a_body_that_is_no_json_is_refused(served: Served) -> None:
+    answer = served.http.post("/sessions", content=b"{", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
+def test_boxes_without_a_frame_are_refused(served: Served) -> None:
+    prompts = [{"boxes": [{"x": 1, "y": 1, "width": 5, "height": 5}]}]
+    answer = served.http.post("/sessions", json={"source": DEMO, "prompts": prompts})
+    assert answer.status_code == 400
+    assert "boxes" in answer.json()["message"]
+
+
+def test_more_sessions_than_the_limit_are_refused_with_a_time_to_come_back(served: Served) -> None:
+    ids = [served.start(DEMO) for _ in range(4)]
+    for _ in range(5):
+        answer = served.http.post("/sessions", json={"source": DEMO})
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
+    for session in ids:
+        served.http.delete(f"/sessions/{session}")
+    served.http.delete(f"/sessions/{served.start(DEMO)}")
+
+
+def test_a_word_the_model_was_never_taught_comes_back_with_a_hint(served: Served) -> None:
+    answer = served.http.post("/sessions", json={"source": DEMO, "prompts": ["zebra"]}).json()
+    assert "zebra" in answer["hint"]
+    assert served.http.get(f"/sessions/{answer['id']}").json()["hint"] == answer["hint"]
+    served.http.delete(f"/sessions/{answer['id']}")
+
+
+def test_a_file_is_looked_at_to_its_end_and_stays_in_the_list(served: Served, tmp_path: Path) -> None:
+    film = record(tmp_path / "film.mp4", 12, size=(64, 64))
+    session = served.start(str(film))
+    with served.results(session) as socket:
+        ended = read(socket, "state", state="ended")
+    assert ended["reason"] == "The recording has ended."
+    listed = served.http.get(f"/sessions/{session}").json()
+    assert (listed["state"], listed["frames"]) == ("ended", {"decoded": 12, "looked_at": 12})
+    with served.results(session) as socket:
+        assert read(socket)["state"] == "ended"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+    served.http.delete(f"/sessions/{session}")
+
+
+# Pictures
+
+
+def test_the_picture_of_a_result_is_that_very_frame(served: Served, session: str) -> None:
+    world = worlds.Video(5, 160, 120, fps=15, objects=(2, 2))
+    truth = [world.next().image for _ in range(200)]
+    with served.results(session, "?pictures=1") as socket:
+        for _ in range(4):
+            message = socket.recv(timeout=SECONDS)
+            while not isinstance(message, bytes):
+                message = socket.recv(timeout=SECONDS)
+            (index,) = struct.unpack("<I", message[:4])
+            result = json.loads(socket.recv(timeout=SECONDS))
+            assert result["type"] == "result"
+            assert result["frame"]["index"] == index
+            assert _difference(message[4:], truth[index]) < 6
+            answer = served.http.get(f"/sessions/{session}/frames/{index}.jpg")
+            assert answer.headers["Content-Type"] == "image/jpeg"
+            assert answer.content == message[4:]
+
+
+def test_the_latest_picture_says_which_it_is(served: Served, session: str) -> None:
+    with served.results(session) as socket:
+        first = read(socket, "result")["frame"]["index"]
+    answer = served.http.get(f"/sessions/{session}/frames/latest.jpg")
+    assert answer.status_code == 200
+    index = int(answer.headers["X-Frame-Index"])
+    assert index >= first
+    assert served.http.get(f"/sessions/{session}/frames/{index}.jpg").content == answer.content
+
+
+def test_a_picture_that_is_not_kept_is_not_found(served: Served, session: str) -> None:
+    for name in ("99999999", "-1"):
+        answer = served.http.get(f"/sessions/{session}/frames/{name}.jpg")
+        assert answer.status_code == 404
+    assert served.http.get(f"/sessions/{session}/frames/dog.jpg").status_code == 422
+    assert served.http.get("/sessions/none/frames/latest.jpg").status_code == 404
+
+
+def _difference(jpeg: bytes, truth: Any) -> float:
+    picture = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+    return float(np.abs(picture.astype(float) - truth).mean())
+
+
+# The WebSocket
+
+
+def test_the_first_message_is_the_state_and_results_follow(served: Served, session: str) -> None:
+    with served.results(session) as socket:
+        assert read(socket)["type"] == "state"
+        results = [read(socket, "result") for _ in range(3)]
+    assert [result["session"] for result in results] == [session] * 3
+    indexes = [result["frame"]["index"] for result in results]
+    assert indexes == sorted(set(indexes))
+
+
+def test_prompts_are_replaced_and_acknowledged(socket: ClientConnection) -> None:
+    answer = ask(socket, type="prompts", prompts=[{"type": "text", "text": "star"}, {"text": "zebra"}], request=17)
+    assert answer["type"] == "ack"
+    assert answer["request"] == 17
+    assert "zebra" in answer["hint"]
+    result = read(socket, "result")
+    while [entry["echo"]["text"] for entry in result["prompt_results"]] != ["star", "zebra"]:
+        result = read(socket, "result")
+    taught = ask(socket, type="prompts", prompts=["red circle"])
+    assert "hint" not in taught
+    assert ask(socket, type="prompts", prompts=[])["type"] == "ack"
+
+
+def test_a_click_and_a_box_make_objects_that_can_be_removed(served: Served, session: str) -> None:
+    with served.results(session) as socket:
+        frame = read(socket, "result")["frame"]["index"]
+        click = ask(socket, type="click", frame_index=frame, points=[{"x": 80, "y": 60, "positive": True}])
+        assert click["type"] == "ack", click
+        assert click["answered_frame_index"] <= frame + 2
+        box = ask(socket, type="box", frame_index=frame, box={"x": 10, "y": 10, "width": 40, "height": 40})
+        assert box["type"] == "ack", box
+        assert box["object_id"] != click["object_id"]
+        again = ask(
+            socket,
+            type="click",
+            frame_index=read(socket, "result")["frame"]["index"],
+            points=[{"x": 81, "y": 61}],
+            object_id=click["object_id"],
+        )
+        assert again.get("object_id", click["object_id"]) == click["object_id"]
+        assert ask(socket, type="remove", object_id=box["object_id"])["type"] == "ack"
+        gone = ask(socket, type="remove", object_id=box["object_id"])
+        assert (gone["type"], gone["field"]) == ("error", "object_id")
+
+
+def test_options_change_what_this_reader_gets_and_nobody_else(
+    served: Served, session: str, socket: ClientConnection
+) -> None:
+    assert ask(socket, type="prompts", prompts=[{"text": "red circle", "output_prob_thresh": 0}])["type"] == "ack"
+    with served.results(session) as other:
+        answer = ask(socket, type="options", format="polygon", max_fps=5)
+        assert (answer["format"], answer["max_fps"]) == ("polygon", 5)
+        assert _formats(socket) == {"polygon"}
+        assert _formats(other) == {"rle"}
+        assert ask(socket, type="options", max_fps=None)["max_fps"] is None
+        assert ask(socket, type="options")["format"] == "polygon"
+
+
+def test_a_reader_is_told_of_the_prompts_it_names(served: Served, session: str) -> None:
+    with served.results(session, "?prompts=star&format=none") as socket:
+        assert [entry["echo"]["text"] for entry in read(socket, "result")["prompt_results"]] == []
+        ask(socket, type="prompts", prompts=["red circle", "star"])
+        result = read(socket, "result")
+        while not result["prompt_results"]:
+            result = read(socket, "result")
+        assert [entry["prompt_index"] for entry in result["prompt_results"]] == [1]
+        answer = ask(socket, type="options", prompts=["red circle", "zebra"])
+        assert answer["prompts"] == ["red circle", "zebra"]
+        assert "zebra" in answer["hint"]
+        assert "hint" not in ask(socket, type="options", prompts=None)
+        result = read(socket, "result")
+        assert [entry["echo"]["text"] for entry in result["prompt_results"]] == ["red circle", "star"]
+
+
+def test_messagepack_is_binary_and_asked_for_in_the_address_or_by_a_message(
+    served: Served, session: str, socket: ClientConnection
+) -> None:
+    with served.results(session, "?encoding=msgpack") as packed:
+        first = packed.recv(timeout=SECONDS)
+        assert isinstance(first, bytes)
+        assert msgpack.unpackb(first)["type"] == "state"
+        packed.send(json.dumps({"type": "options", "encoding": "json", "request": 1}))
+        assert ask(packed, type="options")["encoding"] == "json"
+    socket.send(json.dumps({"type": "options", "encoding": "msgpack", "request": 7}))
+    while not isinstance(message := socket.recv(timeout=SECONDS), bytes):
+        assert json.loads(message)["type"] == "result"
+    while (answer := msgpack.unpackb(message))["type"] != "ack":
+        message = socket.recv(timeout=SECONDS)
+        assert isinstance(message, bytes)
+    assert (answer["request"], answer["encoding"]) == (7, "msgpack")
+
+
+def test_pictures_in_messagepack_are_messages(served: Served, session: str) -> None:
+    with served.results(session, "?encoding=msgpack&pictures=1") as socket:
+        messages = [msgpack.unpackb(socket.recv(timeout=SECONDS)) for _ in range(7)]
+        results = [message for message in messages if message["type"] == "result"]
+        pictures = [message for message in messages if message["type"] == "picture"]
+        assert len(results) >= 2
+        for picture, result in zip(pictures, results, strict=False):
+            assert picture["frame_index"] == result["frame"]["index"]
+            assert picture["jpeg"].startswith(b"\xff\xd8")
+    with served.results(session, "?pictures=1") as socket:
+        refused = ask(socket, type="options", encoding="msgpack")
+        assert (refused["type"], refused["field"]) == ("error", "encoding")
+        assert "?pictures=1&encoding=msgpack" in refused["message"]
+
+
+@pytest.mark.parametrize("query", ["?format=png", "?max_fps=fast", "?pictures=perhaps", "?encoding=xml"])
+def test_an_address_with_a_wrong_option_is_refused_with_its_name(served: Served, session: str, query: str) -> None:
+    with served.results(session, query) as socket, pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400
+    assert closed.value.rcvd.reason.startswith(query[1:].partition("=")[0])
+
+
+def _formats(socket: ClientConnection) -> set[str]:
+    while True:
+        entries = read(socket, "result")["prompt_results"]
+        formats = {each["format"] for entry in entries for each in entry["predictions"]}
+        if formats:
+            return formats
+
+
+def test_an_exemplar_needs_the_frame_it_was_drawn_on(socket: ClientConnection) -> None:
+    boxes = [{"x0": 10, "y0": 10, "x1": 50, "y1": 50}]
+    refused = ask(socket, type="prompts", prompts=[{"text": "star"}, {"boxes": boxes}])
+    assert (refused["type"], refused["field"]) == ("error", "prompts[1].frame_index")
+    frame = read(socket, "result")["frame"]["index"]
+    taken = ask(socket, type="prompts", prompts=[{"text": "star"}, {"boxes": boxes}], frame_index=frame)
+    assert taken["type"] == "ack", taken
+    same = ask(socket, type="prompts", prompts=[{"boxes": boxes, "output_prob_thresh": 0.2}, {"text": "star"}])
+    assert same["type"] == "ack", same
+    outside = [{"x0": 10, "y0": 10, "x1": 500, "y1": 50}]
+    refused = ask(socket, type="prompts", prompts=[{"boxes": outside, "frame_index": frame}])
+    assert refused["field"] == "prompts[0].boxes[0].x1"
+
+
+BAD = [
+    ("hello", None, "not JSON"),
+    ("", None, "not JSON"),
+    ("[" * 100_000, None, "not JSON"),
+    ("[1]", None, "JSON object"),
+    (b"\x00\xff", None, "not JSON"),
+    ('{"type":"options","request":NaN}', "request", "cannot be sent back"),
+    ('{"type":"options","request":1e999}', "request", "cannot be sent back"),
+    ('{"type":"nope","request":"\\ud800"}', "request", "cannot be sent back"),
+    ('{"type":"options","request":{"a":["\\udfff"]}}', "request", "cannot be sent back"),
+    (json.dumps({"type": "options", "request": "x" * 2000}), "request", "longer than"),
+    ('{"type":"prompts","prompts":["\\ud800"]}', "prompts[0].text", "valid string"),
+    ({}, "type", "must be one of"),
+    ({"type": "dance"}, "type", "must be one of"),
+    ({"type": "remove", "object_id": 12345}, "object_id", "object_id: there is no object 12345"),
+    ({"type": "click", "frame_index": 0, "points": [{"x": 160.5, "y": 1}]}, "points[0].x", "outside the picture"),
+    ({"type": "click", "frame_index": 0, "points": [{"x": 1, "y": -1}]}, "points[0].y", "160×120"),
+    ({"type": "box", "frame_index": 0, "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 121}}, "box.y1", "outside"),
+    ({"type": "box", "frame_index": 0, "box": {"x0": 1, "y0": 1, "x1": 1.5, "y1": 9}}, "box", "less than a pixel"),
+    ({"type": "box", "frame_index": 0, "box": {"x0": 5, "y0": 0, "x1": 4, "y1": 9}}, "box.x1", "greater"),
+    ({"type": "click", "frame_index": 10**9, "points": [{"x": 1, "y": 1}]}, "frame_index", "not known"),
+    ({"type": "click", "rtp_timestamp": 5, "points": [{"x": 1, "y": 1}]}, "rtp_timestamp", "RTP"),
+    ({"type": "prompts", "prompts": ["x"] * 17}, "prompts", "16"),
+    ({"type": "prompts", "prompts": [{"type": "text", "text": " "}]}, "prompts[0].text", "text or boxes"),
+    ({"type": "options", "format": "png"}, "format", "rle"),
+    ({"type": "options", "prompts": [0, 2]}, "prompts[0]", "by its text or its id"),
+    ({"type": "options", "encoding": "xml"}, "encoding", "msgpack"),
+    ('{"type":"options","request":' + "9" * 30 + "}", "request", "cannot be sent back"),
+]
+
+
+@pytest.mark.parametrize(("message", "field", "words"), BAD)
+def test_a_bad_message_is_answered_by_name_and_the_connection_goes_on(
+    socket: ClientConnection, message: Any, field: str | None, words: str
+) -> None:
+    if isinstance(message, dict):
+        error = ask(socket, **message)
+    else:
+        socket.send(message)
+        error = read(socket, "error")
+    assert error["type"] == "error"
+    assert error.get("field") == field
+    assert words in error["message"]
+    assert ask(socket, type="options")["type"] == "ack"
+    read(socket, "result")
+
+
+def test_a_frame_that_is_gone_is_refused_with_what_there_is(socket: ClientConnection) -> None:
+    error = ask(socket, type="click", frame_index=10**9, points=[{"x": 1, "y": 1}])
+    assert error["code"] == "frame_gone"
+    oldest, newest = error["available"]
+    assert 0 <= oldest <= newest
+
+
+def test_answers_come_in_the_order_of_the_questions(socket: ClientConnection) -> None:
+    count = OUTBOX + 40
+    for number in range(count):
+        kind = "prompts" if number % 20 == 0 else ("options", "dance")[number % 2]
+        socket.send(json.dumps({"type": kind, "prompts": ["star"], "request": number}))
+    answers: list[int] = []
+    while len(answers) < count:
+        message = read(socket)
+        if message["type"] in ("ack", "error"):
+            answers.append(message["request"])
+    assert answers == list(range(count))
+
+
+def test_an_unknown_session_closes_the_connection_with_a_reason(served: Served) -> None:
+    with served.results("nobody") as socket, pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4404
+    assert "nobody" in closed.value.rcvd.reason
+
+
+def test_stopping_a_session_tells_its_readers(served: Served) -> None:
+    session = served.start(DEMO)
+    with served.results(session) as socket:
+        read(socket, "result")
+        served.http.delete(f"/sessions/{session}")
+        assert read(socket, "state", state="ended")["reason"] == "It was stopped."
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=SECONDS)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+
+
+def test_readers_over_the_limit_are_sent_away(served: Served, session: str) -> None:
+    with served.results(session) as one, served.results(session) as two, served.results(session) as three:
+        for socket in (one, two, three):
+            read(socket, "state")
+        for _ in range(3):
+            with served.results(session) as four, pytest.raises(ConnectionClosed) as closed:
+                four.recv(timeout=SECONDS)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4429
+        read(three, "result")
+
+
+# Keys
+
+
+def test_where_there_are_keys_everything_live_needs_one() -> None:
+    with serving(untrained(), api_keys=("key",)) as served:
+        assert served.http.get("/sessions").status_code == 401
+        assert served.http.get("/sessions", params={"api_key": "wrong"}).status_code == 401
+        assert served.http.get("/sessions", headers={"Authorization": "Bearer key"}).status_code == 200
+        answer = served.http.post("/sessions?api_key=key", json={"source": DEMO})
+        session = answer.json()["id"]
+        assert served.http.get(f"/sessions/{session}/frames/latest.jpg").status_code == 401
+        with served.results(session) as socket, pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+        with served.results(session, "?api_key=key") as socket:
+            read(socket, "result")
+        assert served.http.get("/healthz").status_code == 200
+        assert served.http.get("/").status_code == 200

@@ -1,0 +1,234 @@
+"""The rules of the architecture, read from the sources: who imports whom, and what may not stand on the live path."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import ROOT
+
+TRACKER = sorted((ROOT / "tracker").rglob("*.py"))
+STREAMER = sorted((ROOT / "streamer").rglob("*.py"))
+
+# tracker knows nothing of networks, containers or event loops.
+NOT_IN_TRACKER = {
+    *("streamer", "tests", "benchmarks"),
+    *("asyncio", "anyio", "concurrent", "socket", "ssl", "http", "urllib", "selectors"),
+    *("av", "aiortc", "aioice", "fastapi", "starlette", "uvicorn", "websockets", "httpx", "requests", "aiohttp"),
+}
+# The doors into tracker's rooms besides its front door: the synthetic camera draws the worlds nano is taught on, the
+# doctor says which stand-ins are in use.
+INNER_IMPORTS = {("sources/demo.py", f"tracker.worlds.{part}") for part in ("worlds", "things")} | {
+    ("commands/doctor.py", "tracker.model.compat")
+}
+
+# Modules without a test file of their own: the file that tests them, or why there is nothing to test.
+TESTED_ELSEWHERE = {
+    "streamer/app.py": "integration/test_app.py",
+    "streamer/client/aio.py": "integration/test_client_aio.py",
+    "streamer/client/sync.py": "integration/test_client_sync.py",
+    "streamer/hosted/contract.py": "unit/streamer/http/test_openapi.py",
+    "streamer/hosted/embeddings.py": "integration/test_embeddings.py",
+    "streamer/hosted/routes.py": "integration/test_api.py",
+    "streamer/hosted/visual_segment.py": "integration/test_visual.py",
+    "streamer/http/events.py": "integration/test_events.py",
+    "streamer/http/metrics.py": "integration/test_metrics.py",
+    "streamer/http/middleware.py": "integration/test_app.py",
+    "streamer/http/results.py": "integration/test_live.py",
+    "streamer/http/server.py": "integration/test_live_http.py",
+    "streamer/http/sessions.py": "integration/test_live.py",
+    "streamer/http/signalling.py": "integration/test_whip.py",
+    "streamer/http/whep.py": "integration/test_whep.py",
+    "streamer/http/whip.py": "integration/test_whip.py",
+    "streamer/limits.py": "unit/streamer/wire/test_wire.py",
+    "streamer/live/orders.py": "integration/test_live.py",
+    "streamer/sources/file.py": "integration/test_sources_file.py",
+    "streamer/sources/http.py": "integration/test_sources_http.py",
+    "streamer/sources/parts.py": "unit/streamer/sources/test_address.py",
+    "streamer/sources/rtmp.py": "integration/test_sources_rtmp.py",
+    "streamer/sources/rtsp.py": "integration/test_rtsp.py",
+    "streamer/video/composer.py": "unit/streamer/video/test_viewers.py",
+    "streamer/video/file.py": "unit/streamer/commands/test_results_file.py",
+    "streamer/webrtc/channel.py": "unit/streamer/webrtc/test_camera.py",
+    "streamer/webrtc/connection.py": "unit/streamer/webrtc/test_camera.py",
+    "streamer/webrtc/player.py": "integration/test_whep.py",
+    "streamer/webrtc/source.py": "integration/test_sources_webrtc.py",
+    "streamer/wire/fields.py": "unit/streamer/wire/test_wire.py",
+    "streamer/wire/messages.py": "unit/streamer/wire/test_wire.py",
+    "streamer/wire/results.py": "unit/streamer/wire/test_wire.py",
+    "tracker/checkpoints/transformers_names.py": "unit/tracker/checkpoints/test_transformers_layout.py",
+    "tracker/model/bank.py": "unit/tracker/model/test_memory.py",
+    "tracker/model/batching.py": "unit/tracker/model/test_sam3.py",
+    "tracker/model/compute.py": "unit/tracker/test_acceleration.py",
+    "tracker/model/configs.py": "unit/streamer/test_config.py",
+    "tracker/model/vocabulary.py": "unit/tracker/training/test_train.py",
+    "tracker/stream/geometry.py": "unit/tracker/stream/test_objects.py",
+    "tracker/stream/scene.py": "unit/tracker/stream/test_schedule.py",
+    "tracker/training/data.py": "unit/tracker/training/test_train.py",
+    "tracker/training/evaluate.py": "unit/tracker/training/test_train.py",
+    "tracker/training/losses.py": "unit/tracker/training/test_train.py",
+    "tracker/training/network.py": "unit/tracker/training/test_train.py",
+    "tracker/worlds/camera.py": "unit/tracker/worlds/test_worlds.py",
+    "tracker/worlds/looks.py": "unit/tracker/worlds/test_things.py",
+    "tracker/worlds/photos.py": "repository/test_real_pictures.py",
+}
+WITHOUT_TESTS = {
+    "streamer/client/__init__.py": "names the public face; integration/test_client.py reads it",
+    "streamer/sources/__init__.py": "unit/streamer/sources/test_sources.py",
+    "streamer/__init__.py": "sets two environment variables",
+    "streamer/__main__.py": "one call of cli.main",
+    "streamer/commands/__init__.py": "says what the package is",
+    "streamer/hosted/__init__.py": "says what the package is",
+    "streamer/http/__init__.py": "says what the package is",
+    "streamer/limits.py": "numbers",
+    "streamer/live/__init__.py": "says what the package is",
+    "streamer/sources/base.py": "a protocol and the names of states",
+    "streamer/video/__init__.py": "says what the package is",
+    "streamer/webrtc/__init__.py": "says what the package is",
+    "streamer/wire/__init__.py": "says what the package is",
+    "tracker/__init__.py": "names the public face; test_layers.py reads it",
+    "tracker/checkpoints/__init__.py": "says what the package is",
+    "tracker/model/__init__.py": "says what the package is",
+    "tracker/model/configs.py": "sizes; every test that loads nano builds from them",
+    "tracker/stream/__init__.py": "says what the package is",
+    "tracker/training/__init__.py": "says what the package is",
+    "tracker/training/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
+    "tracker/worlds/__init__.py": "says what the package is",
+    "tracker/worlds/variety.py": "numbers; test_worlds.py draws by them",
+}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports(path: Path, root: Path = ROOT) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """All imports of a file, inside functions too: (absolute module, imported names; none for a plain import)."""
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield ".".join((*base, *filter(None, [node.module]))), tuple(alias.name for alias in node.names)
+
+
+def public_names(path: Path) -> set[str]:
+    """What ``__all__`` of a module lists."""
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    raise AssertionError(f"{name(path)} has no __all__")
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name)
+
+
+@each(TRACKER)
+def test_tracker_knows_nothing_of_networks(path: Path) -> None:
+    """But for the download of weights, which huggingface_hub's own HTTP client does."""
+    allowed = {"httpx"} if path == ROOT / "tracker" / "checkpoints" / "download.py" else set()
+    assert {module for module, _ in imports(path) if module.split(".")[0] in NOT_IN_TRACKER} == allowed
+
+
+@each(STREAMER)
+def test_streamer_enters_tracker_by_its_front_door(path: Path) -> None:
+    here = path.relative_to(ROOT / "streamer").as_posix()
+    front_door = public_names(ROOT / "tracker" / "__init__.py")
+    for module, names in imports(path):
+        if module.split(".")[0] != "tracker" or (here, module) in INNER_IMPORTS:
+            continue
+        if any((here, f"{module}.{each_name}") in INNER_IMPORTS for each_name in names):
+            continue
+        assert module == "tracker", f"imports {module}; only `from tracker import …` is allowed"
+        assert names, "imports tracker as a whole; only `from tracker import …` is allowed"
+        assert set(names) <= front_door, f"{set(names) - front_door} is not in tracker's __all__"
+
+
+@each(STREAMER)
+def test_webrtc_stays_in_its_files(path: Path) -> None:
+    if "webrtc" not in path.parts:
+        assert not {module for module, _ in imports(path) if module.split(".")[0] in {"aiortc", "aioice"}}
+
+
+@each(STREAMER + TRACKER)
+def test_product_code_imports_no_test_code(path: Path) -> None:
+    assert not {module for module, _ in imports(path) if module.split(".")[0] in {"tests", "pytest", "hypothesis"}}
+
+
+@each(STREAMER)
+def test_no_queue_stands_on_the_live_path(path: Path) -> None:
+    """Latest is the only hand-over; what else holds items says beside it how many at most."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for module, names in imports(path):
+        assert module not in {"queue", "multiprocessing"}, f"imports {module}"
+        assert not (module == "asyncio" and {each_name for each_name in names if each_name.endswith("Queue")})
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        assert not called.endswith("Queue"), f"line {node.lineno}: {called}"
+        if called in {"deque", "collections.deque"}:
+            bounded = len(node.args) > 1 or any(keyword.arg == "maxlen" for keyword in node.keywords)
+            assert bounded or "# bound:" in lines[node.lineno - 1], f"line {node.lineno}: a deque that names no bound"
+
+
+@each([path for path in STREAMER if path.name != "aio.py"])
+def test_no_task_is_without_an_owner(path: Path) -> None:
+    """
+    Tasks are made by a TaskGroup, which ends them and hears how they ended.
+
+    Except in the asyncio client: a session outlives the call that opens it, and its close() awaits its one task.
+    """
+    lonely = {"asyncio.create_task", "asyncio.ensure_future", "loop.create_task", "self.loop.create_task"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in lonely, f"line {node.lineno}: {ast.unparse(node.func)}"
+
+
+@each(STREAMER + TRACKER)
+def test_modules_hold_no_state(path: Path) -> None:
+    """No ``global``, and no container at module level that is there to be filled."""
+    for node in ast.walk(tree(path)):
+        assert not isinstance(node, ast.Global), f"line {node.lineno}: global {', '.join(node.names)}"
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            assert ast.unparse(node.value) not in {"[]", "{}", "set()", "dict()", "list()", "deque()"}, (
+                f"line {node.lineno}: {ast.unparse(node)}"
+            )
+
+
+@each(STREAMER + TRACKER)
+def test_every_module_has_its_tests(path: Path) -> None:
+    """tracker/rle.py is tested by tests/unit/tracker/test_rle.py."""
+    if name(path) in WITHOUT_TESTS:
+        return
+    mirror = Path("unit") / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
+    wanted = ROOT / "tests" / TESTED_ELSEWHERE.get(name(path), mirror)
+    assert wanted.exists(), f"{wanted} is missing"
+
+
+def test_the_exceptions_still_exist() -> None:
+    exceptions = {*WITHOUT_TESTS, *TESTED_ELSEWHERE}
+    gone = {path for path in exceptions if not (ROOT / path).exists()} - {"streamer/__main__.py"}
+    assert gone == set()
+
+
+def test_the_reader_sees_what_python_sees(tmp_path: Path) -> None:
+    """The rules above are only as good as the reading: relative imports and imports inside functions are found."""
+    module = tmp_path / "streamer" / "sources" / "some.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("import av.logging\ndef late():\n    from ..frame import Frame\n    from . import url\n")
+    assert list(imports(module, tmp_path)) == [
+        ("av.logging", ()),
+        ("streamer.frame", ("Frame",)),
+        ("streamer.sources", ("url",)),
+    ]

@@ -1,0 +1,73 @@
+"""streamer.doctor: a line for everything, and a status that tells whether what is required works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from streamer.commands import doctor
+from streamer.commands.doctor import Finding, Mark
+from streamer.commands.serve import listen
+from tests.support.models import untrained
+from tracker import WeightsError
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "load_model", lambda *given, **more: untrained())
+
+
+@pytest.mark.usefixtures("loads")
+def test_everything_is_looked_at_and_the_status_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main() == 0
+    shown = capsys.readouterr().out
+    for what in ("python", "packages", "torch", "device", "threads", "openmp", "decode h264", "decode vp8", "encode"):
+        assert what in shown
+    for what in ("rtsp", "whip", "webrtc", "port", "nano", "sam3", "Everything required works."):
+        assert what in shown
+
+
+def test_weights_that_do_not_load_make_the_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*given: object, **more: object) -> None:
+        raise WeightsError("nano.safetensors is damaged: checksum wrong: a.b")
+
+    monkeypatch.setattr(doctor, "load_model", broken)
+    assert doctor.main() == 1
+    assert "FAIL  nano" in capsys.readouterr().out
+
+
+def test_a_missing_decoder_is_a_failure_where_cameras_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_has_codec", lambda name, mode: name not in ("libvpx", "hevc"))
+    marks = {finding.what: finding.mark for finding in doctor.codecs()}
+    assert marks["decode vp8"] is Mark.FAIL
+    assert marks["decode hevc"] is Mark.NOTE
+    assert marks["decode h264"] is Mark.OK
+
+
+def test_a_codec_nobody_has_is_not_found() -> None:
+    assert not doctor._has_codec("no-such-codec", "r")
+
+
+def test_a_port_in_use_is_said_and_is_no_failure() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        (finding,) = doctor.ports(port)
+    assert finding.mark is Mark.NOTE
+    assert f"Port {port}" in finding.words
+    (finding,) = doctor.ports(port)
+    assert finding.mark is Mark.OK
+
+
+def test_a_check_that_breaks_is_a_failure_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def python() -> Iterator[Finding]:
+        raise RuntimeError("on purpose")
+
+    for name in ("packages", "torch_pair", "threads", "codecs", "streaming", "webrtc", "model", "full_model"):
+        monkeypatch.setattr(doctor, name, lambda: iter(()))
+    monkeypatch.setattr(doctor, "python", python)
+    found = list(doctor.examine())
+    assert found[0] == Finding(Mark.FAIL, "python", "RuntimeError: on purpose")
+    assert {finding.what for finding in found[1:]} == {"device", "port"}

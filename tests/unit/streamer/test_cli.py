@@ -1,0 +1,263 @@
+"""streamer.cli as people call it: commands, mistakes, and the real process with its signals."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from benchmarks.recording import record
+from streamer import cli
+from streamer.config import Config
+from tests.support.documents import ROOT
+from tests.support.weights import random_weights
+
+WAIT = 120  # seconds until a test gives up; a process that loads torch takes some of them
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_weights(tmp_path_factory.mktemp("weights"))
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """``streamer …`` in a process of its own."""
+    command = [sys.executable, "-m", "streamer", *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, bufsize=1) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def line_with(started: subprocess.Popen[str], words: str) -> str:
+    """The next line of standard output that has these words in it."""
+    assert started.stdout is not None
+    for line in started.stdout:
+        if words in line:
+            return line
+    raise AssertionError(f"it ended with {started.wait(WAIT)} before saying {words!r}: {started.communicate()}")
+
+
+def _port_of(taken: socket.socket) -> str:
+    return str(taken.getsockname()[1])
+
+
+def settings(*arguments: str) -> Config:
+    given = cli.parser().parse_args(arguments)
+    return cli._config(given)
+
+
+def test_flags_become_settings() -> None:
+    found = settings(
+        *(
+            "serve",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "9000",
+            "--model",
+            "sam3",
+            "--checkpoint",
+            "x.pt",
+            "--device",
+            "cuda:0",
+        ),
+        *("--interval", "5", "--follower", "memory", "--threads", "3", "--max-sessions", "2"),
+        *("--ice-server", "stun:a:1", "--ice-server", "turn:u:p@b:2", "--announce", "192.0.2.7"),
+        *("--udp-ports", "50000-50010"),
+    )
+    assert found == Config(
+        host="0.0.0.0",
+        port=9000,
+        model="sam3",
+        checkpoint=Path("x.pt"),
+        device="cuda:0",
+        interval=5,
+        follower="memory",
+        threads=3,
+        max_sessions=2,
+        ice_servers=("stun:a:1", "turn:u:p@b:2"),
+        announce=("192.0.2.7",),
+        udp_ports="50000-50010",
+    )
+
+
+def test_without_flags_the_environment_holds_and_then_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMER_PORT", "9001")
+    assert settings("serve") == Config(port=9001)
+    assert settings("demo", "--port", "9002") == Config(port=9002)
+    assert settings("run", "demo:").port == 9001
+
+
+def test_the_demo_brings_its_camera_and_prompts_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[object, ...]] = []
+
+    def start(given: argparse.Namespace, *what: object, status: bool) -> int:
+        started.append((*what, status))
+        return 0
+
+    monkeypatch.setattr(cli, "_start_server", start)
+    assert cli.main(["demo"]) == 0
+    assert cli.main(["demo", "--source", "demo:?seed=1", "--prompt", "star"]) == 0
+    assert cli.main(["serve"]) == 0
+    assert started == [
+        ([cli.DEMO_SOURCE], cli.DEMO_PROMPTS, True),
+        (["demo:?seed=1"], ["star"], True),
+        ([], [], False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["run"],
+        ["serve", "--port", "65536"],
+        ["serve", "--port", "http"],
+        ["serve", "--interval", "0"],
+        ["serve", "--threads", "-1"],
+        ["serve", "--follower", "hounds"],
+        ["serve", "--max-sessions", "many"],
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_with_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: streamer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "/nowhere/at/all.mp4", "--prompt", "x"], "no file /nowhere/at/all.mp4"),
+        (["run", "gopher://x/y"], "gopher: is no scheme"),
+        (["run", "demo:", "--out", "/nowhere/out.jsonl"], "no folder /nowhere"),
+        (["run", "demo:", "--video", "out.txt"], "must end in"),
+        (["run", "demo:", "--checkpoint", "/nowhere.safetensors"], "/nowhere.safetensors is not a file"),
+        (["run", "demo:", "--model", "giant"], "no model 'giant'"),
+        (["run", "demo:", "--device", "abacus"], "no device"),
+        (["serve", "--source", "/nowhere.mp4"], "no file /nowhere.mp4"),
+        (["serve", "--host", "no-such-host.invalid"], "no address of this machine"),
+        (["serve", "--ice-server", "http://x"], "no ICE server"),
+        (["serve", "--announce", "my.host"], "my.host"),
+        (["serve", "--udp-ports", "50000"], "like 50000-50100"),
+        (["serve", "--udp-ports", "50100-50000"], "the lower one first"),
+        (["serve", "--udp-ports", "80-90"], "from 1024 to 65535"),
+        (["serve", "--port", "0", "--checkpoint", "/nowhere.safetensors"], "is not a file"),
+        (["demo", "--port", "0", "--model", "giant"], "no model 'giant'"),
+    ],
+)
+def test_what_the_user_can_put_right_is_one_line_and_status_2(
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert words in said[-1]
+    assert said[-1].startswith("streamer: ")
+    assert not [line for line in said if "Traceback" in line]
+
+
+def test_a_variable_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STREAMER_PORT", "eighty")
+    assert cli.main(["serve"]) == 2
+    assert "STREAMER_PORT is 'eighty'" in capsys.readouterr().err
+
+
+def test_help_and_mistakes_answer_without_loading_torch() -> None:
+    code = (
+        "import sys; from streamer import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=WAIT)
+    assert done.returncode == 0, done.stderr
+    assert all(command in done.stdout for command in ("serve", "demo", "run", "doctor"))
+
+
+def test_every_command_has_help() -> None:
+    actions = [each for each in cli.parser()._actions if isinstance(each, argparse._SubParsersAction)]
+    for command in actions[0].choices.values():
+        assert command.format_help()
+
+
+def test_the_demo_says_where_to_look_and_ends_on_ctrl_c(weights: Path) -> None:
+    with process("demo", "--port", "0", "--threads", "1", "--checkpoint", str(weights)) as started:
+        address = re.search(r"http://\S+", line_with(started, "open http"))
+        assert address is not None
+        shown = line_with(started, "demo:?size=640x480")
+        assert re.search(r"connecting|live", shown)
+        assert httpx.get(f"{address[0]}/healthz", timeout=WAIT).status_code == 200
+        started.send_signal(signal.SIGINT)
+        out, errors = started.communicate(timeout=WAIT)
+    assert started.returncode == 0, errors
+    assert "Traceback" not in out + errors
+
+
+def test_the_server_ends_on_sigterm_with_status_0(weights: Path) -> None:
+    with process("serve", "--port", "0", "--threads", "1", "--checkpoint", str(weights)) as started:
+        line_with(started, "is ready")
+        started.send_signal(signal.SIGTERM)
+        out, errors = started.communicate(timeout=WAIT)
+    assert started.returncode == 0, errors
+    assert "Traceback" not in out + errors
+
+
+def test_a_port_in_use_is_one_line_and_status_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, process("serve", "--port", _port_of(taken)) as started:
+        out, errors = started.communicate(timeout=WAIT)
+    assert started.returncode == 2
+    assert (out, len(errors.splitlines())) == ("", 1)
+    assert "is in use" in errors
+
+
+def test_run_writes_a_line_for_every_frame(weights: Path, tmp_path: Path) -> None:
+    world, out = record(tmp_path / "world.mp4", 12), tmp_path / "out.jsonl"
+    arguments = ["--prompt", "star", "--out", str(out), "--threads", "1", "--checkpoint", str(weights)]
+    with process("run", str(world), *arguments) as started:
+        _, errors = started.communicate(timeout=WAIT)
+    assert started.returncode == 0, errors
+    assert len(out.read_text().splitlines()) == 12
+    assert "12 results from 12 frames" in errors
+
+
+def test_run_into_a_pipe_that_is_closed_ends_without_a_traceback(weights: Path, tmp_path: Path) -> None:
+    """``streamer run … | head -1``."""
+    world = record(tmp_path / "world.mp4", 400, size=(160, 120))  # more lines than a pipe holds
+    with process("run", str(world), "--threads", "1", "--checkpoint", str(weights)) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline().startswith("{")
+        started.stdout.close()
+        assert started.stderr is not None
+        errors = started.stderr.read()
+        assert started.wait(WAIT) != 0
+    assert "Traceback" not in errors
+
+
+def test_no_test_leaves_a_process_behind() -> None:
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

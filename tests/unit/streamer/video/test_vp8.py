@@ -1,0 +1,113 @@
+"""streamer.vp8: times are the stream's own, keyframes come in time, and a large picture gets the bits it needs."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from streamer.frame import Frame
+from streamer.video import vp8
+from streamer.video.vp8 import CLOCK, Coded, Encoder, Timeline
+from tests.support.camera import number_of, numbered
+
+STEP = CLOCK // 30
+
+
+def frame(pts: int | None, *, arrived: float = 0.0, epoch: int = 0, base: Fraction = Fraction(1, CLOCK)) -> Frame:
+    return Frame(0, epoch, pts, base, None, arrived, np.zeros((2, 2, 3), np.uint8))
+
+
+def decoded(coded: list[Coded]) -> list[av.VideoFrame]:
+    decoder: Any = av.CodecContext.create("libvpx", "r")
+    decoder.thread_count = 1
+    return [picture for each in coded for picture in decoder.decode(each.packet)]
+
+
+def noise(width: int, height: int, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_the_first_picture_is_a_keyframe_and_then_one_every_two_seconds() -> None:
+    encoder = Encoder()
+    keys = [n for n in range(130) if encoder.encode(numbered(n, 64, 48), n * STEP).keyframe]
+    assert keys == [0, 60, 120]
+
+
+@pytest.mark.parametrize("rate", [5, 15, 60])
+def test_keyframes_come_by_time_whatever_the_frame_rate(rate: int) -> None:
+    encoder = Encoder()
+    ticks = [n * CLOCK // rate for n in range(5 * rate)]
+    keys = [tick for tick in ticks if encoder.encode(numbered(0, 64, 48), tick).keyframe]
+    assert keys == [0, 2 * CLOCK, 4 * CLOCK]
+
+
+def test_a_keyframe_is_made_when_asked_for_but_not_for_every_one_who_asks() -> None:
+    encoder = Encoder()
+    keys = [n for n in range(40) if encoder.encode(numbered(n, 64, 48), n * STEP, keyframe=n >= 5).keyframe]
+    assert keys == [0, 8, 16, 24, 32]
+
+
+def test_what_is_decoded_is_what_was_encoded() -> None:
+    encoder = Encoder()
+    pictures = decoded([encoder.encode(numbered(n), n * STEP + 10**12) for n in range(8)])
+    assert [number_of(np.asarray(each.to_ndarray(format="rgb24"), np.uint8)) for each in pictures] == list(range(8))
+
+
+def test_another_size_begins_with_a_keyframe_and_goes_on() -> None:
+    encoder = Encoder()
+    sizes = [(64, 48)] * 3 + [(99, 31)] * 3 + [(1, 1)] + [(64, 48)]
+    coded = [encoder.encode(numbered(5, *size) if size[0] > 12 else noise(*size, 0), n) for n, size in enumerate(sizes)]
+    assert [each.keyframe for each in coded] == [True, False, False, True, False, False, True, True]
+    assert [(each.width, each.height) for each in decoded(coded)] == sizes
+
+
+def test_pictures_longer_than_the_limit_are_scaled_down() -> None:
+    assert vp8.fitting(3840, 2160) == (1920, 1080)
+    assert vp8.fitting(1080, 3840) == (540, 1920)
+    assert vp8.fitting(1920, 1080) == (1920, 1080)
+    assert vp8.fitting(5000, 1) == (1920, 1)
+    (picture,) = decoded([Encoder().encode(np.zeros((20, 3000, 3), np.uint8), 0)])
+    assert (picture.width, picture.height) == vp8.fitting(3000, 20)
+
+
+def test_the_rate_follows_the_size_within_bounds() -> None:
+    assert vp8.bitrate(64, 48) == vp8.SLOWEST
+    assert 1_000_000 < vp8.bitrate(640, 480) < 1_500_000 < 3_000_000 < vp8.bitrate(1280, 720)
+    assert vp8.bitrate(1920, 1080) == vp8.FASTEST
+
+
+def test_pictures_full_of_detail_get_the_bits_that_are_allowed_and_not_many_more() -> None:
+    """More than the 1.5 Mb/s that aiortc's own VP8 encoder stops at."""
+    encoder, seconds = Encoder(), 2
+    still = noise(640, 360, 0)
+    shapes = [np.roll(still, 8 * n, axis=1) for n in range(8)]
+    sent = sum(encoder.encode(shapes[n % 8], n * STEP).packet.size for n in range(30 * seconds))
+    assert 0.5 * vp8.bitrate(640, 360) < sent * 8 / seconds < 2 * vp8.bitrate(640, 360)
+
+
+def test_times_are_the_streams_own() -> None:
+    timeline = Timeline()
+    own = [0, 3000, 6003, 900_000, 10**13]
+    assert [timeline.tick(frame(each)) for each in own] == own
+    timeline = Timeline()
+    assert [timeline.tick(frame(each, base=Fraction(1, 25))) for each in (50, 51)] == [2 * CLOCK, 2 * CLOCK + 3600]
+
+
+def test_a_stream_that_starts_anew_goes_on_by_its_arrival() -> None:
+    timeline = Timeline()
+    assert timeline.tick(frame(900_000, arrived=5.0)) == 900_000
+    assert timeline.tick(frame(0, arrived=6.0, epoch=1)) == 990_000
+    assert timeline.tick(frame(3000, arrived=6.01, epoch=1)) == 993_000
+    assert timeline.tick(frame(100, arrived=7.01, epoch=1)) == 993_000 + CLOCK  # stepped back within an epoch
+    assert timeline.tick(frame(3100, arrived=7.02, epoch=1)) == 996_000 + CLOCK
+
+
+def test_frames_without_times_have_those_of_their_arrival_and_always_rise() -> None:
+    timeline = Timeline()
+    ticks = [timeline.tick(frame(None, arrived=each)) for each in (1.0, 1.5, 1.5, 1.2, 2.0)]
+    assert ticks[:2] == [CLOCK, CLOCK * 3 // 2]
+    assert ticks == sorted(set(ticks))

@@ -1,0 +1,176 @@
+"""The image side: upstream's features without what nobody reads, and other resolutions as if built for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from tests.support.models import untrained
+from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, TrackerError
+from tracker.model.backbone import Backbone, concepts, positions, resized
+from tracker.model.bank import Bank
+from tracker.model.configs import FULL, NANO
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+SOME = replace(NANO, resolutions=(224, 256, 192))
+
+
+PIXELS = torch.randn(1, 3, NANO.image_size, NANO.image_size, generator=torch.Generator().manual_seed(0))
+
+
+def upstreams(network: Any) -> tuple[list[Tensor], list[Tensor]]:
+    """The wheel's levels for the detector, and for clicks with the convolutions that it puts behind them."""
+    found = network.backbone.forward_image(PIXELS)
+    decoder = network.inst_interactive_predictor.model.sam_mask_decoder
+    fine, middle, coarse = found["sam2_backbone_out"]["backbone_fpn"]
+    return found["backbone_fpn"], [decoder.conv_s0(fine), decoder.conv_s1(middle), coarse]
+
+
+def alike(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    return all(float((a - b).abs().max()) <= 1e-5 * float(b.abs().max()) for a, b in zip(some, others, strict=True))
+
+
+@torch.inference_mode()
+def test_features_are_upstreams() -> None:
+    network = untrained().network
+    detector, interactive = upstreams(network)
+    trunk, *ours = Backbone(network)(PIXELS)
+    assert alike(ours, interactive)
+    assert alike(concepts(network)(trunk), detector)
+    places = network.backbone.forward_image(PIXELS)["vision_pos_enc"]
+    assert all(torch.equal(a, b) for a, b in zip(positions(network, ours[2]), places, strict=True))
+
+
+@torch.inference_mode()
+def test_weights_that_change_later_count() -> None:
+    network = Sam3.untrained(seed=4).network
+    image, detector = Backbone(network), concepts(network)
+    trunk, *before = image(PIXELS)
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in network.named_parameters():
+        if any(part in name for part in ("sam2_convs", "vision_backbone.convs", "conv_s0", "conv_s1")):
+            weight.data = torch.randn(weight.shape, generator=generator) * weight.std() + 0.05  # biases too
+    expected, interactive = upstreams(network)
+    _, *ours = image(PIXELS)
+    assert alike(ours, interactive)
+    assert alike(detector(trunk), expected)
+    assert not alike(ours, before)
+
+
+def flops(call: Callable[[], object]) -> float:
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        call()
+    return float(counter.get_total_flops())
+
+
+def test_a_frame_on_which_no_concept_is_asked_for_costs_less_than_half_of_upstreams() -> None:
+    model = untrained()
+    trunk = torch.zeros(1, NANO.vit_dim, NANO.grid, NANO.grid)
+    theirs = flops(lambda: upstreams(model.network))
+    ours = flops(lambda: model.backbone(PIXELS))
+    detector = flops(lambda: model.concepts(trunk))
+    assert ours < 0.45 * theirs
+    assert ours + detector < 0.7 * theirs
+
+
+def built(side: int) -> Sam3:
+    model = Sam3(replace(SOME, image_size=side), torch.device("cpu"))
+    model.bf16_backbone = False
+    return model
+
+
+@pytest.fixture(scope="module")
+def native() -> Sam3:
+    torch.manual_seed(3)
+    model = built(224)
+    # Sure that objects are there: where they are not, upstream writes one constant into the mask.
+    model.interactive.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
+    return model
+
+
+def answers(model: Sam3) -> Iterator[Tensor]:
+    """Every stage's."""
+    embedding = model.embed(IMAGE)
+    yield from (*model.levels(embedding), *embedding.interactive)
+    found = model.detect(embedding, [Prompt("star", threshold=0.0), Prompt("circle", boxes=(Box(5, 5, 60, 60),))])
+    yield found[0].logits
+    asked = [SegmentPrompt(box=Box(10, 10, 60, 60)), SegmentPrompt(points=(Point(30, 40),))]
+    segmented = model.segment(embedding, asked)
+    yield segmented.logits
+    bank = Bank()
+    bank.condition(model.memorize(embedding, segmented.logits[:1, 0], 0)[0])
+    yield model.propagate(embedding, [bank], 1).logits
+
+
+@pytest.mark.parametrize("side", [192, 256])
+def test_a_resized_model_is_the_one_built_for_that_size(native: Sam3, side: int) -> None:
+    other = built(side)
+    weights = {name: value for name, value in native.network.state_dict().items() if "freqs_cis" not in name}
+    left_out = other.network.load_state_dict(weights, strict=False)
+    assert all("freqs_cis" in name for name in left_out.missing_keys)
+    native.resize(side)
+    try:
+        assert (native.side, native.config.grid) == (side // 4, side // 16)
+        for ours, expected in zip(answers(native), answers(other), strict=True):
+            assert ours.shape == expected.shape
+            assert torch.allclose(ours, expected, atol=1e-5)
+    finally:
+        native.resize(224)
+
+
+def test_going_back_to_a_resolution_is_as_if_one_had_never_left(native: Sam3) -> None:
+    before = list(answers(native))
+    native.resize(256)
+    list(answers(native))
+    native.resize(224)
+    assert all(torch.equal(a, b) for a, b in zip(answers(native), before, strict=True))
+
+
+def test_a_stream_runs_at_another_resolution(native: Sam3) -> None:
+    native.resize(192)
+    try:
+        tracker = Tracker(native, [Prompt("star", threshold=0.0)], max_objects=64, interval=2)
+        for index in range(4):
+            step = tracker.step(IMAGE, index, index / 30)
+            assert all((track.mask.height, track.mask.width) == IMAGE.shape[:2] for track in step.tracks)
+        assert tracker.click(3, [Point(60, 40)]).frame_index == 3
+    finally:
+        native.resize(224)
+
+
+def test_a_resolution_that_a_model_does_not_have_is_refused_in_words() -> None:
+    with pytest.raises(TrackerError, match=r"sam3 has no resolution of 900 pixels: it takes 1008, 840, 672, 504"):
+        resized(FULL, 900)
+    with pytest.raises(TrackerError, match=r"nano has no resolution of 840 pixels: it takes 224"):
+        untrained().resize(840)
+    assert untrained().config is NANO
+    assert [resized(FULL, side).grid for side in FULL.resolutions] == [72, 60, 48, 36]
+
+
+class Softmaxes(TorchFunctionMode):
+    """Counts who computes attention by hand and who by torch's fused one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_hand = self.fused = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        name = getattr(func, "__name__", "")
+        self.by_hand += name in ("softmax", "_softmax")
+        self.fused += name == "scaled_dot_product_attention"
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_stage_computes_attention_by_hand(native: Sam3) -> None:
+    with Softmaxes() as seen:
+        list(answers(native))
+    assert seen.by_hand == 0
+    assert seen.fused > 10

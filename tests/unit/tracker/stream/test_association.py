@@ -1,0 +1,208 @@
+"""Detections are associated with objects."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tests.support.objects import made, square
+from tracker import Detected
+from tracker.model.bank import Memory
+from tracker.stream.association import Looks, associate, hopeless
+from tracker.stream.geometry import bounds
+from tracker.stream.objects import Followed
+
+TICK = 7
+NOW = 0.1  # seconds
+
+
+def found(*masks: Tensor, score: float = 0.8) -> Detected:
+    return Detected(torch.full((len(masks),), score), torch.stack(masks) if masks else torch.empty(0, 64, 64))
+
+
+RED, BLUE = (1.0, 0.1, 0.0), (0.0, 0.1, 1.0)
+
+
+def looking(pointer: tuple[float, float, float]) -> Memory:
+    return Memory(0, None, torch.tensor([pointer]))
+
+
+def lost(each: Followed) -> Followed:
+    each.lose()
+    return each
+
+
+def test_the_detectors_mask_and_score_are_taken_over() -> None:
+    for left in (11, 17):
+        each = made(square(10, 10, 20))
+        assert associate([each], found(square(left, 10, 20)), NOW, TICK) == []
+        assert (each.detected, round(each.score, 6), each.bad) == (TICK, 0.8, 0)
+        assert bounds(each.logits) == bounds(square(left, 10, 20))
+
+
+def test_a_users_mask_stays_while_it_is_seen() -> None:
+    each = made(square(10, 10, 20))
+    each.by_user = True
+    associate([each], found(square(11, 10, 20)), NOW, TICK)
+    assert bounds(each.logits) == bounds(square(10, 10, 20))
+    associate([lost(each)], found(square(11, 10, 20)), NOW, TICK + 1)
+    assert bounds(each.logits) == bounds(square(11, 10, 20))
+
+
+def test_visible_objects_choose_before_lost_ones() -> None:
+    gone, here = lost(made(square(10, 10, 20), 1)), made(square(14, 10, 20), 2)
+    associate([gone, here], found(square(11, 10, 20)), NOW, TICK)
+    assert (gone.visible, here.detected) == (False, TICK)
+
+
+def test_a_lost_object_that_is_found_is_visible_again() -> None:
+    gone = lost(made(square(10, 10, 20)))
+    assert associate([gone], found(square(14, 10, 20)), NOW, TICK) == []
+    assert (gone.visible, gone.unseen, gone.bad) == (True, 0, 0)
+
+
+def test_what_nobody_is_is_new_unless_it_lies_on_a_visible_object() -> None:
+    each = made(square(10, 10, 20))
+    new = associate([each], found(square(10, 10, 20), square(12, 12, 5), square(40, 40, 10)), NOW, TICK)
+    assert [bounds(logits) for logits, _ in new] == [bounds(square(40, 40, 10))]
+
+
+def test_a_new_object_is_confirmed_by_two_of_three_and_hopeless_without() -> None:
+    for answers, confirmed in (((True,), True), ((False, True), True), ((False, False), False)):
+        each = made(square(10, 10, 20), confirmed=False)
+        for tick, hit in enumerate(answers, 1):
+            associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
+        assert (each.confirmed, hopeless(each)) == (confirmed, not confirmed)
+
+
+def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_lost() -> None:
+    for answers, visible in (((False, False), False), ((False, True, False), True)):
+        each = made(square(10, 10, 20), confirmed=True)
+        for tick, hit in enumerate(answers, 1):
+            associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
+        assert each.visible is visible
+        assert not hopeless(each)
+
+
+def moving(number: int, left: int, shares: float) -> Followed:
+    """A square of 16 samples on its way to the right, ``shares`` of the picture a second, last seen at second 0."""
+    each = made(square(left, 20, 16), number)
+    for frame in range(-6, 1):
+        at = square(left, 20, 16)
+        x0, y0, x1, y1 = bounds(at)
+        each.place((x0 + shares * frame / 30, y0, x1 + shares * frame / 30, y1), frame / 30)
+    return each
+
+
+def test_what_is_far_from_every_mask_is_the_lost_one_that_should_be_there() -> None:
+    """Nothing overlaps: 24 samples further after a third of a second."""
+    right, left = lost(moving(1, 4, 24 / 64 * 3)), lost(moving(2, 44, -12 / 64 * 3))
+    new = associate([right, left], found(square(28, 20, 16)), 1 / 3, TICK)
+    assert new == []
+    assert (right.visible, left.visible) == (True, False)
+    assert bounds(right.logits) == bounds(square(28, 20, 16))
+
+
+def test_what_was_half_hidden_when_it_was_lost_returns_smaller_or_whole_but_not_larger() -> None:
+    for side, same in ((8, True), (16, True), (40, False)):
+        gone = lost(moving(1, 4, 0.0))
+        new = associate([gone], found(square(21, 20, side)), 1 / 3, TICK)
+        assert (gone.visible, not new) == (same, same)
+
+
+def test_what_is_too_far_away_is_new() -> None:
+    gone = lost(moving(1, 0, 0.0))
+    assert len(associate([gone], found(square(46, 46, 16)), 1 / 3, TICK)) == 1
+    assert not gone.visible
+
+
+def test_a_lost_object_is_recognised_by_its_looks() -> None:
+    """Two were lost at one place; what returns there looks like the second."""
+    one, other = lost(moving(1, 4, 0.0)), lost(moving(2, 4, 0.0))
+    for each, color in ((one, RED), (other, BLUE)):
+        each.bank.condition(looking(color))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert associate([one, other], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
+    assert (one.visible, other.visible) == (False, True)
+
+
+def test_what_looks_different_is_new_however_near_it_is() -> None:
+    gone = lost(moving(1, 4, 0.0))
+    gone.bank.condition(looking(RED))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert len(associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks)) == 1
+    assert not gone.visible
+
+
+def test_who_has_no_memory_is_recognised_by_place_alone() -> None:
+    gone = lost(moving(1, 4, 0.0))
+    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
+    assert associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
+
+
+def test_what_is_followed_well_is_not_called_elsewhere() -> None:
+    each = moving(1, 4, 0.0)
+    assert len(associate([each], found(square(22, 20, 16)), 1 / 30, TICK)) == 1
+    assert bounds(each.logits) == bounds(square(4, 20, 16))
+
+
+def test_the_entangled_are_told_apart_by_their_motion_and_not_by_their_masks() -> None:
+    """Two have changed places while their masks stood still on each other."""
+    right, left = moving(1, 20, 0.6), moving(2, 32, -0.6)
+    for each in (right, left):
+        each.entangled = True
+    associate([right, left], found(square(32, 20, 16), square(20, 20, 16)), 0.3, TICK)
+    assert bounds(right.logits) == bounds(square(32, 20, 16))
+    assert bounds(left.logits) == bounds(square(20, 20, 16))
+
+
+def test_an_entangled_one_that_is_not_found_is_not_denied() -> None:
+    each = made(square(10, 10, 20))
+    each.entangled = True
+    for tick in range(1, 5):
+        associate([each], found(), NOW, tick)
+    assert each.visible
+
+
+def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() -> None:
+    gone, told = lost(made(square(10, 10, 20))), made(square(40, 40, 10))
+    told.by_user = True
+    for tick in range(1, 4):
+        associate([gone, told], found(), NOW, tick)
+    assert not hopeless(gone)
+    assert told.visible
+
+
+def covering(*appearances: tuple[float, float, float]) -> Looks:
+    """Detections that all look blue to the memory, and cover this."""
+    return Looks(
+        lambda logits: [looking(BLUE)] * len(logits), 0.7, lambda logits: torch.tensor(appearances[: len(logits)]), 0.9
+    )
+
+
+def test_what_is_half_hidden_is_known_by_what_it_covers_whatever_memory_says() -> None:
+    for appearance, back in ((RED, True), (BLUE, False)):
+        gone = lost(moving(1, 4, 24 / 64 * 3))
+        gone.bank.condition(looking(RED))
+        gone.appearance = torch.tensor(RED)
+        new = associate([gone], found(square(28, 20, 16)), 1 / 3, TICK, looks=covering(appearance))
+        assert (gone.visible, not new) == (back, back)
+
+
+def test_of_several_that_cover_the_same_memory_and_place_decide() -> None:
+    """Both are as near; the second looks like it."""
+    gone = lost(moving(1, 20, 0.0))
+    gone.bank.condition(looking(RED))
+    gone.appearance = torch.tensor(RED)
+    looks = Looks(lambda _: [looking(BLUE), looking(RED)], 0.7, lambda _: torch.tensor([RED, RED]), 0.9)
+    new = associate([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, looks=looks)
+    assert bounds(gone.logits) == bounds(square(20, 37, 16))
+    assert len(new) == 1
+
+
+def test_what_lies_where_it_was_lost_and_covers_something_else_is_not_it() -> None:
+    for appearance, back in ((RED, True), (BLUE, False)):
+        gone = lost(made(square(20, 20, 16)))
+        gone.appearance = torch.tensor(RED)
+        new = associate([gone], found(square(21, 20, 16)), NOW, TICK, looks=covering(appearance))
+        assert (gone.visible, not new) == (back, back)

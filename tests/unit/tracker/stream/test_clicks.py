@@ -1,0 +1,141 @@
+"""Clicks and boxes on frames of the recent past."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import torch
+
+from benchmarks.support.fake_model import FakeModel, picture
+from tests.support.objects import square
+from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError
+from tracker.stream import clicks
+from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.geometry import bounds
+from tracker.stream.optical_flow import Flow
+
+
+def shown(number: int, left: int, top: int, size: int) -> Track:
+    mask = Mask.from_dense(picture(("red", left, top, size))[..., 0] > 0)
+    return Track(number, 0, 0.9, Box(left, top, left + size, top + size), mask, 3, Stage.REFINE)
+
+
+def kept(*blobs: tuple[str, int, int, int], index: int = 0, tracks: tuple[Track, ...] = ()) -> Kept:
+    return Kept(index, index / 8, FakeModel().embed(picture(*blobs)), tracks)
+
+
+def test_the_smallest_object_under_the_first_positive_point_is_meant() -> None:
+    frame = kept(tracks=(shown(1, 10, 10, 80), shown(2, 30, 30, 20)))
+    for x, number in ((40, 2), (15, 1), (120, None)):
+        hit = clicks.under(frame, [Point(1, 1, False), Point(x, 40)])
+        assert (hit.id if hit else None) == number
+    assert clicks.under(frame, [Point(40, 40, False)]) is None
+    assert clicks.under(kept(tracks=(shown(1, 100, 100, 28),)), [Point(128, 128)]) is not None
+
+
+def test_a_single_point_is_answered_with_the_best_of_three() -> None:
+    model = FakeModel()
+    asked: list[bool] = []
+    real = model.segment
+
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
+        asked.append(multimask)
+        return real(embedding, objects, multimask=multimask)
+
+    model.segment = segment  # type: ignore[method-assign]
+    frame = kept(("red", 20, 20, 30))
+    one, two = (Point(30, 30),), (Point(30, 30), Point(35, 35))
+    for prompt in (SegmentPrompt(points=one), SegmentPrompt(points=two), SegmentPrompt(box=Box(20, 20, 50, 50))):
+        clicks.answer(cast(Sam3, model), frame, prompt)
+    assert asked == [True, False, False]
+
+
+def test_where_the_model_sees_nothing_the_click_is_refused() -> None:
+    with pytest.raises(TrackerError, match="sees no object there"):
+        clicks.answer(cast(Sam3, FakeModel()), kept(), SegmentPrompt(points=(Point(5, 5),)))
+
+
+@pytest.mark.parametrize("box", [Box(5, 5, 5, 9), Box(9, 5, 5, 9), Box(-1, 5, 9, 9), Box(1, 1, 9, 129)])
+def test_a_box_that_is_none_is_refused(box: Box) -> None:
+    with pytest.raises(TrackerError):
+        clicks.check_box(kept(), box)
+
+
+def ring(frames: int, *, gone: range = range(0)) -> Ring:
+    found = Ring()
+    for index in range(frames):
+        blobs = [] if index in gone else [("red", 5 + 8 * index, 20, 20)]
+        found.add(kept(*blobs, index=index))
+    return found
+
+
+def test_a_mask_is_carried_step_by_step_further_than_one_jump_could() -> None:
+    model, frames = cast(Sam3, FakeModel()), ring(12)
+    start = frames.nearest(0)
+    logits, _ = clicks.answer(model, start, SegmentPrompt(points=(Point(10, 25),)))
+    carried = clicks.carry(model, frames, start, logits)
+    assert carried.unseen == 0
+    assert abs(bounds(carried.logits)[0] * 128 - (5 + 88)) <= 2
+
+
+def test_a_mask_is_carried_with_the_picture_where_its_object_jumps_out_of_it() -> None:
+    world = [picture(("red", left, 40, 20)) for left in (20, 40)]
+    greys = []
+    for each in world:
+        flow = Flow()
+        flow.look(each)
+        greys.append(flow.grey)
+    model, logits = cast(Sam3, FakeModel()), square(10, 20, 10)
+    for seen, unseen in ((greys, 0), ((None, None), 1)):
+        frames = Ring()
+        for index, (image, grey) in enumerate(zip(world, seen, strict=True)):
+            frames.add(Kept(index, index / 8, FakeModel().embed(image), (), grey))
+        assert clicks.carry(model, frames, frames.nearest(0), logits).unseen == unseen
+
+
+def test_what_a_model_shows_far_from_the_box_is_no_part_of_the_answer() -> None:
+    model = FakeModel()
+    real = model.segment
+
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
+        found = real(embedding, objects, multimask=multimask)
+        found.logits[..., :2, :2] = 5.0
+        return found
+
+    model.segment = segment  # type: ignore[method-assign]
+    frame = kept(("red", 60, 60, 30))
+    logits, _ = clicks.answer(cast(Sam3, model), frame, SegmentPrompt(box=Box(60, 60, 90, 90)))
+    assert min(bounds(logits)[:2]) > 0.4
+
+
+def test_a_mask_lost_on_the_way_stays_where_it_was_and_says_so() -> None:
+    model, frames = cast(Sam3, FakeModel()), ring(8, gone=range(5, 8))
+    start = frames.nearest(3)
+    logits, _ = clicks.answer(model, start, SegmentPrompt(points=(Point(5 + 24 + 5, 25),)))
+    carried = clicks.carry(model, frames, start, logits)
+    assert carried.unseen == 3
+    assert abs(bounds(carried.logits)[0] * 128 - (5 + 32)) <= 2
+
+
+def test_the_way_through_the_ring_has_a_bounded_number_of_steps() -> None:
+    model = FakeModel()
+    frames = Ring()
+    for index in range(40):
+        frames.add(kept(("red", 20, 20, 20), index=index))
+    calls = []
+    real = model.segment
+    model.segment = lambda *a, **k: (calls.append(1), real(*a, **k))[1]  # type: ignore[method-assign, func-returns-value]
+    clicks.carry(cast(Sam3, model), frames, frames.nearest(0), square(10, 10, 10))
+    assert len(calls) == clicks.MOST_HOPS
+
+
+def test_a_finished_mask_can_be_a_mask_prompt() -> None:
+    logits = clicks.as_logits(shown(1, 20, 40, 32).mask, 64)
+    assert torch.equal(logits > 0, square(10, 20, 16) > 0)
+    assert logits.abs().max() == clicks.MASK_LOGIT
+
+
+def test_spots_are_shares_of_the_picture_and_back() -> None:
+    made = [Point(32, 48), Point(64, 96, False)]
+    assert clicks.points(clicks.spots(made, 96, 64), 192, 128) == (Point(64, 96), Point(128, 192, False))

@@ -1,0 +1,200 @@
+"""One followed object: seen, lost, moved; and objects that share a frame."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.support.objects import SIDE, made, square
+from tracker import Box, Stage
+from tracker.stream.geometry import bounds, each_bounds, overlap, pixels, shares, shifted, size
+from tracker.stream.objects import FAINT, FASTEST, HOLD, Followed, entangle, settle
+
+
+def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> None:
+    each = made(square(10, 10, 10))
+    states = []
+    for iou in (0.9, 0.5, 0.5, 0.9):
+        each.follow(square(11, 10, 10), iou, 0.9)
+        states.append((each.bad, each.doubtful, each.visible))
+    assert states == [(0, False, True), (1, False, True), (2, True, True), (0, False, True)]
+
+
+@pytest.mark.parametrize(("logits", "present"), [(square(5, 5, 5), 0.4), (square(5, 5, 0), 0.9)])
+def test_absent_or_empty_it_is_lost_and_its_last_mask_is_kept(logits: Tensor, present: float) -> None:
+    last = square(10, 10, 10)
+    each = made(last)
+    each.follow(logits, 0.9, present)
+    assert (each.visible, each.unseen, each.doubtful) == (False, 1, True)
+    assert torch.equal(each.logits, last)
+
+
+def test_its_motion_is_learnt_from_where_it_was() -> None:
+    each = made(square(10, 10, 10))
+    for step in range(1, 12):
+        each.place(bounds(square(10 + step, 10, 10)), step / 30)
+    x, y = each.motion(12 / 30)
+    assert x == pytest.approx(1 / SIDE, rel=0.05)
+    assert y == 0
+    assert each.motion(50.0) == (0, 0)
+    each.place(bounds(square(50, 50, 10)), 12 / 30)
+    assert each.motion(1.0)[1] <= FASTEST
+
+
+def walked(number: int, left: int, step: float, frames: int = 8) -> Followed:
+    """A square of 10 samples that has moved by ``step`` samples a frame, and stands at ``left`` at second 0."""
+    each = made(square(left, 10, 10), number)
+    for frame in range(1 - frames, 1):
+        x0, y0, x1, y1 = bounds(square(left, 10, 10))
+        each.place((x0 + step * frame / SIDE, y0, x1 + step * frame / SIDE, y1), frame / 30)
+    return each
+
+
+def test_where_it_should_be_goes_on_from_when_it_was_followed_well() -> None:
+    each = walked(1, 20, 1.0, frames=15)
+    each.bad = 1
+    each.place(bounds(square(2, 40, 10)), 3 / 30)  # its mask has slipped
+    x0, y0, _, _ = each.expected(6 / 30)
+    assert x0 * SIDE == pytest.approx(26, abs=0.3)
+    assert y0 * SIDE == pytest.approx(10)
+    each.bad = 0
+    each.place(bounds(square(26, 10, 10)), 6 / 30)
+    assert each.sure == bounds(square(26, 10, 10))
+
+
+def test_its_full_size_outlasts_its_being_hidden() -> None:
+    each = walked(1, 20, 0.0)
+    for frame in range(1, 6):
+        each.place(bounds(square(20, 10, 10 - 2 * frame + 1)), frame / 30)
+    assert each.extent > 0.8 * size(bounds(square(20, 10, 10)))
+
+
+def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_user_pointed_at_it() -> None:
+    for told in (False, True):
+        each = made(square(10, 10, 10))
+        each.by_user = told
+        seen = []
+        for _ in range(FAINT):
+            each.follow(square(10, 10, 10), 0.4, 0.99)
+            seen.append(each.visible)
+        assert seen == [True] * (FAINT - 1) + [told]
+
+
+def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagrees() -> None:
+    each = made(square(10, 10, 10))
+    for step in range(HOLD):
+        each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+        assert bounds(each.logits) == bounds(square(10, 10, 10))
+        assert (each.visible, each.bad, each.stage) == (True, step + 1, Stage.FLOW)
+    each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+    assert bounds(each.logits) == bounds(square(40, 40, 10))
+
+
+def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch() -> None:
+    for touching in (False, True):
+        each = made(square(10, 10, 10))
+        each.entangled = touching
+        each.follow(square(16, 10, 10), 0.9, 0.99, foreseen=True)
+        assert bounds(each.logits) == bounds(square(10 if touching else 16, 10, 10))
+
+
+def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
+    each = walked(1, 20, 3.0)
+    each.foresee(square(23, 10, 10), bounds(square(23, 10, 10)), 1 / 30)
+    assert each.off_course is None
+    each = walked(1, 20, 3.0)
+    each.foresee(square(20, 10, 10), bounds(square(20, 10, 10)), 1 / 30)  # the picture seems to stand still
+    assert each.off_course is not None
+    x, y = each.off_course
+    assert x * SIDE == pytest.approx(3, rel=0.3)
+    assert y == pytest.approx(0, abs=1e-6)
+
+
+def test_two_masks_overlap_by_their_common_share() -> None:
+    assert overlap(square(10, 10, 10), square(15, 10, 10)) == pytest.approx(50 / 150)
+    assert overlap(square(0, 0, 0), square(0, 0, 0)) == 0
+
+
+def test_those_that_touch_are_entangled_seen_or_not_and_those_apart_are_not() -> None:
+    one, two, far = walked(1, 10, 0.0), walked(2, 17, 0.0), walked(3, 45, 0.0)
+    two.lose()
+    entangle([one, two, far], 1 / 30)
+    assert [each.entangled for each in (one, two, far)] == [True, True, False]
+    entangle([one, far], 1 / 30)
+    assert not one.entangled
+    entangle([one, two], 5.0)  # nobody knows where they should be by now
+    assert not one.entangled
+
+
+def test_a_mask_that_has_become_larger_than_its_object_is_of_more_than_it() -> None:
+    one, far = walked(1, 10, 0.0), walked(2, 45, 0.0)
+    one.box = bounds(square(10, 10, 20))
+    entangle([one, far], 1 / 30)
+    assert (one.entangled, far.entangled) == (True, False)
+
+
+def test_what_is_believed_stays_within_what_may_be_fed_back() -> None:
+    each = made(square(1, 1, 1))
+    each.see(square(10, 10, 10, value=500.0))
+    assert each.logits.max() == 32
+
+
+def test_shifting_moves_masks_and_brings_background_in() -> None:
+    logits = torch.stack([square(10, 20, 12), square(50, 20, 14)])
+    moved = shifted(logits, [(4 / SIDE, -2 / SIDE), (0.0, 0.0)]) > 0
+    assert torch.equal(moved[0], square(14, 18, 12) > 0)
+    assert torch.equal(moved[1], logits[1] > 0)
+    out = shifted(logits, [(0.0, 0.0), (10 / SIDE, 0.0)])
+    assert bounds(out[1]) == (60 / SIDE, 20 / SIDE, 1.0, 34 / SIDE)
+    assert shifted(logits, [(0.001, 0.0), (0.0, 0.0)]) is logits
+
+
+def test_shares_and_pixels_are_inverse_inside_the_picture() -> None:
+    box = Box(12, 30, 200, 400)
+    assert pixels(shares(box, 480, 640), 480, 640) == box
+    assert pixels((-0.5, 0.5, 1.5, 2.0), 100, 200) == Box(0, 50, 200, 100)
+    assert bounds(square(3, 4, 0)) == (0, 0, 0, 0)
+
+
+def test_of_two_on_one_thing_the_one_believed_longer_stays() -> None:
+    for first, second in ((made(square(10, 10, 20), 1), made(square(11, 10, 20), 2, born=5)),):
+        settle([second, first])
+        assert (first.visible, second.visible) == (True, False)
+    new, old = made(square(10, 10, 20), 1, confirmed=False), made(square(10, 10, 20), 2, born=5)
+    settle([new, old])
+    assert (new.visible, old.visible) == (False, True)
+
+
+def test_a_pixel_belongs_to_the_mask_that_is_surer_of_it() -> None:
+    back, front = made(square(10, 10, 20, value=3.0), 1), made(square(24, 10, 20, value=8.0), 2)
+    settle([back, front])
+    assert bounds(back.logits) == (10 / SIDE, 10 / SIDE, 24 / SIDE, 30 / SIDE)
+    assert bounds(front.logits) == (24 / SIDE, 10 / SIDE, 44 / SIDE, 30 / SIDE)
+
+
+def test_what_is_not_shown_takes_no_pixel_from_what_is() -> None:
+    shown, hidden = made(square(10, 10, 20, value=3.0), 1), made(square(24, 10, 20, value=8.0), 2, confirmed=False)
+    hidden.score = 0.5
+    settle([shown, hidden])
+    assert bounds(shown.logits)[2] == 30 / SIDE
+
+
+def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:
+    logits = torch.randn(6, 24, 24, generator=torch.Generator().manual_seed(0)) - 2.2
+    logits[2], logits[3] = -1, 1
+    expected = []
+    for each in logits > 0:
+        rows, columns = each.any(1).nonzero()[:, 0].tolist(), each.any(0).nonzero()[:, 0].tolist()
+        box = (columns[0] / 24, rows[0] / 24, (columns[-1] + 1) / 24, (rows[-1] + 1) / 24) if rows else (0.0,) * 4
+        expected.append(box)
+    assert each_bounds(logits) == expected
+    assert expected[2:4] == [(0.0,) * 4, (0.0, 0.0, 1.0, 1.0)]
+
+
+def test_what_is_lost_keeps_its_own_mask_and_not_everybodys() -> None:
+    masks = torch.stack([square(10, 10, 10), square(30, 30, 10)])
+    each = made(masks[1])
+    each.lose()
+    assert torch.equal(each.logits, square(30, 30, 10))
+    assert each.logits.untyped_storage().nbytes() == masks.nbytes / 2

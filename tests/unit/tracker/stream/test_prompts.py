@@ -1,0 +1,69 @@
+"""Which prompts are the same, and what is asked of the detector."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.objects import made, square
+from tracker import Box, Prompt, TrackerError
+from tracker.stream.prompts import RESTS, check, example, keys, question
+
+DRAWN = Prompt(boxes=(Box(1, 2, 3, 4),), labels=(True,))
+
+
+def test_keys_do_not_depend_on_threshold_or_place() -> None:
+    before = keys([Prompt("a"), Prompt("b")])
+    after = keys([Prompt("b", threshold=0.9), Prompt("a")])
+    assert before == after[::-1]
+
+
+def test_an_id_of_its_own_is_the_key() -> None:
+    assert keys([Prompt("a", id="x")]) == keys([Prompt("b", id="x")])
+    assert keys([Prompt("a", id="x")]) != keys([Prompt("a")])
+
+
+def test_a_repeated_prompt_has_a_key_of_its_own() -> None:
+    first, second = keys([Prompt("a"), Prompt("a")])
+    assert first != second
+    assert keys([Prompt("a")]) == [first]
+
+
+def test_words_are_asked_as_they_stand() -> None:
+    prompt = Prompt("red circle", threshold=0.2)
+    ask = question([prompt], [], set(), 100, 200)
+    assert list(ask.asked.values()) == [prompt]
+
+
+def test_boxes_are_asked_on_the_frame_they_were_drawn_on_only() -> None:
+    assert list(question([DRAWN], [], set(keys([DRAWN])), 100, 200).asked.values()) == [DRAWN]
+    ask = question([DRAWN], [], set(), 100, 200)
+    assert (ask.asked, ask.notes) == ({}, {0: RESTS})
+
+
+def test_later_the_best_confirmed_object_is_the_example() -> None:
+    key = keys([DRAWN])[0]
+    likely, sure, gone = made(square(0, 0, 32)), made(square(32, 32, 32)), made(square(0, 0, 64))
+    for each, confirmed, score in ((likely, False, 0.99), (sure, True, 0.6), (gone, True, 1.0)):
+        each.key, each.confirmed, each.score = key, confirmed, score
+    gone.lose()
+    asked = question([DRAWN], [likely, sure, gone], set(), 100, 200).asked[key]
+    assert (asked.boxes, asked.labels) == ((Box(100, 50, 200, 100),), (True,))
+
+
+def test_with_words_a_prompt_goes_on_without_its_boxes() -> None:
+    ask = question([Prompt("a", boxes=DRAWN.boxes)], [], set(), 100, 200)
+    assert list(ask.asked.values()) == [Prompt("a")]
+    assert not ask.notes
+
+
+def test_an_example_keeps_what_else_the_prompt_says() -> None:
+    prompt = example(Prompt("a", threshold=0.3, id="x"), [(0.0, 0.5, 0.5, 1.0)], [False], 100, 200)
+    assert prompt == Prompt("a", (Box(0, 50, 100, 100),), (False,), 0.3, "x")
+
+
+@pytest.mark.parametrize(
+    "prompt", [Prompt(), Prompt(""), Prompt("a", threshold=-0.1), Prompt("a", DRAWN.boxes, (True, False))]
+)
+def test_what_makes_no_sense_is_refused(prompt: Prompt) -> None:
+    with pytest.raises(TrackerError, match="prompt 1"):
+        check([Prompt("fine"), prompt])
