@@ -79,7 +79,7 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def publishing(served: Served, query: str, recording: Path, identity: tuple[Path, Path]) -> Iterator[str]:
     """Publish in a process of its own; the session's id."""
     arguments = [f"http://{served.address}/whip{query}", str(recording), *map(str, identity)]
-    command = [sys.executable, "-m", "tests.whip_publisher", *arguments]
+    command = [sys.executable, "-m", "tests.support.whip_publisher", *arguments]
     before = ids(served)
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
