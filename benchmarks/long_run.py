@@ -39,7 +39,7 @@ def held(tracker: Tracker) -> list[int]:
     """Objects, memories of theirs, and kept frames."""
     banks = [each.bank for each in tracker._objects]
     memories = sum(len(bank.conditioning) + len(bank.recent) for bank in banks)
-    return [len(banks), memories, len(tracker._ring)]
+    return [len(banks), memories, len(tracker._clickable)]
 
 
 def main() -> None:

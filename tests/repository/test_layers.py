@@ -65,8 +65,6 @@ TESTED_ELSEWHERE = {
     "tracker/model/compute.py": "unit/tracker/test_acceleration.py",
     "tracker/model/configs.py": "unit/streamer/test_config.py",
     "tracker/model/vocabulary.py": "unit/tracker/training/test_train.py",
-    "tracker/stream/geometry.py": "unit/tracker/stream/test_objects.py",
-    "tracker/stream/scene.py": "unit/tracker/stream/test_schedule.py",
     "tracker/training/data.py": "unit/tracker/training/test_train.py",
     "tracker/training/evaluate.py": "unit/tracker/training/test_train.py",
     "tracker/training/losses.py": "unit/tracker/training/test_train.py",

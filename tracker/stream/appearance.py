@@ -27,5 +27,5 @@ def alike(some: Tensor, others: Tensor) -> Tensor:
 
 
 def blended(old: Tensor | None, new: Tensor, share: float) -> Tensor:
-    """A appearance as it is known, brought a ``share`` of the way to how it looks now."""
+    """An appearance as it is known, brought a ``share`` of the way to how it looks now."""
     return new if old is None else torch.lerp(old, new, share)

@@ -1,5 +1,5 @@
 """
-The frames a user can still click on: a ring of recent embeddings, the interactive side's features only.
+The frames a user can still click on: recent embeddings, the interactive side's features only.
 
 A click refers to the frame the user saw, a little in the past. It is bounded by bytes and by rate.
 """
@@ -21,7 +21,7 @@ TIMES = 1024  # looked-at frames whose time is known, to tell when a frame betwe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class ClickableFrame:
     """
     One looked-at frame: ``seconds`` is its own (monotonic) time; ``tracks`` is what was shown on it.
 
@@ -40,7 +40,7 @@ class Kept:
         return self.embedding.nbytes + (0 if self.grey is None else self.grey.nbytes)
 
 
-class Ring:
+class ClickableFrames:
     """
     At most ``max_bytes`` and RECENT frames, one in WINDOW, and always the newest.
 
@@ -49,7 +49,7 @@ class Ring:
 
     def __init__(self, max_bytes: int = BYTES) -> None:
         self.max_bytes = max_bytes
-        self._frames: deque[Kept] = deque()  # trimmed by _trim
+        self._frames: deque[ClickableFrame] = deque()  # trimmed by _trim
         self._times: deque[tuple[int, float]] = deque(maxlen=TIMES)
         self._thinned = -1e9  # time of the newest frame that stays for good
 
@@ -62,11 +62,11 @@ class Ring:
         return sum(each.nbytes for each in self._frames)
 
     @property
-    def newest(self) -> Kept | None:
+    def newest(self) -> ClickableFrame | None:
         """The frame that was looked at last."""
         return self._frames[-1] if self._frames else None
 
-    def add(self, kept: Kept) -> None:
+    def add(self, kept: ClickableFrame) -> None:
         """Keep the newest frame; the one before stays only if the last one that stays is too far from it."""
         if self._frames:
             if self._frames[-1].seconds - self._thinned <= WINDOW:
@@ -81,7 +81,7 @@ class Ring:
         """A frame was looked at without an embedding: only its time is kept."""
         self._times.append((index, seconds))
 
-    def nearest(self, index: int) -> Kept:
+    def nearest(self, index: int) -> ClickableFrame:
         """The kept frame nearest to frame ``index``. Raises :class:`FrameGone` if it is over 100 ms away."""
         if not self._frames:
             raise FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
@@ -92,7 +92,7 @@ class Ring:
             raise FrameGone(f"frame {index} is gone: frames {available[0]} to {available[1]} can be clicked", available)
         return best
 
-    def after(self, kept: Kept, most: int) -> list[Kept]:
+    def after(self, kept: ClickableFrame, most: int) -> list[ClickableFrame]:
         """Up to ``most`` frames after ``kept``, oldest first, evenly chosen, the newest always among them."""
         later = [each for each in self._frames if each.index > kept.index]
         if len(later) <= most:

@@ -13,13 +13,13 @@ from torch import Tensor
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream import optical_flow
-from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import near
 from tracker.stream.geometry import LIMIT, Spot, bounds, pixels
 from tracker.stream.objects import GOOD_IOU, PRESENT
 from tracker.types import Box, Mask, Point, Track, TrackerError
 
-MOST_HOPS = 12  # frames on the way to the present: a second and a half at the ring's rate
+MOST_HOPS = 12  # frames on the way to the present: a second and a half at the rate at which frames stay clickable
 MOST_SPOTS = 32  # clicks on one object and frame that count, the newest
 MASK_LOGIT = 10.0  # what a finished mask is worth as a mask prompt: upstream's ±10 for masks taken as true
 
@@ -32,7 +32,7 @@ class Carried:
     unseen: int
 
 
-def check(kept: Kept, points: Sequence[Point]) -> None:
+def check(kept: ClickableFrame, points: Sequence[Point]) -> None:
     """Refuse points outside the picture they were made on. Raises :class:`TrackerError`."""
     height, width = kept.embedding.height, kept.embedding.width
     for point in points:
@@ -40,14 +40,14 @@ def check(kept: Kept, points: Sequence[Point]) -> None:
             raise TrackerError(f"({point.x:g}, {point.y:g}) is outside the picture of {width} by {height} pixels")
 
 
-def check_box(kept: Kept, box: Box) -> None:
+def check_box(kept: ClickableFrame, box: Box) -> None:
     """Refuse an empty box, or one that lies outside its picture. Raises :class:`TrackerError`."""
     if not (box.x0 < box.x1 and box.y0 < box.y1):
         raise TrackerError(f"the box {box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g} is empty: left, top, right, bottom")
     check(kept, (Point(box.x0, box.y0), Point(box.x1, box.y1)))
 
 
-def under(kept: Kept, points: Sequence[Point]) -> Track | None:
+def under(kept: ClickableFrame, points: Sequence[Point]) -> Track | None:
     """The smallest object that was shown under the first positive point."""
     place = next((point for point in points if point.positive), None)
     if place is None:
@@ -61,7 +61,7 @@ def _covers(mask: Mask, point: Point) -> bool:
     return bool(mask.dense()[y, x])
 
 
-def answer(model: Sam3, kept: Kept, prompt: SegmentPrompt) -> tuple[Tensor, float]:
+def answer(model: Sam3, kept: ClickableFrame, prompt: SegmentPrompt) -> tuple[Tensor, float]:
     """
     The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
 
@@ -76,11 +76,11 @@ def answer(model: Sam3, kept: Kept, prompt: SegmentPrompt) -> tuple[Tensor, floa
     return logits, float(found.ious[0, 0])
 
 
-def carry(model: Sam3, ring: Ring, kept: Kept, logits: Tensor) -> Carried:
+def carry(model: Sam3, frames: ClickableFrames, kept: ClickableFrame, logits: Tensor) -> Carried:
     """Follow one mask from the frame it was made on to the newest, through the frames between."""
     unseen, trusted = 0, True
     before = kept
-    for hop in ring.after(kept, MOST_HOPS):
+    for hop in frames.after(kept, MOST_HOPS):
         logits, before = _moved(logits, before, hop), hop
         box = pixels(bounds(logits), hop.embedding.height, hop.embedding.width)
         prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
@@ -93,7 +93,7 @@ def carry(model: Sam3, ring: Ring, kept: Kept, logits: Tensor) -> Carried:
     return Carried(logits, unseen)
 
 
-def _moved(logits: Tensor, before: Kept, now: Kept) -> Tensor:
+def _moved(logits: Tensor, before: ClickableFrame, now: ClickableFrame) -> Tensor:
     """Logits (S, S) moved along with the picture, unless nothing is left of them then."""
     if before.grey is None or now.grey is None or before.grey.shape != now.grey.shape:
         return logits

@@ -38,16 +38,16 @@ def keys(prompts: Sequence[Prompt]) -> list[Key]:
 
 
 @dataclass(slots=True)
-class Question:
-    """A keyframe's prompts for the detector: ``asked`` by key, and why the others rest, by place in the list."""
+class KeyframePrompts:
+    """What is ``asked`` of the detector, by key; ``notes`` says why the others rest, by place in the list."""
 
     asked: dict[Key, Prompt] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
 
 
-def question(
+def for_keyframe(
     prompts: Sequence[Prompt], objects: Iterable[Followed], drawn: set[Key], height: int, width: int
-) -> Question:
+) -> KeyframePrompts:
     """
     What to ask on a frame of ``height`` by ``width`` pixels.
 
@@ -55,7 +55,7 @@ def question(
     ``drawn``); later the best object that they found is the example: a confirmed one if there is one.
     """
     alive = [each for each in objects if each.visible]
-    ask = Question()
+    ask = KeyframePrompts()
     for place, (key, prompt) in enumerate(zip(keys(prompts), prompts, strict=True)):
         if not prompt.boxes or key in drawn:
             ask.asked[key] = prompt

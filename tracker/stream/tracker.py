@@ -15,12 +15,12 @@ from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream import association, clicks
 from tracker.stream.appearance import appearances
-from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import Follower, Mode
 from tracker.stream.geometry import LIMIT, bounds, each_bounds, shares
 from tracker.stream.objects import Followed, Key, entangle, settle
 from tracker.stream.optical_flow import Flow
-from tracker.stream.prompts import Question, check, example, keys, question
+from tracker.stream.prompts import KeyframePrompts, check, example, for_keyframe, keys
 from tracker.stream.scene import View
 from tracker.stream.schedule import Budget, Schedule, Situation
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
@@ -35,7 +35,7 @@ class Tracker:
     """
     One stream. All methods are called on the thread that owns the model, and on no other.
 
-    At most ``max_objects`` objects, each with a memory of fixed length, and a ring of recent embeddings bounded by
+    At most ``max_objects`` objects, each with a memory of fixed length, and clickable frames bounded by
     bytes: nothing grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
 
     ``interval``: looked-at frames from keyframe to keyframe; ``adaptive``: or fewer, where there is reason to.
@@ -65,7 +65,7 @@ class Tracker:
         self._follower = Follower(model, follower)
         self._adaptive, self._rate, self._costs = adaptive, rate, costs
         self._flow = Flow()
-        self._ring = Ring()
+        self._clickable = ClickableFrames()
         self._drawn = {key for key, prompt in zip(keys(prompts), prompts, strict=True) if prompt.boxes}
         self._start()
 
@@ -80,7 +80,7 @@ class Tracker:
         self._size: tuple[int, int] | None = None
         self._present: Embedding | None = None  # of the newest frame, with the detector's features
         self._refused = 0  # detections for which there was no room on the last keyframe
-        self._ring.clear()
+        self._clickable.clear()
 
     def reset(self) -> None:
         """Drop objects, memories and kept frames; keep prompts and the highest id given out."""
@@ -112,30 +112,32 @@ class Tracker:
         check(prompts)
         known, now = set(keys(self.prompts)), dict(zip(keys(prompts), prompts, strict=True))
         new = {key: prompt for key, prompt in now.items() if prompt.boxes and key not in known}
-        asked = self._draw(new, index) if new and (index is not None or self._ring.newest) else None
+        asked = self._draw(new, index) if new and (index is not None or self._clickable.newest) else None
         self.prompts = tuple(prompts)
         self._objects = [each for each in self._objects if each.key is None or each.key in now]
         self._drawn = (self._drawn | (set() if asked else set(new))) & set(now)
         if asked:
             # Found at once: the boxes belong to a frame that will be gone when the next one comes.
             assert self._present is not None
-            self._detect(self._present, asked, self._ring.newest.seconds if self._ring.newest else 0.0, self._tick - 1)
+            self._detect(
+                self._present, asked, self._clickable.newest.seconds if self._clickable.newest else 0.0, self._tick - 1
+            )
         self._schedule.demand("prompts")
 
-    def _draw(self, new: dict[Key, Prompt], index: int | None) -> Question:
+    def _draw(self, new: dict[Key, Prompt], index: int | None) -> KeyframePrompts:
         """New exemplars with their boxes carried from the frame they were drawn on to the newest one."""
-        kept = self._ring.newest if index is None else self._ring.nearest(index)
+        kept = self._clickable.newest if index is None else self._clickable.nearest(index)
         assert kept is not None
         assert self._present is not None
-        ask = Question()
+        ask = KeyframePrompts()
         for key, prompt in new.items():
             boxes = []
             for box in prompt.boxes:
                 clicks.check_box(kept, box)
                 share = shares(box, kept.embedding.height, kept.embedding.width)
-                if kept is not self._ring.newest:
+                if kept is not self._clickable.newest:
                     logits, _ = clicks.answer(self.model, kept, SegmentPrompt(box=box))
-                    share = bounds(clicks.carry(self.model, self._ring, kept, logits).logits)
+                    share = bounds(clicks.carry(self.model, self._clickable, kept, logits).logits)
                 boxes.append(share)
             labels = prompt.labels or (True,) * len(boxes)
             ask.asked[key] = example(prompt, boxes, labels, self._present.height, self._present.width)
@@ -144,7 +146,7 @@ class Tracker:
     @property
     def present(self) -> tuple[int, Embedding] | None:
         """The newest frame's index and embedding, with the detector's features; None before the first step."""
-        newest = self._ring.newest
+        newest = self._clickable.newest
         return None if newest is None or self._present is None else (newest.index, self._present)
 
     @torch.inference_mode()
@@ -159,7 +161,7 @@ class Tracker:
         situation = self._situation()
         stage, reason = self._schedule.next(situation)
         if stage is Stage.FLOW:
-            tracks, ask = self._move(image, index, seconds, clock), Question()
+            tracks, ask = self._move(image, index, seconds, clock), KeyframePrompts()
         else:
             tracks, ask = self._look(image, index, seconds, stage, reason, clock)
         self._schedule.budget.spend(situation, clock.seconds)
@@ -186,7 +188,7 @@ class Tracker:
         clock.lap("flow")
         tracks = self._tracks(image.shape[0], image.shape[1], seconds)
         self._forget()
-        self._ring.note(index, seconds)
+        self._clickable.note(index, seconds)
         clock.lap("encode")
         return tracks
 
@@ -214,7 +216,7 @@ class Tracker:
 
     def _look(
         self, image: Picture, index: int, seconds: float, stage: Stage, reason: str, clock: Clock
-    ) -> tuple[list[Track], Question]:
+    ) -> tuple[list[Track], KeyframePrompts]:
         """Embed the frame, follow what is known, and on a keyframe detect what is asked."""
         embedding = self.model.embed(image)
         clock.lap("embed")
@@ -230,7 +232,7 @@ class Tracker:
             self._foresee(seconds)
             self._follow(self._objects, embedding, seconds)
         clock.lap("flow" if alone else "refine")
-        ask = self._question(embedding)
+        ask = self._prompts_for(embedding)
         if stage is Stage.KEYFRAME:
             self._detect(embedding, ask, seconds, self._tick, alone=alone)
             self._drawn.clear()
@@ -245,7 +247,7 @@ class Tracker:
             self._follower.memorize(embedding, self._objects, self._tick)
         self._forget()
         self._present = embedding
-        self._ring.add(Kept(index, seconds, embedding.interactive_only(), tracks, self._flow.grey))
+        self._clickable.add(ClickableFrame(index, seconds, embedding.interactive_only(), tracks, self._flow.grey))
         clock.lap("encode")
         return tracks, ask
 
@@ -264,10 +266,12 @@ class Tracker:
         foreseen = self._flow.known
         self._follower.follow(embedding, objects, seconds, self._tick, foreseen=foreseen)
 
-    def _question(self, embedding: Embedding) -> Question:
-        return question(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
+    def _prompts_for(self, embedding: Embedding) -> KeyframePrompts:
+        return for_keyframe(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)
 
-    def _detect(self, embedding: Embedding, ask: Question, seconds: float, tick: int, *, alone: bool = False) -> None:
+    def _detect(
+        self, embedding: Embedding, ask: KeyframePrompts, seconds: float, tick: int, *, alone: bool = False
+    ) -> None:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
@@ -357,7 +361,7 @@ class Tracker:
         if not points:
             raise TrackerError("a click has no points")
         known = self._find(object_id) if object_id is not None else None
-        kept = self._ring.nearest(index)
+        kept = self._clickable.nearest(index)
         clicks.check(kept, points)
         shown = clicks.under(kept, points) if known is None else None
         if shown is not None:
@@ -375,11 +379,11 @@ class Tracker:
 
         Raises :class:`FrameGone` and :class:`TrackerError`.
         """
-        kept = self._ring.nearest(index)
+        kept = self._clickable.nearest(index)
         clicks.check_box(kept, box)
         return self._new(kept, SegmentPrompt(box=box), ())
 
-    def _new(self, kept: Kept, prompt: SegmentPrompt, points: Sequence[Point]) -> Answer:
+    def _new(self, kept: ClickableFrame, prompt: SegmentPrompt, points: Sequence[Point]) -> Answer:
         if len(self._objects) >= self.max_objects:
             raise TrackerError(f"{self.max_objects} objects are followed already: remove one first")
         logits, score = clicks.answer(self.model, kept, prompt)
@@ -389,7 +393,7 @@ class Tracker:
         self._bring(new, kept, logits, points)
         return Answer(new.id, kept.index, score)
 
-    def _refine(self, known: Followed, kept: Kept, points: Sequence[Point]) -> Answer:
+    def _refine(self, known: Followed, kept: ClickableFrame, points: Sequence[Point]) -> Answer:
         height, width = kept.embedding.height, kept.embedding.width
         earlier = clicks.points(known.spots[1], height, width) if known.spots[0] == kept.index else ()
         together = (*earlier, *points)[-clicks.MOST_SPOTS :]
@@ -400,10 +404,10 @@ class Tracker:
         self._bring(known, kept, logits, together)
         return Answer(known.id, kept.index, score)
 
-    def _bring(self, each: Followed, kept: Kept, logits: Tensor, points: Sequence[Point]) -> None:
+    def _bring(self, each: Followed, kept: ClickableFrame, logits: Tensor, points: Sequence[Point]) -> None:
         """Put an object's mask, given by a user on a kept frame, onto the newest frame."""
-        carried = clicks.carry(self.model, self._ring, kept, logits)
-        newest = self._ring.newest
+        carried = clicks.carry(self.model, self._clickable, kept, logits)
+        newest = self._clickable.newest
         assert newest is not None
         each.see(carried.logits)
         each.appearance = None  # of what it was taken for before

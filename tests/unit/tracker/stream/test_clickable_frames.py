@@ -1,4 +1,4 @@
-"""The ring of frames that can be clicked: its bounds, and which frame a click is answered on."""
+"""The frames that can be clicked: their bounds, and which frame a click is answered on."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import pytest
 import torch
 
 from tracker import Embedding, FrameGone
-from tracker.stream.clickable_frames import RECENT, TIMES, WINDOW, Kept, Ring
+from tracker.stream.clickable_frames import RECENT, TIMES, WINDOW, ClickableFrame, ClickableFrames
 
 SIZE = 1000  # bytes of a frame: half an embedding's, half a grey picture's
 
 
-def kept(index: int, seconds: float) -> Kept:
+def kept(index: int, seconds: float) -> ClickableFrame:
     features = torch.zeros(SIZE // 4)
     grey = np.zeros((10, SIZE // 20), np.uint8)
-    return Kept(
+    return ClickableFrame(
         index, seconds, Embedding(10, 10, None, (features[: SIZE // 8], torch.empty(0), torch.empty(0))), (), grey
     )
 
 
-def filled(frames: int, fps: float = 30, step: int = 1, max_bytes: int = 10**9) -> Ring:
-    ring = Ring(max_bytes)
+def filled(frames: int, fps: float = 30, step: int = 1, max_bytes: int = 10**9) -> ClickableFrames:
+    clickable = ClickableFrames(max_bytes)
     for index in range(0, frames, step):
-        ring.add(kept(index, index / fps))
-    return ring
+        clickable.add(kept(index, index / fps))
+    return clickable
 
 
-def indices(ring: Ring) -> list[int]:
-    return [each.index for each in ring._frames]
+def indices(clickable: ClickableFrames) -> list[int]:
+    return [each.index for each in clickable._frames]
 
 
-def test_it_keeps_eight_frames_a_second_and_always_the_newest() -> None:
-    ring = filled(61)
-    assert indices(ring)[-1] == 60
-    gaps = np.diff([each.seconds for each in ring._frames])
+def test_they_keep_eight_frames_a_second_and_always_the_newest() -> None:
+    clickable = filled(61)
+    assert indices(clickable)[-1] == 60
+    gaps = np.diff([each.seconds for each in clickable._frames])
     assert (gaps[:-1] > WINDOW).all()
-    assert 13 <= len(ring) <= 17
+    assert 13 <= len(clickable) <= 17
     assert all(filled(frames).newest.index == frames - 1 for frames in range(1, 20))  # type: ignore[union-attr]
 
 
@@ -44,10 +44,10 @@ def test_a_slow_stream_keeps_every_frame() -> None:
     assert indices(filled(10, fps=3)) == list(range(10))
 
 
-def test_it_is_bounded_by_bytes_by_count_and_by_known_times() -> None:
-    ring = filled(5000, fps=5)
-    assert len(ring) == RECENT
-    assert len(ring._times) == TIMES
+def test_they_are_bounded_by_bytes_by_count_and_by_known_times() -> None:
+    clickable = filled(5000, fps=5)
+    assert len(clickable) == RECENT
+    assert len(clickable._times) == TIMES
     small = filled(5000, fps=5, max_bytes=6 * SIZE)
     assert small.nbytes == 6 * SIZE
     assert small.newest is not None
@@ -65,44 +65,44 @@ def test_every_recent_frame_is_answered_within_the_window(index: int) -> None:
 
 @pytest.mark.parametrize("fps", [7, 8.5, 9, 9.9, 10, 11, 15, 24, 25, 29.97, 30, 50, 60])
 def test_whatever_the_rate_every_recent_frame_that_was_looked_at_is_answered(fps: float) -> None:
-    ring = filled(40, fps=fps)
-    times = [each.seconds for each in ring._frames]
+    clickable = filled(40, fps=fps)
+    times = [each.seconds for each in clickable._frames]
     for index in range(40):
         assert min(abs(index / fps - seconds) for seconds in times) <= WINDOW
-        ring.nearest(index)
+        clickable.nearest(index)
 
 
 def test_a_frame_that_was_never_looked_at_is_placed_between_its_neighbours() -> None:
-    ring = filled(300, step=3)  # every third frame was looked at
-    assert abs(ring.nearest(250).index - 250) <= 3
+    clickable = filled(300, step=3)  # every third frame was looked at
+    assert abs(clickable.nearest(250).index - 250) <= 3
 
 
 def test_a_frame_too_far_away_is_gone_and_the_rest_is_told() -> None:
-    ring = filled(3000)
+    clickable = filled(3000)
     for index in (5, 3100):
         with pytest.raises(FrameGone) as gone:
-            ring.nearest(index)
-        assert gone.value.available == (indices(ring)[0], 2999)
+            clickable.nearest(index)
+        assert gone.value.available == (indices(clickable)[0], 2999)
 
 
 def test_a_frame_that_is_kept_is_itself_the_answer_however_slow_the_stream() -> None:
     assert filled(5, fps=0.1).nearest(2).index == 2
     with pytest.raises(FrameGone):
-        Ring().nearest(0)
+        ClickableFrames().nearest(0)
 
 
 def test_the_way_to_the_present_ends_there_and_has_few_steps() -> None:
-    ring = filled(300)
-    first = ring._frames[0]
+    clickable = filled(300)
+    first = clickable._frames[0]
     for most in (1, 2, 5, 12, 100):
-        way = [each.index for each in ring.after(first, most)]
+        way = [each.index for each in clickable.after(first, most)]
         assert way == sorted(set(way))
         assert way[-1] == 299
         assert len(way) <= most
-    assert ring.after(ring._frames[-1], 5) == []
+    assert clickable.after(clickable._frames[-1], 5) == []
 
 
-def test_cleared_it_is_empty() -> None:
-    ring = filled(30)
-    ring.clear()
-    assert (len(ring), ring.nbytes, ring.newest) == (0, 0, None)
+def test_cleared_they_are_empty() -> None:
+    clickable = filled(30)
+    clickable.clear()
+    assert (len(clickable), clickable.nbytes, clickable.newest) == (0, 0, None)

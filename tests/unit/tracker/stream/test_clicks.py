@@ -11,7 +11,7 @@ from benchmarks.support.fake_model import FakeModel, picture
 from tests.support.objects import square
 from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError
 from tracker.stream import clicks
-from tracker.stream.clickable_frames import Kept, Ring
+from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.geometry import bounds
 from tracker.stream.optical_flow import Flow
 
@@ -21,8 +21,8 @@ def shown(number: int, left: int, top: int, size: int) -> Track:
     return Track(number, 0, 0.9, Box(left, top, left + size, top + size), mask, 3, Stage.REFINE)
 
 
-def kept(*blobs: tuple[str, int, int, int], index: int = 0, tracks: tuple[Track, ...] = ()) -> Kept:
-    return Kept(index, index / 8, FakeModel().embed(picture(*blobs)), tracks)
+def kept(*blobs: tuple[str, int, int, int], index: int = 0, tracks: tuple[Track, ...] = ()) -> ClickableFrame:
+    return ClickableFrame(index, index / 8, FakeModel().embed(picture(*blobs)), tracks)
 
 
 def test_the_smallest_object_under_the_first_positive_point_is_meant() -> None:
@@ -62,8 +62,8 @@ def test_a_box_that_is_none_is_refused(box: Box) -> None:
         clicks.check_box(kept(), box)
 
 
-def ring(frames: int, *, gone: range = range(0)) -> Ring:
-    found = Ring()
+def walk(frames: int, *, gone: range = range(0)) -> ClickableFrames:
+    found = ClickableFrames()
     for index in range(frames):
         blobs = [] if index in gone else [("red", 5 + 8 * index, 20, 20)]
         found.add(kept(*blobs, index=index))
@@ -71,7 +71,7 @@ def ring(frames: int, *, gone: range = range(0)) -> Ring:
 
 
 def test_a_mask_is_carried_step_by_step_further_than_one_jump_could() -> None:
-    model, frames = cast(Sam3, FakeModel()), ring(12)
+    model, frames = cast(Sam3, FakeModel()), walk(12)
     start = frames.nearest(0)
     logits, _ = clicks.answer(model, start, SegmentPrompt(points=(Point(10, 25),)))
     carried = clicks.carry(model, frames, start, logits)
@@ -88,9 +88,9 @@ def test_a_mask_is_carried_with_the_picture_where_its_object_jumps_out_of_it() -
         greys.append(flow.grey)
     model, logits = cast(Sam3, FakeModel()), square(10, 20, 10)
     for seen, unseen in ((greys, 0), ((None, None), 1)):
-        frames = Ring()
+        frames = ClickableFrames()
         for index, (image, grey) in enumerate(zip(world, seen, strict=True)):
-            frames.add(Kept(index, index / 8, FakeModel().embed(image), (), grey))
+            frames.add(ClickableFrame(index, index / 8, FakeModel().embed(image), (), grey))
         assert clicks.carry(model, frames, frames.nearest(0), logits).unseen == unseen
 
 
@@ -110,7 +110,7 @@ def test_what_a_model_shows_far_from_the_box_is_no_part_of_the_answer() -> None:
 
 
 def test_a_mask_lost_on_the_way_stays_where_it_was_and_says_so() -> None:
-    model, frames = cast(Sam3, FakeModel()), ring(8, gone=range(5, 8))
+    model, frames = cast(Sam3, FakeModel()), walk(8, gone=range(5, 8))
     start = frames.nearest(3)
     logits, _ = clicks.answer(model, start, SegmentPrompt(points=(Point(5 + 24 + 5, 25),)))
     carried = clicks.carry(model, frames, start, logits)
@@ -118,9 +118,9 @@ def test_a_mask_lost_on_the_way_stays_where_it_was_and_says_so() -> None:
     assert abs(bounds(carried.logits)[0] * 128 - (5 + 32)) <= 2
 
 
-def test_the_way_through_the_ring_has_a_bounded_number_of_steps() -> None:
+def test_the_way_to_the_present_has_a_bounded_number_of_steps() -> None:
     model = FakeModel()
-    frames = Ring()
+    frames = ClickableFrames()
     for index in range(40):
         frames.add(kept(("red", 20, 20, 20), index=index))
     calls = []

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from tests.support.objects import SIDE, made, square
-from tracker import Box, Stage
-from tracker.stream.geometry import bounds, each_bounds, overlap, pixels, shares, shifted, size
+from tracker import Stage
+from tracker.stream.geometry import bounds, size
 from tracker.stream.objects import FAINT, FASTEST, HOLD, Followed, entangle, settle
 
 
@@ -111,11 +111,6 @@ def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
     assert y == pytest.approx(0, abs=1e-6)
 
 
-def test_two_masks_overlap_by_their_common_share() -> None:
-    assert overlap(square(10, 10, 10), square(15, 10, 10)) == pytest.approx(50 / 150)
-    assert overlap(square(0, 0, 0), square(0, 0, 0)) == 0
-
-
 def test_those_that_touch_are_entangled_seen_or_not_and_those_apart_are_not() -> None:
     one, two, far = walked(1, 10, 0.0), walked(2, 17, 0.0), walked(3, 45, 0.0)
     two.lose()
@@ -140,23 +135,6 @@ def test_what_is_believed_stays_within_what_may_be_fed_back() -> None:
     assert each.logits.max() == 32
 
 
-def test_shifting_moves_masks_and_brings_background_in() -> None:
-    logits = torch.stack([square(10, 20, 12), square(50, 20, 14)])
-    moved = shifted(logits, [(4 / SIDE, -2 / SIDE), (0.0, 0.0)]) > 0
-    assert torch.equal(moved[0], square(14, 18, 12) > 0)
-    assert torch.equal(moved[1], logits[1] > 0)
-    out = shifted(logits, [(0.0, 0.0), (10 / SIDE, 0.0)])
-    assert bounds(out[1]) == (60 / SIDE, 20 / SIDE, 1.0, 34 / SIDE)
-    assert shifted(logits, [(0.001, 0.0), (0.0, 0.0)]) is logits
-
-
-def test_shares_and_pixels_are_inverse_inside_the_picture() -> None:
-    box = Box(12, 30, 200, 400)
-    assert pixels(shares(box, 480, 640), 480, 640) == box
-    assert pixels((-0.5, 0.5, 1.5, 2.0), 100, 200) == Box(0, 50, 200, 100)
-    assert bounds(square(3, 4, 0)) == (0, 0, 0, 0)
-
-
 def test_of_two_on_one_thing_the_one_believed_longer_stays() -> None:
     for first, second in ((made(square(10, 10, 20), 1), made(square(11, 10, 20), 2, born=5)),):
         settle([second, first])
@@ -178,18 +156,6 @@ def test_what_is_not_shown_takes_no_pixel_from_what_is() -> None:
     hidden.score = 0.5
     settle([shown, hidden])
     assert bounds(shown.logits)[2] == 30 / SIDE
-
-
-def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:
-    logits = torch.randn(6, 24, 24, generator=torch.Generator().manual_seed(0)) - 2.2
-    logits[2], logits[3] = -1, 1
-    expected = []
-    for each in logits > 0:
-        rows, columns = each.any(1).nonzero()[:, 0].tolist(), each.any(0).nonzero()[:, 0].tolist()
-        box = (columns[0] / 24, rows[0] / 24, (columns[-1] + 1) / 24, (rows[-1] + 1) / 24) if rows else (0.0,) * 4
-        expected.append(box)
-    assert each_bounds(logits) == expected
-    assert expected[2:4] == [(0.0,) * 4, (0.0, 0.0, 1.0, 1.0)]
 
 
 def test_what_is_lost_keeps_its_own_mask_and_not_everybodys() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.objects import made, square
 from tracker import Box, Prompt, TrackerError
-from tracker.stream.prompts import RESTS, check, example, keys, question
+from tracker.stream.prompts import RESTS, check, example, for_keyframe, keys
 
 DRAWN = Prompt(boxes=(Box(1, 2, 3, 4),), labels=(True,))
 
@@ -30,13 +30,13 @@ def test_a_repeated_prompt_has_a_key_of_its_own() -> None:
 
 def test_words_are_asked_as_they_stand() -> None:
     prompt = Prompt("red circle", threshold=0.2)
-    ask = question([prompt], [], set(), 100, 200)
+    ask = for_keyframe([prompt], [], set(), 100, 200)
     assert list(ask.asked.values()) == [prompt]
 
 
 def test_boxes_are_asked_on_the_frame_they_were_drawn_on_only() -> None:
-    assert list(question([DRAWN], [], set(keys([DRAWN])), 100, 200).asked.values()) == [DRAWN]
-    ask = question([DRAWN], [], set(), 100, 200)
+    assert list(for_keyframe([DRAWN], [], set(keys([DRAWN])), 100, 200).asked.values()) == [DRAWN]
+    ask = for_keyframe([DRAWN], [], set(), 100, 200)
     assert (ask.asked, ask.notes) == ({}, {0: RESTS})
 
 
@@ -46,12 +46,12 @@ def test_later_the_best_confirmed_object_is_the_example() -> None:
     for each, confirmed, score in ((likely, False, 0.99), (sure, True, 0.6), (gone, True, 1.0)):
         each.key, each.confirmed, each.score = key, confirmed, score
     gone.lose()
-    asked = question([DRAWN], [likely, sure, gone], set(), 100, 200).asked[key]
+    asked = for_keyframe([DRAWN], [likely, sure, gone], set(), 100, 200).asked[key]
     assert (asked.boxes, asked.labels) == ((Box(100, 50, 200, 100),), (True,))
 
 
 def test_with_words_a_prompt_goes_on_without_its_boxes() -> None:
-    ask = question([Prompt("a", boxes=DRAWN.boxes)], [], set(), 100, 200)
+    ask = for_keyframe([Prompt("a", boxes=DRAWN.boxes)], [], set(), 100, 200)
     assert list(ask.asked.values()) == [Prompt("a")]
     assert not ask.notes
 

@@ -1,14 +1,11 @@
-"""When a keyframe comes and why; what counts as a cut."""
+"""When a keyframe comes and why."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from tracker import Stage
-from tracker.stream.scene import View
 from tracker.stream.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation
-from tracker.worlds.worlds import Video
 
 
 def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:
@@ -47,6 +44,11 @@ def test_objects_in_doubt_get_a_keyframe_but_not_at_once_again() -> None:
     assert found == [(place * DOUBT_GAP - 1, "confidence") for place in (1, 2, 3)]
 
 
+def test_what_is_new_in_the_picture_asks_for_a_keyframe() -> None:
+    news = [(place * DOUBT_GAP, "uncovered") for place in (1, 2)]
+    assert keyframes(Schedule(100), 12, uncovered=True) == [(0, "start"), *news]
+
+
 def test_without_anything_to_detect_frames_are_looked_at_for_clicks_where_masks_are_moved_along() -> None:
     schedule = Schedule(5, flowing=True)
     decided = [schedule.next(Situation(detectable=False, warpable=True)) for _ in range(12)]
@@ -58,41 +60,6 @@ def test_without_anything_to_detect_there_are_no_keyframes() -> None:
     schedule = Schedule(2)
     decided = [schedule.next(Situation(detectable=False)) for _ in range(6)]
     assert {stage for stage, _ in decided} == {Stage.REFINE}
-
-
-def test_movement_is_no_cut_and_another_world_is() -> None:
-    cut = View()
-    for world in (5, 6, 7):
-        frames = [frame.image for frame, _ in zip(Video(world, 320, 240), range(20), strict=False)]
-        seen = [cut.cut(image) for image in frames]
-        assert not any(seen[1:])
-    dark, light = np.zeros((40, 60, 3), np.uint8), np.full((40, 60, 3), 200, np.uint8)
-    assert [cut.cut(image) for image in (dark, dark, light, light)][2:] == [True, False]
-
-
-def test_a_changed_picture_size_is_no_cut() -> None:
-    cut = View()
-    image = np.random.default_rng(0).integers(0, 30, (240, 320, 3), np.uint8)
-    assert not cut.cut(image)
-    assert not cut.cut(image[::2, ::2])
-
-
-def test_what_is_new_in_the_picture_asks_for_a_keyframe_and_light_does_not() -> None:
-    view, room = View(), np.full((96, 128, 3), 90, np.uint8)
-    view.cut(room)
-    view.keyframe([])
-    view.cut(room + np.uint8(60))
-    assert not view.uncovered([])
-    room[20:70, 30:80] = (200, 30, 30)
-    view.cut(room)
-    assert view.uncovered([])
-    assert not view.uncovered([(30 / 128, 20 / 96, 80 / 128, 70 / 96)])
-    view.keyframe([(30 / 128, 20 / 96, 80 / 128, 70 / 96)])
-    room[:] = 90
-    view.cut(room)
-    assert not view.uncovered([])  # where it was the background is no news
-    news = [(place * DOUBT_GAP, "uncovered") for place in (1, 2)]
-    assert keyframes(Schedule(100), 12, uncovered=True) == [(0, "start"), *news]
 
 
 COSTS = {"embed": 0.025, "detect": 0.015, "refine": 0.002, "flow": 0.002, "encode": 0.003}

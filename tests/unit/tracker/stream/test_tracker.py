@@ -533,8 +533,8 @@ def sizes(tracker: Tracker) -> list[int]:
     banks = [each.bank for each in tracker._objects]
     return [
         len(tracker._objects),
-        len(tracker._ring),
-        tracker._ring.nbytes,
+        len(tracker._clickable),
+        tracker._clickable.nbytes,
         sum(len(bank.conditioning) + len(bank.recent) for bank in banks),
         sum(bank.nbytes for bank in banks),
     ]
