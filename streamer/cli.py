@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.metadata
-import ipaddress
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from streamer.config import Config, HwAccel
+from streamer.choices import DEFAULT_PORT, Follower, HwAccel
 from streamer.errors import BadRequest, StreamerError
-from streamer.webrtc.sdp import split_ice_server
 
-# What takes seconds to import (torch) is imported by the command that needs it: help and mistakes answer at once.
+if TYPE_CHECKING:
+    from streamer.config import Config
+
+# What takes long to import (torch, PyAV, pydantic) is imported by the command that needs it: help and mistakes in the
+# arguments answer at once.
 
 DEMO_PROMPTS = ("red circle", "blue thing")
 DEMO_SOURCE = "demo:?size=640x480&fps=30"
@@ -67,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     _model_options(run)
 
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
-    doctor.add_argument("--port", type=_port, default=Config().port, help="the port the server is to have")
+    doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port the server is to have")
     return top
 
 
@@ -103,8 +104,7 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
     )
-    followers = ("auto", "pvs", "memory", "flow")
-    group.add_argument("--follower", choices=followers, help="how objects are followed between keyframes (auto)")
+    group.add_argument("--follower", choices=get_args(Follower), help=_FOLLOWER)
     group.add_argument("--threads", type=_positive, metavar="N", help="of torch; default: cores - 1")
 
 
@@ -131,6 +131,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="log more")
 
 
+_FOLLOWER = "how objects are followed between keyframes (auto)"
 _RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality nobody here has measured"
 _RATE = "results a second that are wanted; past what the model can do masks are moved along by optical flow"
 _ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
@@ -202,18 +203,14 @@ def _doctor(given: argparse.Namespace) -> int:
 
 def _config(given: argparse.Namespace) -> Config:
     """Flags, then STREAMER_* variables, then defaults. Raises BadRequest for what cannot be read."""
-    known = {setting.name for setting in fields(Config)}
-    flags: dict[str, Any] = {name: value for name, value in vars(given).items() if name in known}
-    for name, value in flags.items():
-        flags[name] = tuple(value) if isinstance(value, list) else value
+    from streamer.config import Config
+    from streamer.webrtc.sdp import split_ice_server
+
+    flags: dict[str, Any] = {name: value for name, value in vars(given).items() if name in Config.model_fields}
     try:
-        config = Config.from_env(os.environ, **flags)
+        config = Config.from_env(**flags)
         for server in config.ice_servers:
             split_ice_server(server)
-        for address in config.announce:
-            ipaddress.ip_address(address)
-        for network in config.fetch_networks:
-            ipaddress.ip_network(network)
     except ValueError as error:
         raise BadRequest(f"{error}.") from None
     return config

@@ -2,128 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import ipaddress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
-HwAccel = Literal["auto", "cuda", "vaapi", "qsv", "videotoolbox", "vulkan", "vdpau", "d3d11va"]
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streamer.choices import DEFAULT_PORT, Follower, HwAccel
+
 FIRST_PORT = 1024  # UDP ports below it need privileges
-_POSITIVE = (
-    "threads",
-    "interval",
-    "rate",
-    "max_sessions",
-    "max_subscribers",
-    "max_viewers",
-    "open_timeout",
-    "read_timeout",
-    "grace",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The settings of one server. Sizes are in bytes, times in seconds."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    model: str = "nano"
-    checkpoint: Path | None = None
-    device: str | None = None
-    threads: int | None = None  # of torch inside one operation; None: cores - 1
-    resolution: int | None = None  # pixels the full-size model looks at, square; None: what it was trained at
-    plain: bool = False  # fp32, and nothing compiled: what the fast ways are compared with
-    hwaccel: HwAccel | None = None  # hardware that decodes streams and files; None: software
-    interval: int = 10  # looked-at frames from one keyframe to the next
-    follower: Literal["auto", "pvs", "memory", "flow"] = "auto"
-    rate: float | None = None  # wanted results a second; past what the model can do masks are moved along by flow
-    max_sessions: int = 8
-    max_subscribers: int = 16  # for each session
-    max_viewers: int = 16  # who watch its picture by WHEP, for each session
-    max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
-    max_body: int = 64 * 2**20  # of one HTTP request
-    embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 1100 of nano's, a dozen at full size
-    logits_bytes: int = 32 * 2**20  # answers kept for load_logits_from_cache: 2,000 of nano's, 100 at full size
-    fetch_http: bool = False  # pictures by http:// too, not only https://
-    fetch_networks: tuple[str, ...] = ()  # private networks from which pictures may be fetched, as 10.0.0.0/8
-    pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
-    open_timeout: float = 10.0  # until a source must have answered
-    read_timeout: float = 10.0  # until a source must have sent something
-    grace: float = 30.0  # how long a lost WebRTC connection may come back
-    ice_servers: tuple[str, ...] = ()
-    announce: tuple[str, ...] = ()  # further addresses of this host, put into ICE candidates
-    udp_ports: str | None = None  # of WebRTC, as 50000-50100; None: the system picks them
-    api_keys: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for numbers that no server can be run with."""
-        if not 0 <= self.port < 2**16:
-            raise ValueError(f"port is {self.port}; it must be from 0 to 65535")
-        for name in _POSITIVE:
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} is {value}; it must be greater than 0")
-
-        if self.udp_ports is not None:
-            parse_ports(self.udp_ports)
-        for key in self.api_keys:
-            if not key or not key.isascii() or not key.isprintable() or " " in key:
-                raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")
-
-    @property
-    def opening(self) -> dict[str, Any]:
-        """How sources are opened: keywords of ``open_source``."""
-        return {"open_timeout": self.open_timeout, "read_timeout": self.read_timeout, "hwaccel": self.hwaccel}
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, **flags: Any) -> Config:
-        """
-        Read ``STREAMER_<NAME>``; flags that are not None win. Lists are separated by commas.
-
-        Raises ValueError naming the variable whose value cannot be read.
-        """
-        values: dict[str, Any] = {}
-        hints = get_type_hints(cls)
-        for setting in fields(cls):
-            name = f"STREAMER_{setting.name.upper()}"
-            if flags.get(setting.name) is not None:
-                values[setting.name] = flags[setting.name]
-            elif environ.get(name):
-                values[setting.name] = _read(name, environ[name], hints[setting.name])
-        return cls(**values)
-
-
-def _read(name: str, text: str, hint: Any) -> Any:
-    if hint == tuple[str, ...]:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    choices = [each for part in (hint, *get_args(hint)) if get_origin(part) is Literal for each in get_args(part)]
-    if choices:
-        if text not in choices:
-            raise ValueError(f"{name} is {text!r}; it must be one of {', '.join(choices)}")
-        return text
-    if hint is bool:
-        words = {
-            "1": True,
-            "true": True,
-            "yes": True,
-            "on": True,
-            "0": False,
-            "false": False,
-            "no": False,
-            "off": False,
-        }
-        if text.strip().lower() not in words:
-            raise ValueError(f"{name} is {text!r}; it must be true or false")
-        return words[text.strip().lower()]
-    for kind in (int, float, Path, str):
-        if hint is kind or kind in get_args(hint):
-            try:
-                return kind(text)
-            except ValueError as error:
-                raise ValueError(f"{name} is {text!r}, which is not {kind.__name__}") from error
-    raise TypeError(f"Config has a setting of a kind that no variable can fill: {hint}")
+_PREFIX = "STREAMER_"
 
 
 def parse_ports(text: str) -> range:
@@ -135,3 +25,115 @@ def parse_ports(text: str) -> range:
     if not FIRST_PORT <= int(first) <= int(last) < 2**16:
         raise ValueError(f"the UDP ports are {text!r}; they must be from {FIRST_PORT} to 65535, the lower one first")
     return ports
+
+
+def _ports(text: str) -> str:
+    parse_ports(text)
+    return text
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _address(text: str) -> str:
+    ipaddress.ip_address(text)
+    return text
+
+
+def _key(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("an API key must be printable ASCII without spaces: it is sent in a header")
+    return text
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+_Count = Annotated[int, Field(gt=0)]
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Commas = BeforeValidator(_split)  # lists are written in variables as one,two; not as JSON
+
+
+class Config(BaseSettings):
+    """
+    The settings of one server. Sizes are in bytes, times in seconds.
+
+    What is not given by keyword is read from ``STREAMER_<NAME>``, where lists are separated by commas and an empty
+    value counts as none. No file is read. Raises ValueError for what no server can be run with.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, lt=2**16)] = DEFAULT_PORT
+    model: str = "nano"
+    checkpoint: Path | None = None
+    device: str | None = None
+    threads: _Count | None = None  # of torch inside one operation; None: cores - 1
+    resolution: int | None = None  # pixels the full-size model looks at, square; None: what it was trained at
+    plain: bool = False  # fp32, and nothing compiled: what the fast ways are compared with
+    hwaccel: HwAccel | None = None  # hardware that decodes streams and files; None: software
+    interval: _Count = 10  # looked-at frames from one keyframe to the next
+    follower: Follower = "auto"
+    # Wanted results a second; past what the model can do masks are moved along by flow.
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_sessions: _Count = 8
+    max_subscribers: _Count = 16  # for each session
+    max_viewers: _Count = 16  # who watch its picture by WHEP, for each session
+    max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
+    max_body: int = 64 * 2**20  # of one HTTP request
+    embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 1100 of nano's, a dozen at full size
+    logits_bytes: int = 32 * 2**20  # answers kept for load_logits_from_cache: 2,000 of nano's, 100 at full size
+    fetch_http: bool = False  # pictures by http:// too, not only https://
+    # Private networks from which pictures may be fetched, as 10.0.0.0/8.
+    fetch_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Commas] = ()
+    pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
+    open_timeout: _Seconds = 10.0  # until a source must have answered
+    read_timeout: _Seconds = 10.0  # until a source must have sent something
+    grace: _Seconds = 30.0  # how long a lost WebRTC connection may come back
+    # With the passwords of TURN servers; streamer.webrtc.sdp reads them.
+    ice_servers: Annotated[tuple[str, ...], NoDecode, _Commas, Field(repr=False)] = ()
+    # Further addresses of this host, put into ICE candidates.
+    announce: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], NoDecode, _Commas] = ()
+    udp_ports: Annotated[str, AfterValidator(_ports)] | None = None  # of WebRTC; None: the system picks them
+    api_keys: Annotated[tuple[Annotated[str, AfterValidator(_key)], ...], NoDecode, _Commas, Field(repr=False)] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_spaces(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """How sources are opened: keywords of ``open_source``."""
+        return {"open_timeout": self.open_timeout, "read_timeout": self.read_timeout, "hwaccel": self.hwaccel}
+
+    @classmethod
+    def from_env(cls, **flags: Any) -> Config:
+        """
+        Read the variables; flags that are not None win.
+
+        Raises ValueError that names what cannot be read, the variable or the setting, and says what would be right.
+        """
+        given = {name: value for name, value in flags.items() if value is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise ValueError("; ".join(_words(each, given) for each in error.errors())) from None
+
+
+def _words(error: ErrorDetails, given: dict[str, Any]) -> str:
+    """What is wrong with one setting. An API key is not shown."""
+    setting = str(error["loc"][0])
+    name = setting if setting in given else f"{_PREFIX}{setting.upper()}"
+    words = error["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    if error["type"] == "value_error":
+        return f"{name}: {words}"
+    if error["type"] == "literal_error":
+        words = f"it must be one of {error['ctx']['expected'].replace(chr(39), '')}"
+    return f"{name} is {error['input']!r}; {words}"

@@ -16,6 +16,7 @@ import av
 import cv2
 import torch
 
+from streamer.choices import DEFAULT_PORT
 from streamer.commands.serve import listen
 from streamer.errors import BadRequest
 from streamer.sources import srt
@@ -23,7 +24,6 @@ from streamer.video.file import video_codec
 from tracker import TrackerError, load_model
 from tracker.model import compat
 
-PORT = 8000
 PACKAGES = ("sam3", "numpy", "opencv-python-headless", "av", "aiortc", "fastapi", "uvicorn", "websockets")
 IMPORT_SECONDS = 120  # for torchvision to be imported in a process of its own
 
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 Check = Callable[[], Iterator[Finding]]
 
 
-def main(port: int = PORT) -> int:
+def main(port: int = DEFAULT_PORT) -> int:
     """Print the table; returns 1 if something required does not work."""
     failed = 0
     for finding in examine(port):
@@ -57,7 +57,7 @@ def main(port: int = PORT) -> int:
     return 1 if failed else 0
 
 
-def examine(port: int = PORT) -> Iterator[Finding]:
+def examine(port: int = DEFAULT_PORT) -> Iterator[Finding]:
     """Every check in turn. One that breaks is a finding too."""
     checks: list[Check] = [python, packages, torch_pair, device, threads, codecs, streaming, webrtc]
     for check in [*checks, lambda: ports(port), model, full_model]:

@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -272,7 +271,7 @@ class Room:
 async def room() -> AsyncIterator[Room]:
     engine = Engine(untrained, max_waiting=2)
     await engine.load()
-    async with asyncio.timeout(100), Sessions(engine, replace(Config(), max_waiting=2)) as sessions:
+    async with asyncio.timeout(100), Sessions(engine, Config(max_waiting=2)) as sessions:
         yield Room(engine, sessions)
         await sessions.close_all()
     await engine.close()

@@ -11,7 +11,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -118,8 +117,8 @@ def test_the_readme_has_the_client() -> None:
 
 def test_every_setting_and_every_flag_is_in_operations() -> None:
     page = (DOCS / "operations.md").read_text()
-    for setting in fields(Config):
-        assert f"`STREAMER_{setting.name.upper()}`" in page, setting.name
+    for setting in Config.model_fields:
+        assert f"`STREAMER_{setting.upper()}`" in page, setting
     for flag in flags():
         assert f"`{flag}`" in page, flag
 
@@ -128,9 +127,9 @@ def test_every_default_in_operations_is_the_one_that_holds() -> None:
     rows = re.findall(
         r"^\| `STREAMER_(\w+)` \| [^|]+ \| ([^|]+) \|", (DOCS / "operations.md").read_text(), re.MULTILINE
     )
-    assert len(rows) == len(fields(Config))
+    assert len(rows) == len(Config.model_fields)
     for name, default in rows:
-        assert default.strip("`") == shown(getattr(Config(), name.lower())), name
+        assert default.strip("`") == shown(Config.model_fields[name.lower()].default), name
 
 
 def shown(value: object) -> str:
@@ -145,7 +144,7 @@ def shown(value: object) -> str:
 @on_every_page
 def test_every_setting_and_flag_that_is_named_exists(page: Path) -> None:
     text = page.read_text()
-    settings = {f"STREAMER_{setting.name.upper()}" for setting in fields(Config)}
+    settings = {f"STREAMER_{setting.upper()}" for setting in Config.model_fields}
     assert set(re.findall(r"STREAMER_[A-Z_]+", text)) <= settings
     inline = re.findall(r"`([^`\n]*)`", prose(page))
     ours = [code for code in inline if code.startswith("--")] + our_commands(page)

@@ -74,6 +74,7 @@ TESTED_ELSEWHERE = {
     "tracker/worlds/photos.py": "repository/test_real_pictures.py",
 }
 WITHOUT_TESTS = {
+    "streamer/choices.py": "names and a number; unit/streamer/test_cli.py offers them",
     "streamer/client/__init__.py": "names the public face; integration/test_client.py reads it",
     "streamer/sources/__init__.py": "unit/streamer/sources/test_sources.py",
     "streamer/__init__.py": "sets two environment variables",

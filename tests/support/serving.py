@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -47,7 +46,7 @@ class Served:
 @contextlib.contextmanager
 def serving(model: Sam3 | None, **settings: Any) -> Iterator[Served]:
     """Serve on an ephemeral port until the block ends."""
-    config = dataclasses.replace(Config(), port=0, **settings)
+    config = Config(port=0, **settings)
     app = create_app(config, model)
     uvicorn = server(app, config)
     uvicorn.config.ws_ping_timeout = 10 * SECONDS  # nor is a test's client that is not given the processor

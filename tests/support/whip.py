@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -60,7 +59,7 @@ class Service:
 @contextlib.asynccontextmanager
 async def serving(loaded: Sam3 | None, **settings: Any) -> AsyncIterator[Service]:
     """Serve on a port of its own in this loop."""
-    config = dataclasses.replace(Config(), port=0, **settings)
+    config = Config(port=0, **settings)
     app = create_app(config, loaded)
     uvicorn = server(app, config)
     before = asyncio.all_tasks()

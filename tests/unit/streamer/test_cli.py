@@ -187,16 +187,19 @@ def test_a_variable_that_cannot_be_read_is_named(
     assert "STREAMER_PORT is 'eighty'" in capsys.readouterr().err
 
 
-def test_help_and_mistakes_answer_without_loading_torch() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["dance"]], ids=["help", "mistake"])
+def test_help_and_mistakes_answer_without_loading_what_loads_slowly(arguments: list[str]) -> None:
     code = (
         "import sys; from streamer import cli\n"
-        "try: cli.main(['--help'])\n"
+        "try: cli.main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "sys.exit('torch' in sys.modules)"
+        "slow = {'torch', 'av', 'pydantic', 'numpy', 'cv2', 'fastapi', 'aiortc', 'rich'}\n"
+        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=WAIT)
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WAIT)
     assert done.returncode == 0, done.stderr
-    assert all(command in done.stdout for command in ("serve", "demo", "run", "doctor"))
+    assert all(command in done.stdout + done.stderr for command in ("serve", "demo", "run", "doctor"))
 
 
 def test_every_command_has_help() -> None:

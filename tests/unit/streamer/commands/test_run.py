@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -25,7 +24,7 @@ FRAMES = 24
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    return dataclasses.replace(Config(), checkpoint=random_weights(tmp_path_factory.mktemp("weights")), threads=1)
+    return Config(checkpoint=random_weights(tmp_path_factory.mktemp("weights")), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +156,7 @@ async def test_a_recording_damaged_midway_gives_what_it_has_and_status_1(
     ],
 )
 async def test_what_can_be_seen_to_be_wrong_is_refused_before_the_model_is_loaded(job: Job, words: str) -> None:
-    nothing = dataclasses.replace(Config(), checkpoint=Path("/nowhere.safetensors"))
+    nothing = Config(checkpoint=Path("/nowhere.safetensors"))
     with pytest.raises(BadRequest, match=words):
         await run(job, nothing, asyncio.Event())
 
@@ -165,7 +164,7 @@ async def test_what_can_be_seen_to_be_wrong_is_refused_before_the_model_is_loade
 async def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(random_weights(tmp_path).read_bytes()[:50_000])
-    damaged = dataclasses.replace(Config(), checkpoint=cut)
+    damaged = Config(checkpoint=cut)
     with pytest.raises(WeightsError, match=r"cut\.safetensors"):
         await run(Job("demo:", out=tmp_path / "out.jsonl"), damaged, asyncio.Event())
 
@@ -199,7 +198,7 @@ def begun(film: Path, beginning: Path, frames: int) -> Path:
 async def test_real_street_footage_runs_through(config: Config, tmp_path: Path) -> None:
     """Debian's vtest.avi: people walking. What an untrained model makes of them does not matter here."""
     street = begun(needs.opencv_doc("vtest.avi"), tmp_path / "street.avi", 200)
-    seldom = dataclasses.replace(config, interval=30)
+    seldom = config.model_copy(update={"interval": 30})
     assert await run(Job(str(street), ["circle"], tmp_path / "out.jsonl"), seldom, asyncio.Event()) == 0
     written = messages(tmp_path / "out.jsonl")
     assert len(written) == pictures(street) == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import io
 import os
 import re
@@ -29,7 +28,7 @@ WAIT = 60  # seconds until a test gives up
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     weights = random_weights(tmp_path_factory.mktemp("weights"))
-    return dataclasses.replace(Config(), port=0, checkpoint=weights, threads=1)
+    return Config(port=0, checkpoint=weights, threads=1)
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -73,7 +72,7 @@ def _again(printed: io.StringIO) -> bool:
 async def test_a_source_over_the_limit_is_left_out_and_the_rest_runs(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = dataclasses.replace(config, max_sessions=1)
+    one = config.model_copy(update={"max_sessions": 1})
     async with serving(one, First(["demo:?size=128x96", "demo:?seed=2&size=128x96"])) as (_, http):
         await until(lambda: "was not started" in caplog.text)
         assert len((await http.get("/sessions")).json()["sessions"]) == 1
@@ -85,7 +84,7 @@ async def test_damaged_weights_end_the_server_and_are_named(config: Config, tmp_
     cut.write_bytes(config.checkpoint.read_bytes()[:1000])
     async with asyncio.timeout(WAIT):
         with pytest.raises(WeightsError, match="cut short"):
-            await serve(dataclasses.replace(config, checkpoint=cut), First(), Screen(io.StringIO()))
+            await serve(config.model_copy(update={"checkpoint": cut}), First(), Screen(io.StringIO()))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ async def test_a_port_in_use_is_refused_in_one_line(config: Config) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(BadRequest, match=rf"Port {port} of 127\.0\.0\.1 is in use.*--port"):
-            await serve(dataclasses.replace(config, port=port), First(), Screen(io.StringIO()))
+            await serve(config.model_copy(update={"port": port}), First(), Screen(io.StringIO()))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.123", "no-such-host.invalid"])

@@ -81,8 +81,10 @@ def test_a_device_that_cannot_be_opened_is_no_choice(monkeypatch: pytest.MonkeyP
     assert hardware.choose("auto") == hardware.choose("cuda") == ("cuda", "")
 
 
-def test_the_setting_takes_the_known_names() -> None:
-    assert Config.from_env({"STREAMER_HWACCEL": "cuda"}).opening["hwaccel"] == "cuda"
+def test_the_setting_takes_the_known_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Config().opening["hwaccel"] is None
+    monkeypatch.setenv("STREAMER_HWACCEL", "cuda")
+    assert Config.from_env().opening["hwaccel"] == "cuda"
+    monkeypatch.setenv("STREAMER_HWACCEL", "gpu")
     with pytest.raises(ValueError, match="STREAMER_HWACCEL is 'gpu'; it must be one of auto, cuda"):
-        Config.from_env({"STREAMER_HWACCEL": "gpu"})
+        Config.from_env()
