@@ -123,7 +123,12 @@ class Forced:
         """Each is where it has always been."""
         found = self._model.propagate(embedding, banks, tick)
         sure = torch.full_like(found.ious, 0.9)
-        return Propagation(self._grid(embedding)[: len(banks)], sure, sure, found.encode)
+        return replace(found, logits=self._grid(embedding)[: len(banks)], ious=sure, score=sure)
+
+
+def remembered(model: Sam3, embedding: Embedding, banks: Sequence[Bank], tick: int) -> list[Memory]:
+    """Every object followed by its memories, and all of them believed."""
+    return model.encode_memories(embedding, model.propagate(embedding, banks, tick), range(len(banks)))
 
 
 def full_banks(model: Sam3, embedding: Embedding, count: int, tick: int) -> list[Bank]:
@@ -157,7 +162,7 @@ def stages(
         banks = full_banks(model, embedding, count, 40)
         calls: dict[str, Callable[[], object]] = {
             "refine": lambda known=known: model.segment(embedding, known),  # type: ignore[misc]
-            "memory": lambda banks=banks: model.propagate(embedding, banks, 40).memories,  # type: ignore[misc]
+            "memory": lambda banks=banks: remembered(model, embedding, banks, 40),  # type: ignore[misc]
             "memorize": lambda logits=logits: model.memorize(embedding, logits, 40),  # type: ignore[misc]
             "masks": lambda logits=logits: model.masks(logits, height, width, hole_area=16),  # type: ignore[misc]
         }

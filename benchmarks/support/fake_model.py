@@ -45,6 +45,7 @@ class FakeModel:
         self.asked: list[Prompt] = []  # of the last detection
         self.prompted: list[SegmentPrompt] = []  # of the last segmentation
         self.propagated = 0
+        self.encoded: list[int] = []  # numbers of memories, a call each
 
     def hint(self, text: str) -> str | None:
         return None
@@ -92,9 +93,13 @@ class FakeModel:
             color = tuple(int(each) for each in bank.conditioning[-1].pointer[0])
             masks.append(next((blob for each, blob in _blobs(embedding) if each == color), None))
         logits = _logits([np.zeros((SIDE, SIDE), bool) if mask is None else mask for mask in masks])
-        memories = [Memory(tick, torch.zeros(1, 3, 1, 1), bank.conditioning[-1].pointer) for bank in banks]
+        pointers = torch.cat([bank.conditioning[-1].pointer for bank in banks])
         score = torch.tensor([-32.0 if mask is None else 32.0 for mask in masks])
-        return Propagation(logits, torch.full((len(banks),), self.iou), score, lambda: memories)
+        return Propagation(tick, logits, torch.full((len(banks),), self.iou), score, logits[:, None], pointers)
+
+    def encode_memories(self, embedding: Embedding, found: Propagation, rows: Sequence[int]) -> list[Memory]:
+        self.encoded.append(len(rows))
+        return [Memory(found.tick, torch.zeros(1, 3, 1, 1), found.pointers[row : row + 1]) for row in rows]
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         return postprocess.to_masks(logits, height, width)

@@ -206,7 +206,7 @@ def memory(both: Both, steps: int = 3) -> Iterator[Pair]:
         pixels, embedding, seen = both.look(tick)
         found = ours.propagate(embedding, [bank], tick)
         kept = following.step(pixels, seen, tick)
-        (made,) = found.memories
+        (made,) = ours.encode_memories(embedding, found, [0])
         assert made.features is not None
         maps = made.features.bfloat16().flatten(2).permute(2, 0, 1)
         yield Pair("memory", f"step {tick}: masks", found.logits[0], kept["pred_masks"][0, 0].clamp(-32, 32))

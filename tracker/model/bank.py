@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-if TYPE_CHECKING:
-    pass
-
 
 CONDITIONING = 4  # frames with a mask from the detector or a user (max_cond_frames_in_attn)
 SPATIAL = 6  # newest followed frames whose feature maps are attended to (num_maskmem - 1)
@@ -77,20 +72,19 @@ class Bank:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Propagation:
-    """Where B objects are, by their memories: ``logits`` (B, S, S) within ±32, ``ious`` and ``present`` (B,) 0 to 1."""
+    """
+    Where B objects are, by their memories: ``logits`` (B, S, S) within ±32, ``ious`` and ``present`` (B,) 0 to 1.
 
+    It holds no memories of this frame: encoding them is half the work of following, so it is done for those rows only
+    whose masks are believed, from ``masks`` and ``pointers``.
+    """
+
+    tick: int
     logits: Tensor
     ious: Tensor
     score: Tensor  # (B,) logits of ``present``, which they still tell apart where it is 1 to the last digit
-    encode: Callable[[], list[Memory]]  # half the work of following: done when somebody wants the memories
-    _memories: list[Memory] = field(default_factory=list, init=False)
-
-    @property
-    def memories(self) -> list[Memory]:
-        """Of this frame, one for each: remember those that are believed."""
-        if not self._memories:
-            self._memories.extend(self.encode())
-        return self._memories
+    masks: Tensor  # (B, 1, H, W) logits at the size that the memory encoder reads
+    pointers: Tensor  # (B, C)
 
     @property
     def present(self) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from tracker.types import Box, Point
 
 Logits = Tensor  # (S, S) mask logits over the whole picture
+Levels = tuple[Tensor, Tensor, Tensor]  # (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g); g patches a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,13 @@ class Embedding:
     What the backbone makes of one picture. Never edited in place.
 
     ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
-    ``interactive``: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g) for clicks, boxes and memory; g patches a side.
+    ``interactive``: for clicks, boxes and memory.
     """
 
     height: int  # of the picture, pixels
     width: int
     trunk: Tensor | None
-    interactive: tuple[Tensor, Tensor, Tensor]
+    interactive: Levels
 
     @property
     def nbytes(self) -> int:

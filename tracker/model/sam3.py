@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import memory, postprocess
+from tracker.model import postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.batching import groups_of_equals
 from tracker.model.compute import Speed, on_model
 from tracker.model.configs import NANO, Config, config_named
 from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.model.memory import MemoryHead
 from tracker.model.network import build
 from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
@@ -63,6 +63,7 @@ class Sam3:
         self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = Backbone(self.network)
         self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = concepts(self.network)
         self.decoder: Callable[..., tuple[Tensor, ...]] = self.interactive.sam_mask_decoder
+        self.memory = MemoryHead(self.interactive)
         self.speed = Speed.of(device)
         self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
         self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None  # levels of the picture that was asked about last
@@ -357,20 +358,15 @@ class Sam3:
         assert self._positions is not None
         return self._positions[-1]
 
-    def memory_positions(self, features: Tensor) -> Tensor:
-        """Position encoding of (B, M, g, g) memories, of the same shape."""
-        positions: Tensor = self.interactive.maskmem_backbone.position_encoding(features)
-        return positions.to(features.dtype)
-
     @on_model
     def propagate(self, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
         """Follow one object for each bank into this frame. Every bank holds at least one conditioning memory."""
-        found = memory.propagate(self, embedding, banks, tick)
-        return replace(found, encode=lambda: self._memories(found))
+        return self.memory.propagate(embedding.interactive, self.positions, banks, tick, self.speed.memory_batch)
 
     @on_model
-    def _memories(self, found: Propagation) -> list[Memory]:
-        return found.memories
+    def encode_memories(self, embedding: Embedding, found: Propagation, rows: Sequence[int]) -> list[Memory]:
+        """Memories of the objects in these rows of what :meth:`propagate` found on this frame, one for each row."""
+        return self.memory.encode(embedding.interactive, found, rows, self.speed.memory_batch)
 
     @property
     def same_look(self) -> float | None:
@@ -385,7 +381,7 @@ class Sam3:
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
         """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each."""
-        return memory.memorize(self, embedding, logits, tick)
+        return self.memory.memorize(embedding.interactive, logits, tick, self.speed.memory_batch)
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         """

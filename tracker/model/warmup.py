@@ -61,4 +61,5 @@ def _propagate(model: Sam3, embedding: Embedding) -> None:
     bank = Bank()
     bank.condition(model.memorize(embedding, logits, 0)[0])
     for tick in (1, 2):  # the second reads a map of each kind
-        bank.remember(model.propagate(embedding, [bank], tick).memories[0])
+        found = model.propagate(embedding, [bank], tick)
+        bank.remember(model.encode_memories(embedding, found, [0])[0])

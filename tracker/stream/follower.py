@@ -140,6 +140,7 @@ class Follower:
         found = self.model.propagate(embedding, [each.bank for each in objects], tick)
         same = self._same(embedding, found.logits, objects)
         answers = zip(found.logits, found.ious.tolist(), found.present.tolist(), same, strict=True)
+        rows = []
         for row, (each, answer) in enumerate(zip(objects, answers, strict=True)):
             if self.mode == "auto":
                 believed = self._bring_back(each, *answer, seconds)
@@ -149,7 +150,10 @@ class Follower:
                 each.follow(logits, iou, present, same=known)
                 believed = each.bad == 0
             if believed:
-                each.bank.remember(found.memories[row])
+                rows.append(row)
+        if rows:
+            for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows), strict=True):
+                objects[row].bank.remember(memory)
 
     def _bring_back(
         self, each: Followed, logits: Tensor, iou: float, present: float, same: bool, seconds: float

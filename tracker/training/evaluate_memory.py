@@ -63,13 +63,15 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     j: dict[int, list[float]] = {each: [] for each in ids}
     f: dict[int, list[float]] = {each: [] for each in ids}
     for tick, frame in enumerate(frames[1:], 1):
-        found = model.propagate(model.embed(frame.image), banks, tick)
+        embedding = model.embed(frame.image)
+        found = model.propagate(embedding, banks, tick)
+        rows = [row for row in range(len(ids)) if found.present[row] >= PRESENT and found.ious[row] >= GOOD_IOU]
+        if rows:
+            for row, latest in zip(rows, model.encode_memories(embedding, found, rows), strict=True):
+                banks[row].remember(latest)
         height, width = frame.image.shape[:2]
         masks = model.masks(found.logits, height, width)
         for row, each in enumerate(ids):
-            believed = bool(found.present[row] >= PRESENT and found.ious[row] >= GOOD_IOU)
-            if believed:
-                banks[row].remember(found.memories[row])
             shown = masks[row][0].dense() if found.present[row] >= PRESENT else np.zeros((height, width), bool)
             thing = truth[tick].get(each)
             wanted = thing.mask if thing is not None and thing.countable else np.zeros((height, width), bool)

@@ -29,7 +29,6 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from tracker.checkpoints import weights
 from tracker.checkpoints.loading import load_model
-from tracker.model import memory
 from tracker.model.bank import Bank, Memory, resemblance
 from tracker.model.configs import NANO
 from tracker.model.features import Embedding
@@ -137,14 +136,15 @@ class MemoryRun:
     def _follow(self, pictures: list[Embedding], truth: Tensor) -> dict[str, Tensor]:
         """Losses of following (frames, objects, side, side) ``truth`` from its first frame on."""
         truth = truth.to(self.model.device)
+        head, batch = self.model.memory, self.model.speed.memory_batch
         banks = [Bank() for _ in range(truth.shape[1])]
-        start = memory.memorize(self.model, pictures[0], (truth[0] * 2 - 1) * 10, 0)
+        start = head.memorize(pictures[0].interactive, (truth[0] * 2 - 1) * 10, 0, batch)
         for bank, first in zip(banks, start, strict=True):
             bank.condition(first)
         losses = {"same": self._recognise(pictures, truth, start)}
         masks, exists, quality = [], [], []
         for tick, picture in enumerate(pictures[1:], 1):
-            found = memory.propagate(self.model, picture, banks, tick)
+            found = head.propagate(picture.interactive, self.model.positions, banks, tick, batch)
             there = truth[tick].flatten(1).any(1)
             exists.append(F.binary_cross_entropy_with_logits(found.score, there.float()))
             if there.any():
@@ -152,7 +152,8 @@ class MemoryRun:
                 on, wanted = found.logits[there] > 0, truth[tick][there] >= 0.5
                 real = (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
                 quality.append(F.mse_loss(found.ious[there].float(), real))
-            for bank, latest in zip(banks, found.memories, strict=True):
+            memories = head.encode(picture.interactive, found, range(len(banks)), batch)
+            for bank, latest in zip(banks, memories, strict=True):
                 bank.remember(latest)
         if masks:
             losses["follow"] = 2 * torch.stack(masks).mean()
@@ -171,7 +172,9 @@ class MemoryRun:
         there = truth[last].flatten(1).any(1)
         if there.sum() == 0 or len(there) < 2:
             return truth.new_zeros(())
-        later = memory.memorize(self.model, pictures[last], (truth[last][there] * 2 - 1) * 10, last)
+        shown = (truth[last][there] * 2 - 1) * 10
+        head, batch = self.model.memory, self.model.speed.memory_batch
+        later = head.memorize(pictures[last].interactive, shown, last, batch)
         alike = resemblance(later, start)
         return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,26 +84,51 @@ def test_what_is_read_is_the_past_only() -> None:
 
 def follow(model: Sam3, some: Sequence[Bank], ticks: range) -> torch.Tensor:
     for tick in ticks:
-        found = model.propagate(embed(model, tick), some, tick)
-        for bank, each in zip(some, found.memories, strict=True):
+        embedding = embed(model, tick)
+        found = model.propagate(embedding, some, tick)
+        memories = model.encode_memories(embedding, found, range(len(some)))
+        for bank, each in zip(some, memories, strict=True):
             bank.remember(each)
     return found.logits
 
 
-def test_a_memory_is_made_when_somebody_wants_it_and_once(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, encoded = model.interactive._encode_new_memory, []
+@pytest.fixture
+def encoded(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many objects each pass of the memory encoder was for."""
+    real, passes = model.interactive._encode_new_memory, []
 
-    def counted(**given: object) -> object:
-        encoded.append(given)
+    def counted(**given: Any) -> object:
+        passes.append(len(given["pred_masks_high_res"]))
         return real(**given)
 
-    some = banks(model, 2)
     monkeypatch.setattr(model.interactive, "_encode_new_memory", counted)
-    found = model.propagate(embed(model, 1), some, 1)
+    return passes
+
+
+def test_only_the_rows_that_are_asked_for_are_encoded_and_in_one_pass(model: Sam3, encoded: list[int]) -> None:
+    some, embedding = banks(model, 4), embed(model, 1)
+    encoded.clear()
+    found = model.propagate(embedding, some, 1)
     assert not encoded
-    first, second = found.memories
-    assert found.memories[0] is first
-    assert (first.tick, second.tick, len(encoded)) == (1, 1, 1)
+    assert not model.encode_memories(embedding, found, [])
+    assert not encoded
+    second, last = model.encode_memories(embedding, found, [1, 3])
+    assert (second.tick, last.tick, encoded) == (1, 1, [2])
+    every = model.encode_memories(embedding, found, range(4))
+    assert encoded == [2, 4]
+    for alone, beside in ((second, every[1]), (last, every[3])):
+        assert torch.equal(alone.pointer, beside.pointer)
+        assert alone.features is not None and beside.features is not None
+        assert torch.allclose(alone.features, beside.features, atol=1e-5)
+
+
+def test_more_rows_than_go_together_are_encoded_in_several_passes(model: Sam3, encoded: list[int]) -> None:
+    limit = model.speed.memory_batch
+    one, embedding = banks(model, 1)[0], embed(model, 1)
+    found = model.propagate(embedding, [one] * (limit + 1), 1)
+    encoded.clear()
+    assert len(model.encode_memories(embedding, found, range(limit + 1))) == limit + 1
+    assert encoded == [limit, 1]
 
 
 def test_many_objects_in_one_pass_are_the_same_as_each_alone(model: Sam3) -> None:

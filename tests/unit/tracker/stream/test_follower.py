@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
+import pytest
 import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
@@ -78,6 +79,23 @@ def test_memory_brings_a_lost_object_back() -> None:
     assert (lost.visible, lost.unseen, lost.bad) == (True, 0, 0)
     assert bounds(lost.logits) == bounds(square(40, 40, 16))
     assert len(lost.bank.recent) == 1
+
+
+@pytest.mark.parametrize("mode", ["auto", "memory"])
+def test_only_masks_that_are_believed_are_encoded_and_all_in_one_pass(mode: Literal["auto", "memory"]) -> None:
+    model = FakeModel()
+    lost = [remembered(made(square(10, 10, 16), number)) for number in range(4)]
+    for number, each in enumerate(lost):
+        each.key = (number,)  # so that they may all be in one place
+        each.lose()
+    for gone in lost[1::2]:  # the picture shows nothing of their colour
+        remembered(gone, (0.0, 0.0, 255.0))
+    follower = Follower(cast(Sam3, model), mode)
+    follower.follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
+    assert [len(each.bank.recent) for each in lost] == [1, 0, 1, 0]
+    assert model.encoded == [2]
+    follower.follow(model.embed(picture()), lost, 2 / 30, 2)
+    assert model.encoded == [2]
 
 
 def test_after_a_cut_only_a_keyframe_brings_back_what_was_there() -> None:

@@ -69,11 +69,11 @@ class Oracle:
     def propagate(self, embedding: Picture, banks: Sequence[Bank], tick: int) -> Any:
         assert tick == self.at and len(banks) == len(self.ids) and all(banks)
         count = len(banks)
-        memories = [SimpleNamespace(tick=tick, features=None) for _ in banks]
         present = torch.full((count,), self.present)
-        return SimpleNamespace(
-            logits=torch.zeros(count, 4, 4), ious=torch.ones(count), present=present, memories=memories
-        )
+        return SimpleNamespace(logits=torch.zeros(count, 4, 4), ious=torch.ones(count), present=present)
+
+    def encode_memories(self, embedding: Picture, found: Any, rows: Sequence[int]) -> list[Any]:
+        return [SimpleNamespace(tick=self.at, features=None) for _ in rows]
 
     def masks(self, logits: torch.Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
         assert (height, width) == EMPTY.shape

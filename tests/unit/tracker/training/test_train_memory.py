@@ -14,8 +14,7 @@ import torch
 
 from tracker import load_model
 from tracker.checkpoints import weights
-from tracker.model import memory
-from tracker.model.bank import Memory, Propagation
+from tracker.model.bank import Propagation
 from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.training import train_memory
@@ -73,11 +72,12 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
     gone[0, :, :20, :20] = 1
     memories = [SimpleNamespace(tick=0, pointer=torch.ones(1, 4), features=None)] * 2
     logits = torch.zeros_like(gone[1])
-    found = Propagation(logits, torch.zeros(2), score, lambda: cast("list[Memory]", memories))
+    found = Propagation(1, logits, torch.zeros(2), score, masks=logits[:, None], pointers=torch.ones(2, 4))
     assert found.present.tolist() == [1.0, 1.0]
-    monkeypatch.setattr(memory, "memorize", lambda *_: memories)
-    monkeypatch.setattr(memory, "propagate", lambda *_: found)
-    losses = run._follow([cast("Embedding", None)] * 2, gone)
+    head = SimpleNamespace(memorize=lambda *_: memories, propagate=lambda *_: found, encode=lambda *_: memories)
+    monkeypatch.setattr(run.model, "memory", head)
+    monkeypatch.setattr(run.model, "_positions", (torch.zeros(1),))
+    losses = run._follow([cast("Embedding", SimpleNamespace(interactive=()))] * 2, gone)
     losses["follow exists"].backward()
     assert losses["follow exists"].item() == pytest.approx(40)
     assert score.grad is not None and score.grad.tolist() == [0.5, 0.5]
