@@ -36,15 +36,6 @@ class Frame:
     _once: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
-    def seconds(self) -> float:
-        """
-        When it was taken, for motion from frame to frame: the stream's own clock, or its arrival where it has none.
-
-        A recording is decoded in bursts, so that arrivals say nothing of how long its objects moved.
-        """
-        return self.arrived if self.pts is None else float(self.pts * self.time_base)
-
-    @property
     def width(self) -> int:
         """Pixels across, as :meth:`rgb` will have them."""
         if isinstance(self.picture, av.VideoFrame):

@@ -11,9 +11,9 @@ from streamer.errors import (
     FrameGone,
     StreamerError,
 )
+from streamer.live.recent_frames import Decoded
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
-from streamer.result import FrameInfo
 from streamer.wire import messages, results
 from tracker import Answer, Box, Prompt
 
@@ -75,13 +75,13 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
         case messages.PromptsMessage():
             return await _set_prompts(session, message)
         case messages.ClickMessage():
-            frame = session.history.find(message.frame_index, message.rtp_timestamp)
+            frame = session.recent.find(message.frame_index, message.rtp_timestamp)
             for index, point in enumerate(message.points):
                 _inside(frame, f"points[{index}]", x=point.x, y=point.y)
             points = [point.point() for point in message.points]
             return _answer(frame, await session.click(frame, points, message.object_id))
         case messages.BoxMessage():
-            frame = session.history.find(message.frame_index, message.rtp_timestamp)
+            frame = session.recent.find(message.frame_index, message.rtp_timestamp)
             box = message.box.box()
             _box_inside(frame, "box", box)
             return _answer(frame, await session.box(frame, box))
@@ -101,7 +101,7 @@ async def _set_prompts(session: Session, message: messages.PromptsMessage) -> di
     return {**answer, "hint": " ".join(hints)} if hints else answer
 
 
-def _exemplar_frame(session: Session, message: messages.PromptsMessage, prompts: list[Prompt]) -> FrameInfo | None:
+def _exemplar_frame(session: Session, message: messages.PromptsMessage, prompts: list[Prompt]) -> Decoded | None:
     """The frame that new exemplar boxes were drawn on; None: there are no new ones. Raises BadRequest, FrameGone."""
     known = {prompt.key for prompt in session.prompts}
     new = [index for index, prompt in enumerate(prompts) if prompt.boxes and prompt.key not in known]
@@ -114,7 +114,7 @@ def _exemplar_frame(session: Session, message: messages.PromptsMessage, prompts:
         raise BadRequest(f"{field}: boxes need the frame_index they were drawn on.", field=field)
     if len(frames) > 1:
         raise BadRequest("frame_index: all new boxes of one message must be drawn on one frame.", field="frame_index")
-    frame = session.history.find(frames.pop())
+    frame = session.recent.find(frames.pop())
     for index in new:
         for place, box in enumerate(prompts[index].boxes):
             _box_inside(frame, f"prompts[{index}].boxes[{place}]", box)
@@ -134,7 +134,7 @@ def _set_options(session: Session, subscription: Subscription, message: messages
     return {**answer, "hint": f"No prompt has this text or id at present: {', '.join(unmatched)}."}
 
 
-def _answer(frame: FrameInfo, answer: Answer) -> dict[str, Any]:
+def _answer(frame: Decoded, answer: Answer) -> dict[str, Any]:
     return {
         "object_id": answer.object_id,
         "frame_index": frame.index,
@@ -143,7 +143,7 @@ def _answer(frame: FrameInfo, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _inside(frame: FrameInfo, field: str, **coordinates: float) -> None:
+def _inside(frame: Decoded, field: str, **coordinates: float) -> None:
     for name, value in coordinates.items():
         limit = frame.width if name.startswith("x") else frame.height
         if not 0 <= value <= limit:
@@ -153,7 +153,7 @@ def _inside(frame: FrameInfo, field: str, **coordinates: float) -> None:
             )
 
 
-def _box_inside(frame: FrameInfo, field: str, box: Box) -> None:
+def _box_inside(frame: Decoded, field: str, box: Box) -> None:
     if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
         raise BadRequest(f"{field}: it is less than a pixel wide or high.", field=field)
     _inside(frame, field, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)

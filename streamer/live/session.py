@@ -21,7 +21,7 @@ from streamer.frame import Frame
 from streamer.latest import Closed, Latest
 from streamer.live.jpegs import Pictures
 from streamer.live.reader_options import Options
-from streamer.live.recent_frames import History
+from streamer.live.recent_frames import Decoded, RecentFrames
 from streamer.live.subscription import Subscription
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
@@ -69,7 +69,7 @@ class Session:
         self.reason = ""
         self.since = datetime.now(UTC)
         self.pictures = Pictures(executor, config.pictures_bytes)
-        self.history = History()
+        self.recent = RecentFrames()
         self.playback = Playback(lambda: self.last, config.max_viewers)
         self.last: Result | None = None
         self.looked = 0  # frames that were looked at
@@ -181,7 +181,7 @@ class Session:
             frame.arrived = time.monotonic()  # decoded ahead, it waited for its turn and not in ours
         self._counters.decoded.inc(frame.index + 1 - self.decoded)
         self.decoded = frame.index + 1
-        self.history.decoded(FrameInfo.of(frame))
+        self.recent.decoded(frame)
         self.playback.show(frame)
         self._frames.put(frame)
 
@@ -204,7 +204,7 @@ class Session:
         tracker, prompts, step, error = self._need_tracker(), self.prompts, None, None
         info = FrameInfo.of(frame)
         try:
-            prompts, step = await self._engine.run(_look_at, tracker, frame)
+            prompts, step = await self._engine.run(_look_at, tracker, frame, self.recent.find(frame.index).seconds)
             self._failures = 0
         except Exception as problem:
             self._failures += 1
@@ -218,7 +218,7 @@ class Session:
         dropped = frame.index + 1 - self.looked
         self._counters.dropped.inc(dropped - self.dropped)
         self.dropped = dropped
-        self.history.looked_at(info)
+        self.recent.looked_at(frame.index)
         now = time.monotonic()
         result = Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, dropped)
         self._counters.looked_at(result)
@@ -283,20 +283,20 @@ class Session:
 
     # What it can be asked
 
-    async def set_prompts(self, prompts: Sequence[Prompt], frame: FrameInfo | None = None) -> None:
+    async def set_prompts(self, prompts: Sequence[Prompt], frame: Decoded | None = None) -> None:
         """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
-        seen = None if frame is None else self.history.seen(frame)
-        await self._command(lambda tracker: tracker.set_prompts(tuple(prompts), index=seen))
+        index, seconds = (None, None) if frame is None else (frame.index, frame.seconds)
+        await self._command(lambda tracker: tracker.set_prompts(tuple(prompts), index=index, seconds=seconds))
 
-    async def click(self, frame: FrameInfo, points: Sequence[Point], object_id: int | None = None) -> Answer:
+    async def click(self, frame: Decoded, points: Sequence[Point], object_id: int | None = None) -> Answer:
         """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
-        seen = self.history.seen(frame)
-        return await self._command(lambda tracker: tracker.click(seen, points, object_id), "points")
+        return await self._command(
+            lambda tracker: tracker.click(frame.index, points, object_id, seconds=frame.seconds), "points"
+        )
 
-    async def box(self, frame: FrameInfo, box: Box) -> Answer:
+    async def box(self, frame: Decoded, box: Box) -> Answer:
         """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
-        seen = self.history.seen(frame)
-        return await self._command(lambda tracker: tracker.box(seen, box), "box")
+        return await self._command(lambda tracker: tracker.box(frame.index, box, seconds=frame.seconds), "box")
 
     async def present(self) -> tuple[int, Embedding]:
         """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
@@ -329,12 +329,12 @@ class Session:
         return self._tracker
 
 
-def _look_at(tracker: Tracker, frame: Frame) -> tuple[tuple[Prompt, ...], Step]:
+def _look_at(tracker: Tracker, frame: Frame, seconds: float) -> tuple[tuple[Prompt, ...], Step]:
     """Runs on the model thread: the step, and the prompts it was made with."""
     began = time.monotonic()
     rgb = frame.rgb()
     converted = time.monotonic() - began
-    step = tracker.step(rgb, frame.index, frame.seconds)
+    step = tracker.step(rgb, frame.index, seconds)
     step.timings["convert"] = converted
     return tuple(tracker.prompts), step
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from streamer.frame import Frame
 from streamer.result import Result
+from streamer.timeline import Timeline
 from streamer.video import overlay
 from streamer.video.overlay import Overlay
-from streamer.video.vp8 import Coded, Encoder, Timeline
+from streamer.video.vp8 import Coded, Encoder
 
 
 class Composer:

@@ -10,15 +10,14 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from streamer.frame import Frame, Picture
+from streamer.frame import Picture
+from streamer.timeline import CLOCK
 
-CLOCK = 90_000  # ticks a second of every video payload
 KEYFRAME = 2 * CLOCK  # ticks from keyframe to keyframe
 SOONEST = CLOCK // 4  # ticks from a keyframe to one that is asked for: they are large, and many may ask
 SIDE = 1920  # pixels; longer pictures are scaled down
 BITS = 0.12  # a pixel, at 30 frames a second: 1.1 Mb/s at 640x480, 3.3 at 1280x720
 SLOWEST, FASTEST = 500_000, 6_000_000  # bits a second
-LEAST_STEP = 1  # tick, from a picture to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +56,6 @@ class Encoder:
         if packet.is_keyframe:
             self._keyed = tick
         return Coded(packet, packet.is_keyframe)
-
-
-class Timeline:
-    """
-    The stream's own time in ticks, as far as it runs forward.
-
-    Where it starts anew (an epoch), steps back or is not there, it is continued by the frames' arrival.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[int, float] | None = None  # tick and arrival
-        self._epoch = -1
-        self._offset = 0
-
-    def tick(self, frame: Frame) -> int:
-        """The tick of the next frame; always more than the last one's."""
-        own = None if frame.pts is None else round(frame.pts * frame.time_base * CLOCK)
-        if self._last is None:
-            tick = round(frame.arrived * CLOCK) if own is None else own
-        elif own is not None and frame.epoch == self._epoch and own + self._offset > self._last[0]:
-            tick = own + self._offset
-        else:
-            last, arrived = self._last
-            tick = last + max(LEAST_STEP, round((frame.arrived - arrived) * CLOCK))
-            self._offset = 0 if own is None else tick - own
-        self._last, self._epoch = (tick, frame.arrived), frame.epoch
-        return tick
 
 
 def fitting(width: int, height: int) -> tuple[int, int]:

@@ -17,13 +17,27 @@ from streamer.sources.url import UrlSource
 
 
 class HandSource:
-    """Gives a frame when told to; ``given`` counts them. Not a stand-in for a camera, only for its timing."""
+    """
+    Gives a frame when told to; ``given`` counts them. Not a stand-in for a camera, only for its timing.
+
+    Frames are ``ticks`` of 1/90000 s apart by the stream's clock; ``arrive`` says when the frame of an index arrives.
+    """
 
     kind = "hand"
 
-    def __init__(self, *, live: bool = True, width: int = 64, height: int = 48) -> None:
+    def __init__(
+        self,
+        *,
+        live: bool = True,
+        width: int = 64,
+        height: int = 48,
+        ticks: int = 3000,
+        arrive: Callable[[int], float] = lambda _: time.monotonic(),
+    ) -> None:
         self.name = "hand"
         self.live = live
+        self.ticks = ticks
+        self.arrive = arrive
         self.given = 0
         self.size = (height, width)
         self.stopped = asyncio.Event()
@@ -68,8 +82,9 @@ class HandSource:
     def _frame(self) -> Frame:
         index, self.given = self.given, self.given + 1
         picture = self.picture(index)
-        stamp = (index * 3000 + 4_294_960_000) % 2**32
-        return Frame(index, 0, index * 3000, Fraction(1, 90_000), stamp, time.monotonic(), picture)
+        time_base = Fraction(1, 90_000)
+        stamp = (index * self.ticks + 4_294_960_000) % 2**32
+        return Frame(index, 0, index * self.ticks, time_base, stamp, self.arrive(index), picture)
 
 
 class Viewer:

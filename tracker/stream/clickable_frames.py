@@ -81,11 +81,15 @@ class ClickableFrames:
         """A frame was looked at without an embedding: only its time is kept."""
         self._times.append((index, seconds))
 
-    def nearest(self, index: int) -> ClickableFrame:
-        """The kept frame nearest to frame ``index``. Raises :class:`FrameGone` if it is over 100 ms away."""
+    def nearest(self, index: int, seconds: float | None = None) -> ClickableFrame:
+        """
+        The kept frame nearest to frame ``index``. Raises :class:`FrameGone` if it is over 100 ms away.
+
+        ``seconds``: when that frame was, by the clock of ``add``; left out, it is estimated from its neighbours.
+        """
         if not self._frames:
             raise FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
-        moment = self._moment(index)
+        moment = self._moment(index) if seconds is None else seconds
         best = min(self._frames, key=lambda each: abs(each.seconds - moment))
         if best.index != index and abs(best.seconds - moment) > WINDOW:
             available = self._frames[0].index, self._frames[-1].index

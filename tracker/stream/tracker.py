@@ -102,17 +102,18 @@ class Tracker:
         each.dismissed = True
 
     @torch.inference_mode()
-    def set_prompts(self, prompts: Sequence[Prompt], *, index: int | None = None) -> None:
+    def set_prompts(self, prompts: Sequence[Prompt], *, index: int | None = None, seconds: float | None = None) -> None:
         """
         Replace the prompts: the next step is a keyframe. Objects of prompts that stay the same keep their ids.
 
         ``index``: the frame on which new exemplar boxes were drawn; left out, the newest, or the first to come.
+        ``seconds``: that frame's time by the clock of ``step``, where it is known.
         Raises :class:`FrameGone` and :class:`TrackerError`; nothing is changed then.
         """
         check(prompts)
         known, now = set(keys(self.prompts)), dict(zip(keys(prompts), prompts, strict=True))
         new = {key: prompt for key, prompt in now.items() if prompt.boxes and key not in known}
-        asked = self._draw(new, index) if new and (index is not None or self._clickable.newest) else None
+        asked = self._draw(new, index, seconds) if new and (index is not None or self._clickable.newest) else None
         self.prompts = tuple(prompts)
         self._objects = [each for each in self._objects if each.key is None or each.key in now]
         self._drawn = (self._drawn | (set() if asked else set(new))) & set(now)
@@ -124,9 +125,9 @@ class Tracker:
             )
         self._schedule.demand("prompts")
 
-    def _draw(self, new: dict[Key, Prompt], index: int | None) -> KeyframePrompts:
+    def _draw(self, new: dict[Key, Prompt], index: int | None, seconds: float | None) -> KeyframePrompts:
         """New exemplars with their boxes carried from the frame they were drawn on to the newest one."""
-        kept = self._clickable.newest if index is None else self._clickable.nearest(index)
+        kept = self._clickable.newest if index is None else self._clickable.nearest(index, seconds)
         assert kept is not None
         assert self._present is not None
         ask = KeyframePrompts()
@@ -351,9 +352,11 @@ class Tracker:
         self._objects = [each for each in self._objects if each.unseen <= KEEP_ALIVE and not association.hopeless(each)]
 
     @torch.inference_mode()
-    def click(self, index: int, points: Sequence[Point], object_id: int | None = None) -> Answer:
+    def click(
+        self, index: int, points: Sequence[Point], object_id: int | None = None, *, seconds: float | None = None
+    ) -> Answer:
         """
-        Answer clicks made on frame ``index``, in its pixels.
+        Answer clicks made on frame ``index``, in its pixels; ``seconds``: its time by the clock of ``step``, if known.
 
         With ``object_id``, or on an object that was shown there, they refine it, together with earlier clicks on that
         frame; else they make a new object. Raises :class:`FrameGone`, :class:`UnknownObject`, :class:`TrackerError`.
@@ -361,7 +364,7 @@ class Tracker:
         if not points:
             raise TrackerError("a click has no points")
         known = self._find(object_id) if object_id is not None else None
-        kept = self._clickable.nearest(index)
+        kept = self._clickable.nearest(index, seconds)
         clicks.check(kept, points)
         shown = clicks.under(kept, points) if known is None else None
         if shown is not None:
@@ -373,13 +376,13 @@ class Tracker:
         return self._refine(known, kept, points)
 
     @torch.inference_mode()
-    def box(self, index: int, box: Box) -> Answer:
+    def box(self, index: int, box: Box, *, seconds: float | None = None) -> Answer:
         """
-        Make an object of a box drawn on frame ``index``, in its pixels.
+        Make an object of a box drawn on frame ``index``, in its pixels; ``seconds`` as for :meth:`click`.
 
         Raises :class:`FrameGone` and :class:`TrackerError`.
         """
-        kept = self._clickable.nearest(index)
+        kept = self._clickable.nearest(index, seconds)
         clicks.check_box(kept, box)
         return self._new(kept, SegmentPrompt(box=box), ())
 

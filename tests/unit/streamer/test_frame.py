@@ -34,12 +34,6 @@ def test_an_array_is_taken_as_it_is() -> None:
     assert (frame.width, frame.height) == (64, 48)
 
 
-def test_its_time_is_the_streams_own_where_it_has_one() -> None:
-    picture = np.zeros((4, 4, 3), np.uint8)
-    assert Frame(0, 0, 45_000, Fraction(1, 90_000), None, 7.0, picture).seconds == 0.5
-    assert Frame(0, 0, None, Fraction(1, 90_000), None, 7.0, picture).seconds == 7.0
-
-
 @pytest.mark.parametrize("degrees", [0, 90, -90, 180, 270])
 def test_a_picture_recorded_on_its_side_is_turned_upright(degrees: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """FFmpeg's rotation is counter-clockwise: a phone held upright writes -90."""

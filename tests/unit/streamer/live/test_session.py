@@ -261,7 +261,7 @@ async def test_prompts_may_be_set_before_the_first_frame(stage: Stage) -> None:
 
 async def test_a_click_makes_an_object_of_the_frame_that_was_seen(stage: Stage) -> None:
     await stage.frame()
-    frame = stage.session.history.find(index=0)
+    frame = stage.session.recent.find(index=0)
     answer = await stage.session.click(frame, [Point(30, 20)])
     assert answer.frame_index == 0
     message = await stage.frame()
@@ -274,15 +274,58 @@ async def test_a_click_makes_an_object_of_the_frame_that_was_seen(stage: Stage) 
     assert unknown.value.field == "object_id"
 
 
+@contextlib.asynccontextmanager
+async def bursts(engine: Engine, fps: int) -> AsyncIterator[Stage]:
+    """A session whose frames are evenly spaced in time but arrive ten at once, a day between two bursts."""
+    source = HandSource(ticks=90_000 // fps, arrive=lambda index: index // 10 * 86_400.0)
+    session = make(engine, source)
+    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(session.run())
+        with session.subscribe() as reader:
+            stage = Stage(session, source, reader)
+            await stage.frame()
+            yield stage
+        task.cancel()
+
+
+async def burst(stage: Stage, engine: Engine, frames: int) -> None:
+    """Let frames come while the model is busy: the last of them is looked at, the others are dropped."""
+    async with engine.turn:
+        stage.source.give(frames)
+        await stage.source.taken()
+    await stage.read("result")
+
+
+async def test_a_click_on_a_dropped_frame_is_answered_by_the_streams_clock_and_not_by_arrival(engine: Engine) -> None:
+    async with bursts(engine, fps=30) as stage:
+        await burst(stage, engine, 9)
+        await burst(stage, engine, 10)  # of which frame 10 was a thirtieth of a second after frame 9
+        answer = await stage.session.click(stage.session.recent.find(index=10), [Point(30, 20)])
+        assert answer.frame_index == 9
+        boxed = await stage.session.box(stage.session.recent.find(index=11), Box(10, 10, 40, 40))
+        assert boxed.frame_index == 9
+
+
+async def test_frames_that_only_arrived_together_do_not_stand_for_each_other(engine: Engine) -> None:
+    async with bursts(engine, fps=5) as stage:
+        await burst(stage, engine, 9)
+        with pytest.raises(FrameGone) as gone:  # 0.8 s after frame 0, 1 s before frame 9
+            await stage.session.click(stage.session.recent.find(index=4), [Point(30, 20)])
+        assert (gone.value.available, gone.value.field) == ((0, 9), "frame_index")
+        prompt = Prompt(boxes=(Box(10, 10, 40, 40),))
+        with pytest.raises(FrameGone):
+            await stage.session.set_prompts([prompt], stage.session.recent.find(index=4))
+
+
 async def test_a_frame_is_found_by_its_rtp_timestamp_over_the_wrap_around(stage: Stage) -> None:
     stage.source.give(20)
     await stage.source.taken()
     stamps = [(4_294_960_000 + 3000 * index) % 2**32 for index in range(20)]
     assert stamps[0] > stamps[-1]
-    assert [stage.session.history.find(rtp_timestamp=stamp).index for stamp in stamps] == list(range(20))
-    assert stage.session.history.find(rtp_timestamp=stamps[5] + 10).index == 5
+    assert [stage.session.recent.find(rtp_timestamp=stamp).index for stamp in stamps] == list(range(20))
+    assert stage.session.recent.find(rtp_timestamp=stamps[5] + 10).index == 5
     with pytest.raises(FrameGone) as gone:
-        stage.session.history.find(rtp_timestamp=stamps[-1] + 90_000)
+        stage.session.recent.find(rtp_timestamp=stamps[-1] + 90_000)
     assert gone.value.field == "rtp_timestamp"
 
 
@@ -292,10 +335,10 @@ async def test_a_frame_that_is_not_known_any_more_is_refused_with_what_is(stage:
     stage.source.give(last)
     await stage.source.taken()
     with pytest.raises(FrameGone) as gone:
-        stage.session.history.find(index=0)
+        stage.session.recent.find(index=0)
     assert gone.value.available is not None
     with pytest.raises(FrameGone):
-        stage.session.history.find(index=10**6)
+        stage.session.recent.find(index=10**6)
 
 
 async def test_after_its_end_a_session_takes_no_orders(engine: Engine) -> None:
@@ -382,4 +425,4 @@ async def test_what_the_tracker_refuses_is_a_bad_request(stage: Stage, monkeypat
 
     monkeypatch.setattr(stage.session._tracker, "box", refuse)
     with pytest.raises(BadRequest, match="too many objects"):
-        await stage.session.box(stage.session.history.find(index=0), Box(1, 2, 3, 4))
+        await stage.session.box(stage.session.recent.find(index=0), Box(1, 2, 3, 4))

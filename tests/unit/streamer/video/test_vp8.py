@@ -1,24 +1,19 @@
-"""streamer.vp8: times are the stream's own, keyframes come in time, and a large picture gets the bits it needs."""
+"""VP8 for people who watch: keyframes come in time, and a large picture gets the bits it needs."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from streamer.frame import Frame
+from streamer.timeline import CLOCK
 from streamer.video import vp8
-from streamer.video.vp8 import CLOCK, Coded, Encoder, Timeline
+from streamer.video.vp8 import Coded, Encoder
 from tests.support.camera import number_of, numbered
 
 STEP = CLOCK // 30
-
-
-def frame(pts: int | None, *, arrived: float = 0.0, epoch: int = 0, base: Fraction = Fraction(1, CLOCK)) -> Frame:
-    return Frame(0, epoch, pts, base, None, arrived, np.zeros((2, 2, 3), np.uint8))
 
 
 def decoded(coded: list[Coded]) -> list[av.VideoFrame]:
@@ -87,27 +82,3 @@ def test_pictures_full_of_detail_get_the_bits_that_are_allowed_and_not_many_more
     shapes = [np.roll(still, 8 * n, axis=1) for n in range(8)]
     sent = sum(encoder.encode(shapes[n % 8], n * STEP).packet.size for n in range(30 * seconds))
     assert 0.5 * vp8.bitrate(640, 360) < sent * 8 / seconds < 2 * vp8.bitrate(640, 360)
-
-
-def test_times_are_the_streams_own() -> None:
-    timeline = Timeline()
-    own = [0, 3000, 6003, 900_000, 10**13]
-    assert [timeline.tick(frame(each)) for each in own] == own
-    timeline = Timeline()
-    assert [timeline.tick(frame(each, base=Fraction(1, 25))) for each in (50, 51)] == [2 * CLOCK, 2 * CLOCK + 3600]
-
-
-def test_a_stream_that_starts_anew_goes_on_by_its_arrival() -> None:
-    timeline = Timeline()
-    assert timeline.tick(frame(900_000, arrived=5.0)) == 900_000
-    assert timeline.tick(frame(0, arrived=6.0, epoch=1)) == 990_000
-    assert timeline.tick(frame(3000, arrived=6.01, epoch=1)) == 993_000
-    assert timeline.tick(frame(100, arrived=7.01, epoch=1)) == 993_000 + CLOCK  # stepped back within an epoch
-    assert timeline.tick(frame(3100, arrived=7.02, epoch=1)) == 996_000 + CLOCK
-
-
-def test_frames_without_times_have_those_of_their_arrival_and_always_rise() -> None:
-    timeline = Timeline()
-    ticks = [timeline.tick(frame(None, arrived=each)) for each in (1.0, 1.5, 1.5, 1.2, 2.0)]
-    assert ticks[:2] == [CLOCK, CLOCK * 3 // 2]
-    assert ticks == sorted(set(ticks))

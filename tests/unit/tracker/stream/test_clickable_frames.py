@@ -77,6 +77,16 @@ def test_a_frame_that_was_never_looked_at_is_placed_between_its_neighbours() -> 
     assert abs(clickable.nearest(250).index - 250) <= 3
 
 
+def test_where_its_time_is_known_nothing_is_estimated_from_its_neighbours() -> None:
+    clickable = ClickableFrames()
+    for index, seconds in ((0, 0.0), (10, 1.0), (20, 2.0)):
+        clickable.add(kept(index, seconds))
+    assert clickable.nearest(15, seconds=1.05).index == 10
+    assert clickable.nearest(5, seconds=0.95).index == 10
+    with pytest.raises(FrameGone):
+        clickable.nearest(11, seconds=1.2)
+
+
 def test_a_frame_too_far_away_is_gone_and_the_rest_is_told() -> None:
     clickable = filled(3000)
     for index in (5, 3100):
