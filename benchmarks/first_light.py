@@ -43,7 +43,10 @@ PROMPT = "thing"  # every object of a world answers it
 FPS, SIZE, OBJECTS = 30, (640, 480), 3
 SEED = 20_001  # not a seed of training
 WARM_UP = 4.0  # seconds left out at the start: first keyframes, caches
-STAGES = ("decode", "convert", "embed", "detect", "refine", "encode", "publish")
+STAGES = (
+    *("decode", "convert", "compare", "embed", "refine", "detect"),
+    *("settle", "encode", "appearance", "memorize", "keep", "publish"),
+)
 DOORS = ("webrtc", "rtsp", "file", "demo")
 
 

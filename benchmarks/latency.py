@@ -17,7 +17,7 @@ The first table is the whole way; the second says what share of its mean each st
 | decode | until the picture is there |
 | wait | in the slot, until the model takes it: on average half a step, since a newer picture takes its place |
 | convert, embed, detect, refine, masks | the step; ``masks`` is run lengths out of logits |
-| other | the rest of the step: following objects, and the way to the model's thread and back |
+| other | the rest of the step: comparing, settling, remembering, keeping, and the way to the model's thread and back |
 | publish | until the message is written |
 | delivery | until the reader has it |
 

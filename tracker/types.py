@@ -128,7 +128,12 @@ class Step:
     """
     What one step of the tracker made of one frame.
 
-    ``timings`` holds seconds by stage name: convert, embed, detect, refine, encode.
+    ``timings`` holds seconds by stage name, of the stages that this frame went through:
+    ``convert`` (to RGB, timed by who calls the tracker), ``compare`` (with the frame before: its motion's pictures, a
+    cut, what is new), ``embed``, ``flow`` (masks moved along) or ``refine`` (moved along, and asked for one by one),
+    ``detect`` (and bring together with the objects), ``refine the rest`` (those that detecting did not find),
+    ``settle`` (which object owns which pixel), ``encode`` (masks to run lengths), ``appearance`` (what masks cover),
+    ``memorize`` (on keyframes), ``keep`` (the frame, for clicks).
     ``prompt_notes`` has one entry for each prompt that rests, saying why (an exemplar with no object alive).
     """
 

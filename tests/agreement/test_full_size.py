@@ -77,7 +77,9 @@ def remember(model: Sam3, embedding: object, clicked: Segmentation) -> None:
 def test_a_stream_takes_a_frame_and_a_click(model: Sam3, image: np.ndarray) -> None:
     tracker = Tracker(model, [Prompt("person", threshold=0.0)], max_objects=3)
     step = tracker.step(image, 0, 0.0)
-    assert set(step.timings) == {"embed", "refine", "detect", "encode"}
+    assert set(step.timings) == {
+        *("compare", "embed", "refine", "detect", "settle", "encode", "appearance", "memorize", "keep"),
+    }
     assert 1 <= len(tracker._objects) <= 3  # with random weights most of 200 masks are one
     tracker.remove(1)
     assert tracker.click(0, [Point(160, 90)]).frame_index == 0

@@ -35,10 +35,11 @@ class Situation:
 
 class Budget:
     """
-    What each stage costs here, and whether the wanted rate of results can be kept.
+    What each stage costs here (``Step.timings`` names them), and whether the wanted rate of results can be kept.
 
     ``rate``: wanted results a second; None: every frame is worth its encoder pass. ``costs``: seconds of each stage
-    (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``) to go by instead of measured ones.
+    (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``; what is not named costs nothing) to go
+    by instead of measured ones.
     """
 
     def __init__(self, rate: float | None = None, costs: Mapping[str, float] | None = None) -> None:

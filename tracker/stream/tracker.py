@@ -160,6 +160,7 @@ class Tracker:
         clock = Clock(self.model.device)
         self._notice(image)
         situation = self._situation()
+        clock.lap("compare")
         stage, reason = self._schedule.next(situation)
         if stage is Stage.FLOW:
             tracks, ask = self._move(image, index, seconds, clock), KeyframePrompts()
@@ -187,10 +188,12 @@ class Tracker:
         """Show the masks moved along with the picture, without an encoder pass."""
         self._carry_along()
         clock.lap("flow")
+        self._settle(seconds)
+        clock.lap("settle")
         tracks = self._tracks(image.shape[0], image.shape[1], seconds)
+        clock.lap("encode")
         self._forget()
         self._clickable.note(index, seconds)
-        clock.lap("encode")
         return tracks
 
     def _carry_along(self) -> None:
@@ -241,15 +244,20 @@ class Tracker:
         if reason == "cheaper":
             self._follow([each for each in self._objects if each.detected != self._tick], embedding, seconds)
             clock.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
+        self._settle(seconds)
+        clock.lap("settle")
         tracks = self._tracks(embedding.height, embedding.width, seconds)
+        clock.lap("encode")
         self._follower.note_appearances(embedding, self._objects, self._tick)
+        clock.lap("appearance")
         if stage is Stage.KEYFRAME:
             self._view.keyframe([each.box for each in self._objects if each.visible])
             self._follower.memorize(embedding, self._objects, self._tick)
+            clock.lap("memorize")
         self._forget()
         self._present = embedding
         self._clickable.add(ClickableFrame(index, seconds, embedding.interactive_only(), tracks, self._flow.grey))
-        clock.lap("encode")
+        clock.lap("keep")
         return tracks, ask
 
     def _notice(self, image: Picture) -> None:
@@ -313,12 +321,15 @@ class Tracker:
             return {}
         return {len(self.prompts) - 1: f"{self._refused} more were found: at most {self.max_objects} are followed"}
 
-    def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
-        """Settle who owns which pixel, and encode what is shown."""
+    def _settle(self, seconds: float) -> None:
+        """Settle who owns which pixel, and who touches whom."""
         for key in {each.key for each in self._objects}:
             same = [each for each in self._objects if each.key == key]
             settle(same)
             entangle(same, seconds)
+
+    def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
+        """Encode what is shown to run lengths."""
         seen = [each for each in self._objects if each.visible]
         if not seen:
             return []
