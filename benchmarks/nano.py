@@ -31,9 +31,10 @@ from torch import Tensor, nn
 from benchmarks.first_light import machine, table, timed
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.backbone import Backbone
+from tracker.model.compute import matrix_bf16
 from tracker.model.configs import NANO
 from tracker.model.features import SegmentPrompt
-from tracker.model.sam3 import Sam3, matrix_bf16
+from tracker.model.sam3 import Sam3
 from tracker.training.data import draw_still
 from tracker.training.evaluate import compare, iou
 from tracker.types import Detection, Mask, Prompt

@@ -132,15 +132,15 @@ def _try(
 
 def plain(model: Sam3) -> Undo:
     """Everything off: fp32 to the last bit, TF32 convolutions too, as the wheel is written."""
-    before = model.speed, model.backbone, model.decoder, model.bf16_backbone
+    before = model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone
     tf32 = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     model.speed = replace(model.speed, bf16=False, buckets=False)
-    model.backbone, model.decoder = Backbone(model.network), model.interactive.sam_mask_decoder
+    model.backbone, model.segmenter.decoder = Backbone(model.network), model.interactive.sam_mask_decoder
     model.bf16_backbone = False
 
     def undo() -> None:
-        model.speed, model.backbone, model.decoder, model.bf16_backbone = before
+        model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone = before
         torch.backends.cudnn.allow_tf32 = tf32
 
     return undo
@@ -204,11 +204,11 @@ def graphs(model: Sam3, *, sizes: Sequence[int] = BUCKETS) -> Undo:
 
 
 def _decode(model: Sam3, static: Static, sizes: Sequence[int]) -> Undo:
-    before, speed = model.decoder, model.speed
-    model.decoder, model.speed = static, replace(speed, buckets=True)
+    before, speed = model.segmenter.decoder, model.speed
+    model.segmenter.decoder, model.speed = static, replace(speed, buckets=True)
 
     def undo() -> None:
-        model.decoder, model.speed = before, speed
+        model.segmenter.decoder, model.speed = before, speed
 
     try:
         embedding = model.embed(Question().image)

@@ -19,7 +19,7 @@ from tests.support import agreement, needs, theirs
 from tests.support.agreement import HEIGHT, TINY, WIDTH, Both, Pair, picture
 from tracker import Prompt, Sam3, SegmentPrompt
 from tracker.model import postprocess
-from tracker.model.sam3 import _select
+from tracker.model.detector import exemplars, select
 from tracker.stream.association import assign
 
 
@@ -96,7 +96,7 @@ def test_two_parameters_that_are_swapped_are_seen(
     for _ in ("swap", "swap back"):
         a, b = ours.network.get_parameter(one), ours.network.get_parameter(other)
         a.data, b.data = b.data.clone(), a.data.clone()
-        ours._texts.clear()
+        ours.detector.forget()
         found.append(all(pair.agrees for pair in agreement.pairs(Both(ours, model), clicker, (stage,))))
     assert found == [False, True]
 
@@ -200,8 +200,7 @@ def test_boxes_are_scaled_alike(ours: Sam3) -> None:
     from transformers.models.sam3 import processing_sam3
 
     boxes = agreement.EXEMPLARS.boxes
-    embedding = ours.embed(picture(0))
-    shares = ours._exemplars(embedding, [agreement.EXEMPLARS])
+    shares = exemplars((HEIGHT, WIDTH), [agreement.EXEMPLARS], ours.device)
     corners = torch.tensor([[b.x0, b.y0, b.x1, b.y1] for b in boxes]) / torch.tensor([WIDTH, HEIGHT] * 2)
     to_centres: Any = processing_sam3.box_xyxy_to_cxcywh
     assert torch.allclose(shares.box_embeddings[:, 0], to_centres(corners), atol=1e-6)
@@ -259,7 +258,7 @@ def video(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_same_detections_are_kept(video: Any, threshold: float, most: float) -> None:
     scores = torch.tensor([0.45, 0.9, 0.2, 0.55, 0.8, 0.6, 0.41])
     kept = video.nms_masks(scores, blobs(7), threshold, most)
-    found = _select(scores, blobs(7), threshold, most)
+    found = select(scores, blobs(7), threshold, most)
     assert found.scores.tolist() == sorted(scores[kept].tolist(), reverse=True)
 
 
@@ -284,8 +283,9 @@ def test_scores_hold_the_presence_and_thresholds_cut_alike(ours: Sam3) -> None:
     with pytest.MonkeyPatch.context() as patch:
         answer = {"pred_logits": logits[..., None], "presence_logit_dec": presence, "pred_masks": blobs(12)[None]}
         patch.setattr(ours.network, "forward_grounding", lambda **_: answer | {"pred_boxes": None})
-        scores, masks = ours._ground(ours.embed(picture(0)), [Prompt("star")])
-    kept = _select(scores[0], masks[0], 0.4, None)
+        levels = ours.levels(ours.embed(picture(0)))
+        scores, masks = ours.detector.ground(levels, (), (HEIGHT, WIDTH), [Prompt("star")])
+    kept = select(scores[0], masks[0], 0.4, None)
     assert 0 < len(kept) < 12
     assert torch.allclose(kept.scores, theirs_kept["scores"].sort(descending=True).values)
 

@@ -60,8 +60,6 @@ TESTED_ELSEWHERE = {
     "streamer/wire/messages.py": "unit/streamer/wire/test_wire.py",
     "streamer/wire/results.py": "unit/streamer/wire/test_wire.py",
     "tracker/checkpoints/transformers_names.py": "unit/tracker/checkpoints/test_transformers_layout.py",
-    "tracker/model/bank.py": "unit/tracker/model/test_memory.py",
-    "tracker/model/batching.py": "unit/tracker/model/test_sam3.py",
     "tracker/model/compute.py": "unit/tracker/test_acceleration.py",
     "tracker/model/configs.py": "unit/streamer/test_config.py",
     "tracker/model/vocabulary.py": "unit/tracker/training/test_train.py",

@@ -15,6 +15,7 @@ from tests.support import theirs
 from tracker import Box, Embedding, Point, Prompt, Sam3, SegmentPrompt
 from tracker.model.bank import Bank, Memory
 from tracker.model.configs import NANO
+from tracker.model.detector import exemplars
 
 HEIGHT, WIDTH = 96, 128
 COSINE, RELATIVE = 0.9999, 1e-3  # what agreement is, in fp32
@@ -118,14 +119,17 @@ def _text(both: Both) -> Iterator[Pair]:
     ids = theirs.tokens(both.ours, "red circle")
     read = int((ids != 0).sum())  # what follows is padding, which no attention sees
     found = both.model.detector_model.get_text_features(ids, (ids != 0).long()).pooler_output
-    yield Pair("text", "features", both.ours._text("red circle")[0][:read, 0], found[0, :read])
+    yield Pair(
+        "text", "features", both.ours.detector.text("red circle", both.ours.device)[0][:read, 0], found[0, :read]
+    )
 
 
 def _detector(both: Both) -> Iterator[Pair]:
     _, embedding, seen = both.look(0)
+    size = embedding.height, embedding.width
     asked = {"words": Prompt("red circle"), "words and boxes": EXEMPLARS, "boxes": replace(EXEMPLARS, text=None)}
     for name, prompt in asked.items():
-        boxes = both.ours._exemplars(embedding, [prompt]).box_embeddings[:, 0] if prompt.boxes else None
+        boxes = exemplars(size, [prompt], both.ours.device).box_embeddings[:, 0] if prompt.boxes else None
         ids = theirs.tokens(both.ours, prompt.text or "visual")
         b = theirs.detect(both.model, seen, ids, boxes, [int(label) for label in prompt.labels])
         a = raw(both.ours, embedding, prompt)
@@ -146,7 +150,7 @@ def raw(ours: Sam3, embedding: Embedding, prompt: Prompt) -> dict[str, Tensor]:
 
     ours.network.forward_grounding = recorded
     try:
-        ours._ground(embedding, [prompt])
+        ours.detect(embedding, [prompt])
     finally:
         del ours.network.forward_grounding
     return seen[0]

@@ -10,8 +10,9 @@ import torch
 from tracker.checkpoints import weights
 from tracker.checkpoints.download import download
 from tracker.model import precision
+from tracker.model.compute import device_named
 from tracker.model.configs import NANO, config_named
-from tracker.model.sam3 import Sam3, device_named
+from tracker.model.sam3 import Sam3
 
 NANO_WEIGHTS = Path(__file__).parents[1] / "assets" / "nano.safetensors"
 

@@ -17,10 +17,28 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from tracker.types import TrackerError
+
 T = TypeVar("T")
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)  # numbers of objects that compiled parts are called with
 RECOMPILE_LIMIT = 64  # shapes of one function; torch's own limit, 8, is a guard against shapes that never end
+
+
+def device_named(name: str | None) -> torch.device:
+    """A device that is there; None: CUDA where there is one, else the CPU. Raises :class:`TrackerError`."""
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise TrackerError(f"{name!r} is no device: say cpu, cuda or cuda:0") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
+    return device
+
+
+def matrix_bf16() -> bool:
+    """Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then."""
+    return torch.cpu.get_capabilities().get("amx_bf16", False) is True
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from tracker.types import Box, Point
 
 Logits = Tensor  # (S, S) mask logits over the whole picture
+CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
 Levels = tuple[Tensor, Tensor, Tensor]  # (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g); g patches a side
 
 

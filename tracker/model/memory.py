@@ -16,9 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.model.bank import Bank, Memory, Propagation
-from tracker.model.features import Levels
-
-CLAMP = 32.0  # logits stay within this, as masks that are fed back anywhere else
+from tracker.model.features import CLAMP, Levels
 
 Attended = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # of some objects: the tensors of a Propagation
 

@@ -8,8 +8,7 @@ Everything here runs on the one thread that owns the model, under ``torch.infere
 from __future__ import annotations
 
 import contextlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,25 +20,15 @@ from torch import Tensor
 from tracker.model import postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
-from tracker.model.batching import groups_of_equals
-from tracker.model.compute import Speed, on_model
+from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
 from tracker.model.configs import NANO, Config, config_named
+from tracker.model.detector import NMS_IOU, Detector, finish
 from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.model.interactive import Segmenter
 from tracker.model.memory import MemoryHead
 from tracker.model.network import build
 from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
-
-NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thresh)
-CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
-TEXT_CACHE = 256  # prompts whose features are kept: about 33 kB each at full size
-DETECT_BATCH = 4  # prompts in one pass of the detector: 200 query masks of 288² floats each at full size are 66 MB
-VISUAL = "visual"  # the text upstream uses where exemplar boxes come without words
-
-
-def matrix_bf16() -> bool:
-    """Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then."""
-    return torch.cpu.get_capabilities().get("amx_bf16", False) is True
 
 
 class Sam3:
@@ -62,13 +51,12 @@ class Sam3:
         self.network.to(device)
         self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = Backbone(self.network)
         self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = concepts(self.network)
-        self.decoder: Callable[..., tuple[Tensor, ...]] = self.interactive.sam_mask_decoder
+        self.detector = Detector(self.network, config)
+        self.segmenter = Segmenter(self.interactive)
         self.memory = MemoryHead(self.interactive)
         self.speed = Speed.of(device)
-        self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
         self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None  # levels of the picture that was asked about last
         self._positions: tuple[Tensor, ...] | None = None
-        self._dense_position: Tensor | None = None
 
     @classmethod
     def untrained(cls, name: str = "nano", *, device: str | None = None, seed: int = 0) -> Sam3:
@@ -83,7 +71,7 @@ class Sam3:
         self.network.to(device)
         self.speed, self.backbone = Speed.of(device), Backbone(self.network)
         self.concepts = concepts(self.network)
-        self.decoder = self.interactive.sam_mask_decoder
+        self.segmenter.decoder = self.interactive.sam_mask_decoder
         self.forget()
 
     def resize(self, side: int) -> None:
@@ -100,9 +88,9 @@ class Sam3:
 
     def forget(self) -> None:
         """Drop what is kept from call to call: features of texts, a picture's levels, and encodings of places."""
-        self._texts.clear()
-        self._last = None
-        self._positions = self._dense_position = None
+        self.detector.forget()
+        self.segmenter.forget()
+        self._last = self._positions = None
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """The number format of matrices. Entered for each call: autocast that stays on keeps stale casts of weights."""
@@ -183,69 +171,10 @@ class Sam3:
         greater IoU the lower score goes; None keeps both, unless the model is known to find things twice
         (``Config.doubles``). Small holes and specks are repaired on the logits.
         """
-        most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
-        found: dict[int, Detected] = {}
-        for indices in _batches(prompts):
-            scores, logits = self._ground(embedding, [prompts[index] for index in indices])
-            for row, index in enumerate(indices):
-                found[index] = _select(scores[row], logits[row], prompts[index].threshold, most)
-        return [found[index] for index in range(len(prompts))]
-
-    def _ground(self, embedding: Embedding, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
-        """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts with equally many exemplar boxes."""
-        from sam3.model.data_misc import FindStage
-
-        texts = [self._text(prompt.text or VISUAL) for prompt in prompts]
-        rows = torch.arange(len(prompts), device=self.device)
-        stage = FindStage(rows * 0, rows, *[None] * 6)
-        out = self.network.forward_grounding(
-            backbone_out={
-                "backbone_fpn": list(self.levels(embedding)),
-                "vision_pos_enc": list(self._positions or ()),
-                "language_features": torch.cat([features for features, _ in texts], 1),
-                "language_mask": torch.cat([mask for _, mask in texts], 0),
-            },
-            find_input=stage,
-            find_target=None,
-            geometric_prompt=self._exemplars(embedding, prompts),
-        )
-        scores = out["pred_logits"].float().sigmoid() * out["presence_logit_dec"].float().sigmoid().unsqueeze(1)
-        masks = out["pred_masks"]
-        if self.config.mask_reach is not None:
-            masks = postprocess.within(masks, out["pred_boxes"], self.config.mask_reach)
-        return scores.squeeze(-1), masks
-
-    def _exemplars(self, embedding: Embedding, prompts: Sequence[Prompt]) -> Any:
-        """Boxes as upstream's geometry encoder wants them: (boxes, prompts, 4) normalised centre and size."""
-        from sam3.model.geometry_encoders import Prompt as Geometry
-
-        across, down = 1 / embedding.width, 1 / embedding.height
-        boxes = torch.tensor(
-            [
-                [
-                    ((b.x0 + b.x1) / 2 * across, (b.y0 + b.y1) / 2 * down, (b.x1 - b.x0) * across, (b.y1 - b.y0) * down)
-                    for b in prompt.boxes
-                ]
-                for prompt in prompts
-            ],
-            device=self.device,
-        ).view(len(prompts), -1, 4)
-        labels = torch.tensor([prompt.labels or (True,) * len(prompt.boxes) for prompt in prompts], device=self.device)
-        return Geometry(
-            box_embeddings=boxes.transpose(0, 1),
-            box_mask=torch.zeros(boxes.shape[:2], dtype=torch.bool, device=self.device),
-            box_labels=labels.view(boxes.shape[:2]).long().T,
-        )
-
-    def _text(self, text: str) -> tuple[Tensor, Tensor]:
-        """Features (L, 1, C) and padding mask (1, L) of a text, from the cache where it was asked before."""
-        if text not in self._texts:
-            out = self.network.backbone.forward_text([text], device=self.device)
-            self._texts[text] = out["language_features"], out["language_mask"]
-            if len(self._texts) > TEXT_CACHE:
-                self._texts.popitem(last=False)
-        self._texts.move_to_end(text)
-        return self._texts[text]
+        if not prompts:
+            return []
+        levels, size = self.levels(embedding), (embedding.height, embedding.width)
+        return self.detector.detect(levels, self._positions or (), size, prompts, nms_iou)
 
     @on_model
     def concept_segment(
@@ -267,20 +196,7 @@ class Sam3:
 
         The network has no part in it, so it may run on another thread, and ``found`` come from several calls.
         """
-        scores = torch.cat([each.scores for each in found]) if found else torch.empty(0)
-        keep = torch.ones(len(scores), dtype=torch.bool)
-        if nms_iou is not None and len(scores):
-            binary = torch.cat([each.logits for each in found]) > 0
-            keep = torch.zeros_like(keep)
-            keep[postprocess.suppress(binary, scores, nms_iou).cpu()] = True
-        answer, start = [], 0
-        for index, each in enumerate(found):
-            kept = keep[start : start + len(each)]
-            start += len(each)
-            masks = postprocess.to_masks(each.logits[kept], embedding.height, embedding.width)
-            pairs = zip(each.scores[kept].tolist(), masks, strict=True)
-            answer.append([Detection(index, score, box, mask) for score, (mask, box) in pairs])
-        return answer
+        return finish(found, embedding.height, embedding.width, nms_iou)
 
     @on_model
     def segment(
@@ -292,65 +208,8 @@ class Sam3:
         ``multimask``: three candidates for each, for ambiguous prompts such as one click; else the single-mask token's
         answer. An object prompted with nothing at all gets the model's guess of the main object.
         """
-        logits = torch.empty(len(objects), 3 if multimask else 1, self.side, self.side, device=self.device)
-        ious = torch.empty(logits.shape[:2], device=self.device)
-        present = torch.empty(len(objects), device=self.device)
-        for indices in _equally_many_points(objects, self.speed.segment_batch):
-            some = self.speed.padded([objects[index] for index in indices])
-            masks, quality, _, score = (each[: len(indices)] for each in self._decode(embedding, some, multimask))
-            order = quality.argsort(1, descending=True)
-            rows = torch.arange(len(indices), device=self.device)[:, None]
-            logits[indices] = masks[rows, order].float().clamp(-CLAMP, CLAMP)
-            ious[indices] = quality[rows, order].float()
-            present[indices] = score.float().sigmoid().squeeze(1)
-        return Segmentation(logits, ious, present)
-
-    def _decode(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], multimask: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        with torch.autocast(self.device.type, enabled=False):  # a coordinate in bf16 is off by up to four pixels
-            sparse, dense = self._prompted(embedding, objects)
-            if self._dense_position is None:
-                self._dense_position = self.interactive.sam_prompt_encoder.get_dense_pe()
-        fine, middle, coarse = embedding.interactive
-        masks, quality, tokens, score = self.decoder(
-            # A copy: upstream marks pictures seen without memory by adding this embedding.
-            image_embeddings=coarse + self.interactive.no_mem_embed.view(1, -1, 1, 1),
-            image_pe=self._dense_position,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
-            repeat_image=True,
-            high_res_features=[fine, middle],
-        )
-        return masks, quality, tokens, score
-
-    def _prompted(self, embedding: Embedding, objects: Sequence[SegmentPrompt]) -> tuple[Tensor, Tensor]:
-        """Prompts as the decoder takes them: points and boxes (B, K, C), earlier logits (B, C, g, g)."""
-        encoder = self.interactive.sam_prompt_encoder
-        sparse, dense = encoder(points=self._points(embedding, objects), boxes=None, masks=None)
-        if len(sparse) != len(objects):  # no points at all: the encoder knows no batch size
-            sparse, dense = (each.expand(len(objects), *each.shape[1:]) for each in (sparse, dense))
-        earlier = [row for row, each in enumerate(objects) if each.logits is not None]
-        if earlier:
-            stack = torch.stack([each.logits.to(self.device) for each in objects if each.logits is not None])
-            _, masks = encoder(points=None, boxes=None, masks=stack[:, None].float().clamp(-CLAMP, CLAMP))
-            rows = torch.tensor(earlier, device=self.device)
-            dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(0, rows, masks)
-        return sparse, dense.contiguous()  # of one layout, whoever has logits: a compiled decoder is for one
-
-    def _points(self, embedding: Embedding, objects: Sequence[SegmentPrompt]) -> tuple[Tensor, Tensor] | None:
-        """Coordinates (B, K, 2) in pixels of the model's square, and labels: 0, 1, and 2 and 3 for a box's corners."""
-        across, down = self.config.image_size / embedding.width, self.config.image_size / embedding.height
-        coordinates, labels = [], []
-        for each in objects:
-            corners = [(each.box.x0, each.box.y0), (each.box.x1, each.box.y1)] if each.box else []
-            places = corners + [(point.x, point.y) for point in each.points]
-            coordinates.append([(x * across, y * down) for x, y in places])
-            labels.append([2, 3][: len(corners)] + [int(point.positive) for point in each.points])
-        if not labels[0]:
-            return None
-        return torch.tensor(coordinates, device=self.device), torch.tensor(labels, device=self.device)
+        size = embedding.height, embedding.width
+        return self.segmenter.segment(embedding.interactive, size, objects, multimask, self.speed)
 
     @property
     def positions(self) -> Tensor:
@@ -394,36 +253,3 @@ class Sam3:
         if area:
             logits = postprocess.fill_holes(logits, postprocess.speck_area(self.side, area))
         return postprocess.to_masks(logits, height, width)
-
-
-def device_named(name: str | None) -> torch.device:
-    """A device that is there; None: CUDA where there is one, else the CPU. Raises :class:`TrackerError`."""
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError as error:
-        raise TrackerError(f"{name!r} is no device: say cpu, cuda or cuda:0") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
-    return device
-
-
-def _select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | None) -> Detected:
-    kept = (scores >= threshold).nonzero().squeeze(1)
-    kept = kept[scores[kept].argsort(descending=True, stable=True)]
-    scores, logits = scores[kept], logits[kept].float()
-    if len(scores):
-        logits = postprocess.fill_holes(logits, postprocess.speck_area(logits.shape[-1]))
-    if nms_iou is not None and len(scores) > 1:
-        best = postprocess.suppress(logits > 0, scores, nms_iou)
-        scores, logits = scores[best], logits[best]
-    return Detected(scores, logits)
-
-
-def _batches(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
-    """Indices of prompts that can share a pass of the detector: equally many boxes, at most DETECT_BATCH."""
-    yield from groups_of_equals([len(prompt.boxes) for prompt in prompts], DETECT_BATCH)
-
-
-def _equally_many_points(objects: Sequence[SegmentPrompt], limit: int) -> Iterator[list[int]]:
-    # Padding an object with non-points would change its answer a little, with the company it is in.
-    yield from groups_of_equals([len(each.points) + 2 * (each.box is not None) for each in objects], limit)

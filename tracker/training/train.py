@@ -33,8 +33,8 @@ from torch import distributed, nn
 from torch.utils.data import DataLoader
 
 from tracker.checkpoints import weights
+from tracker.model.compute import matrix_bf16
 from tracker.model.configs import NANO
-from tracker.model.sam3 import matrix_bf16
 from tracker.training import network
 from tracker.training.data import Batch, Supply, WorldBatches
 from tracker.training.losses import DenseHead, detector_loss, interactive_loss

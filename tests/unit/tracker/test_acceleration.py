@@ -151,13 +151,13 @@ def test_a_stream_of_changing_objects_compiles_nothing_after_the_warm_up() -> No
     graphs = counters["stats"]["unique_graphs"]
     assert graphs >= 3
     calls: list[int] = []
-    compiled = small.decoder.compiled  # type: ignore[attr-defined]
+    compiled = small.segmenter.decoder.compiled
 
     def counted(**kwargs: object) -> object:
         calls.append(len(kwargs["sparse_prompt_embeddings"]))  # type: ignore[arg-type]
         return compiled(**kwargs)
 
-    small.decoder.compiled = counted  # type: ignore[attr-defined]
+    small.segmenter.decoder.compiled = counted
     box = SegmentPrompt(box=Box(1, 1, 50, 50))
     with torch._dynamo.config.patch(error_on_recompile=True):
         tracker = Tracker(small, [Prompt("star", threshold=0.0)], max_objects=2, interval=3)

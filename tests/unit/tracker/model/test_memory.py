@@ -1,4 +1,4 @@
-"""The memory bank: its length, and that many objects in one pass are the same as each alone."""
+"""Following by memory: many objects in one pass are the same as each alone, and as upstream's own step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tracker import Embedding, Sam3
-from tracker.model.bank import CONDITIONING, POINTERS, SPATIAL, Bank, Memory
+from tracker.model.bank import Bank
 
 
 @pytest.fixture(scope="module")
@@ -38,48 +38,6 @@ def banks(model: Sam3, count: int) -> list[Bank]:
     for bank, memory in zip(found, model.memorize(embed(model, 0), masks(model, count), 0), strict=True):
         bank.condition(memory)
     return found
-
-
-def memory(tick: int) -> Memory:
-    return Memory(tick, torch.zeros(1, 4, 2, 2), torch.zeros(1, 8))
-
-
-def test_a_bank_never_holds_more_than_its_length() -> None:
-    bank = Bank()
-    high = 0
-    for tick in range(500):
-        bank.remember(memory(tick))
-        if tick % 20 == 0:
-            bank.condition(memory(tick))
-        high = max(high, bank.nbytes)
-    assert len(bank.conditioning) == CONDITIONING
-    assert len(bank.recent) == POINTERS
-    assert sum(each.features is not None for each in bank.recent) == SPATIAL
-    assert bank.nbytes == high == (CONDITIONING + SPATIAL) * 64 + (CONDITIONING + POINTERS) * 32
-
-
-def test_a_second_mask_of_one_frame_replaces_the_first() -> None:
-    bank = Bank()
-    assert not bank
-    for _ in range(3):
-        bank.condition(memory(4))
-    assert len(bank.conditioning) == 1
-    assert bank
-
-
-def test_what_is_read_is_the_past_only() -> None:
-    bank = Bank()
-    bank.condition(memory(0))
-    for tick in range(1, 30):
-        bank.remember(memory(tick))
-    assert [each.tick for each, _ in bank.maps(30)] == [0, *range(24, 30)]
-    assert [age for _, age in bank.maps(30)] == [0, *range(6, 0, -1)]
-    assert [each.tick for each, _ in bank.pointers(30)] == [0, *range(15, 30)]
-    assert [each.tick for each, _ in bank.maps(33)] == [0, *range(27, 30)]
-    assert [(each.tick, age) for each, age in bank.pointers(40)] == [
-        (0, 40),
-        *((tick, 40 - tick) for tick in range(25, 30)),
-    ]
 
 
 def follow(model: Sam3, some: Sequence[Bank], ticks: range) -> torch.Tensor:
