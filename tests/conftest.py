@@ -23,23 +23,9 @@ torch.set_num_threads(1)
 
 HERE = Path(__file__).resolve().parent
 
-# Files whose tests meet a camera, a browser or a clock: two of them at once would starve each other on two cores.
+# Tests below a folder of this name hold times against each other: what runs beside them would be measured too.
 # The others run beside each other (`make test` does the two kinds one after the other).
-ALONE = (
-    "end_to_end/test_cross_origin",
-    "end_to_end/test_page",
-    "end_to_end/test_web_clients",
-    "integration/test_benchmark_latency",
-    "integration/test_crowd",
-    "integration/test_rtsp",
-    "integration/test_slow_reader",
-    "integration/test_sources_rtmp",
-    "integration/test_sources_webrtc",
-    "integration/test_turn",
-    "integration/test_whep",
-    "integration/test_whip",
-    "unit/benchmarks/test_first_light",
-)
+ALONE = "alone"
 
 # A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
@@ -47,9 +33,9 @@ hypothesis.settings.load_profile("project")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that want the machine to themselves."""
+    """Mark the tests that want the machine to themselves: their folder says it."""
     for item in items:
-        if item.path.relative_to(HERE).as_posix().startswith(ALONE):
+        if ALONE in item.path.relative_to(HERE).parts:
             item.add_marker(pytest.mark.alone)
 
 
