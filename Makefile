@@ -27,7 +27,7 @@ help:
 	@echo "make test-slow  run the slow ones (full-size model on the CPU, minutes)"
 	@echo "make check      format check, lint, types, tests"
 	@echo "make format     rewrite the sources in the project's format"
-	@echo "make bench      print the figures of the README"
+	@echo "make bench      print the first figures of docs/figures.md"
 	@echo "make clean      remove .venv and all caches"
 
 $(BIN)/python:

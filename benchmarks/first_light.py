@@ -1,5 +1,5 @@
 """
-What the README's figures come from: one stream on this machine, through every door, and each stage alone.
+One stream on this machine, through every door, and each stage alone: the first figures of docs/figures.md.
 
 ``python -m benchmarks.first_light`` starts the real server in a process of its own for each door, plays it a recorded
 world (640x480 at 30 fps, three objects, one prompt), reads the results as any client would, and prints two tables.

@@ -231,7 +231,7 @@ def edited(seed: int, frames: int) -> Scenario:
 
 
 def clicked(seed: int, frames: int) -> Scenario:
-    """Nothing is asked by words; somebody clicks on what was there half a second ago."""
+    """Nothing is asked by words; someone clicks on what was there half a second ago."""
     film = easy(seed, frames)
     late = FPS // 2
     clicks = {}

@@ -32,6 +32,7 @@ from tracker.model import vocabulary
 MAKEFILE = (ROOT / "Makefile").read_text()
 # What each runnable example prints.
 PRINTED = {
+    "thing.mask.area": r"^\d+ circle \d+ .+ \d+$",
     "session.click(": r"^frame \d+: circle \d+, \d+ pixels, \d+ ms old$",
     "visual_segment(": r"\[",
     "Counter()": r"^(circle|star) \d+: in \d+ of 21 results$",
