@@ -154,7 +154,15 @@ class Answer:
 
 
 class TrackerError(Exception):
-    """Base of what ``tracker`` raises for wrong use or wrong files; the message says what would be right."""
+    """
+    Base of what ``tracker`` raises for wrong use or wrong files; the message says what would be right.
+
+    ``field`` is the part of an argument that was wrong, such as ``points[0].x``, where the message begins with it.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class FrameGone(TrackerError):

@@ -15,13 +15,11 @@ NEAR = 0.1  # seconds from an RTP timestamp that is named to one that is known
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A frame that came in: when it was by the stream's clock, and the size of its picture in pixels."""
+    """A frame that came in, and when it was by the stream's clock."""
 
     index: int
     seconds: float
     rtp_timestamp: int | None
-    width: int
-    height: int
 
 
 class RecentFrames:
@@ -34,8 +32,7 @@ class RecentFrames:
 
     def decoded(self, frame: Frame) -> None:
         """Remember a frame that came in."""
-        seconds = self._timeline.tick(frame) / CLOCK
-        self._decoded.append(Decoded(frame.index, seconds, frame.rtp_timestamp, frame.width, frame.height))
+        self._decoded.append(Decoded(frame.index, self._timeline.tick(frame) / CLOCK, frame.rtp_timestamp))
 
     def looked_at(self, index: int) -> None:
         """Remember that a result was made of a frame."""

@@ -321,7 +321,8 @@ class Session:
             except UnknownObject as error:
                 raise NotFound(f"object_id: {error}", field="object_id") from error
             except TrackerError as error:
-                raise BadRequest(f"{field}: {error}" if field else str(error), field=field) from error
+                words = f"{field}: {error}" if field and error.field is None else str(error)
+                raise BadRequest(words, field=error.field or field) from error
 
     def _need_tracker(self) -> Tracker:
         if self._tracker is None or self.state is State.ENDED:

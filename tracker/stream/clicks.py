@@ -34,17 +34,23 @@ class Carried:
 
 def check(kept: ClickableFrame, points: Sequence[Point]) -> None:
     """Refuse points outside the picture they were made on. Raises :class:`TrackerError`."""
+    for place, point in enumerate(points):
+        _check_inside(kept, f"points[{place}]", x=point.x, y=point.y)
+
+
+def check_box(kept: ClickableFrame, box: Box, field: str = "box") -> None:
+    """Refuse a box of less than a pixel, or one that lies outside its picture. Raises :class:`TrackerError`."""
+    if box.x1 - box.x0 < 1 or box.y1 - box.y0 < 1:
+        raise TrackerError(f"{field}: it is less than a pixel wide or high.", field=field)
+    _check_inside(kept, field, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)
+
+
+def _check_inside(kept: ClickableFrame, field: str, **coordinates: float) -> None:
     height, width = kept.embedding.height, kept.embedding.width
-    for point in points:
-        if not (0 <= point.x <= width and 0 <= point.y <= height):
-            raise TrackerError(f"({point.x:g}, {point.y:g}) is outside the picture of {width} by {height} pixels")
-
-
-def check_box(kept: ClickableFrame, box: Box) -> None:
-    """Refuse an empty box, or one that lies outside its picture. Raises :class:`TrackerError`."""
-    if not (box.x0 < box.x1 and box.y0 < box.y1):
-        raise TrackerError(f"the box {box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g} is empty: left, top, right, bottom")
-    check(kept, (Point(box.x0, box.y0), Point(box.x1, box.y1)))
+    for name, value in coordinates.items():
+        if not 0 <= value <= (width if name.startswith("x") else height):
+            wrong = f"{field}.{name}"
+            raise TrackerError(f"{wrong}: {value:g} is outside the picture of {width}×{height} pixels.", field=wrong)
 
 
 def under(kept: ClickableFrame, points: Sequence[Point]) -> Track | None:

@@ -112,7 +112,8 @@ class Tracker:
         """
         check(prompts)
         known, now = set(keys(self.prompts)), dict(zip(keys(prompts), prompts, strict=True))
-        new = {key: prompt for key, prompt in now.items() if prompt.boxes and key not in known}
+        places = enumerate(now.items())
+        new = {key: (place, prompt) for place, (key, prompt) in places if prompt.boxes and key not in known}
         asked = self._draw(new, index, seconds) if new and (index is not None or self._clickable.newest) else None
         self.prompts = tuple(prompts)
         self._objects = [each for each in self._objects if each.key is None or each.key in now]
@@ -125,16 +126,16 @@ class Tracker:
             )
         self._schedule.demand("prompts")
 
-    def _draw(self, new: dict[Key, Prompt], index: int | None, seconds: float | None) -> KeyframePrompts:
-        """New exemplars with their boxes carried from the frame they were drawn on to the newest one."""
+    def _draw(self, new: dict[Key, tuple[int, Prompt]], index: int | None, seconds: float | None) -> KeyframePrompts:
+        """New exemplars, each with its place; boxes carried from the frame they were drawn on to the newest one."""
         kept = self._clickable.newest if index is None else self._clickable.nearest(index, seconds)
         assert kept is not None
         assert self._present is not None
         ask = KeyframePrompts()
-        for key, prompt in new.items():
+        for key, (place, prompt) in new.items():
             boxes = []
-            for box in prompt.boxes:
-                clicks.check_box(kept, box)
+            for number, box in enumerate(prompt.boxes):
+                clicks.check_box(kept, box, f"prompts[{place}].boxes[{number}]")
                 share = shares(box, kept.embedding.height, kept.embedding.width)
                 if kept is not self._clickable.newest:
                     logits, _ = clicks.answer(self.model, kept, SegmentPrompt(box=box))
@@ -374,9 +375,9 @@ class Tracker:
         """
         if not points:
             raise TrackerError("a click has no points")
-        known = self._find(object_id) if object_id is not None else None
         kept = self._clickable.nearest(index, seconds)
         clicks.check(kept, points)
+        known = self._find(object_id) if object_id is not None else None
         shown = clicks.under(kept, points) if known is None else None
         if shown is not None:
             known = next((each for each in self._objects if each.id == shown.id and not each.dismissed), None)

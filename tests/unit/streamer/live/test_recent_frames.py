@@ -70,9 +70,3 @@ def test_the_clock_goes_on_where_timestamps_start_again() -> None:
     again = replace(results.frame(0, arrived=3.0), index=301, epoch=1)
     recent.decoded(again)
     assert recent.find(301).seconds == recent.find(300).seconds + 2.0
-
-
-def test_it_knows_the_size_of_the_picture() -> None:
-    recent = RecentFrames()
-    recent.decoded(results.frame(0))
-    assert (recent.find(0).width, recent.find(0).height) == (results.WIDTH, results.HEIGHT)
