@@ -16,11 +16,8 @@ from tracker.model.bank import Memory, resemblance
 from tracker.model.features import Detected
 from tracker.stream import appearance
 from tracker.stream.geometry import bounds, lies_on
-from tracker.stream.objects import CONFIRM_HITS, CONFIRM_WINDOW, STALE, Followed, nearness
-
-MATCH_IOU = 0.1  # upstream's, between a detection and a track (assoc_iou_thresh)
-LEAST_LOOK = 0.1  # what a memory that recognises nothing leaves of what may well be the object
-MOST_LOOKS = 8  # detections, the best first, that may be a lost object on one keyframe
+from tracker.stream.objects import Followed, nearness
+from tracker.stream.params import DEFAULTS, TrackingParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,9 @@ class Looks:
         memories = self.memorize(logits)
         for row in remembered:
             best = resemblance(list(objects[row].bank.conditioning), memories).amax(0).cpu().numpy()
-            alike[row] *= best.clip(LEAST_LOOK, 1.0) if row in covering else np.where(best >= self.same, best, 0.0)
+            alike[row] *= (
+                best.clip(DEFAULTS.least_look, 1.0) if row in covering else np.where(best >= self.same, best, 0.0)
+            )
         return alike
 
 
@@ -71,6 +70,7 @@ def associate(
     *,
     alone: bool = False,
     looks: Looks | None = None,
+    params: TrackingParams = DEFAULTS,
 ) -> list[tuple[Tensor, float]]:
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
@@ -84,11 +84,11 @@ def associate(
     lost = [each for each in objects if not each.visible]
     free = list(range(len(found)))
     for some, known in ((visible, None), (lost, looks)):
-        for each, place in _pairs(some, found, free, seconds, known):
+        for each, place in _pairs(some, found, free, seconds, known, params):
             _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
     strays = [each for each in objects if each.detected != tick and (each.bad or each.misses or alone)]
-    for each, place in _nearest(strays, found, free[:MOST_LOOKS], seconds, looks):
+    for each, place in _nearest(strays, found, free[: params.most_looks], seconds, looks):
         _accept(each, found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:
@@ -97,21 +97,30 @@ def associate(
             each.misses = 0
         elif each.visible:
             each.misses += 1
-        each.confirmed = each.confirmed or sum(each.hits) >= CONFIRM_HITS
+        each.confirmed = each.confirmed or sum(each.hits) >= params.confirm_hits
         if each.missed and each.visible:
             each.lose()
     seen = [each.logits for each in objects if each.visible]
-    new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen))]
+    new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen), params.taken)]
     return [(found.logits[place], float(found.scores[place])) for place in new]
 
 
 def hopeless(each: Followed) -> bool:
     """Whether keyframes say that it is no object: a new one that too few of them found."""
-    return not each.confirmed and len(each.hits) == CONFIRM_WINDOW and sum(each.hits) < CONFIRM_HITS
+    return (
+        not each.confirmed
+        and len(each.hits) == each.params.confirm_window
+        and sum(each.hits) < each.params.confirm_hits
+    )
 
 
 def _pairs(
-    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float, looks: Looks | None
+    objects: Sequence[Followed],
+    found: Detected,
+    free: Sequence[int],
+    seconds: float,
+    looks: Looks | None,
+    params: TrackingParams,
 ) -> list[tuple[Followed, int]]:
     """Pairs of objects and detections by the overlap of masks; of the entangled by where they should be."""
     if not objects or not free:
@@ -120,11 +129,11 @@ def _pairs(
     likely = postprocess.pairwise_iou(mine, found.logits[list(free)] > 0).cpu().numpy()
     places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
     for row, each in enumerate(objects):
-        if each.entangled and seconds - each.sure_seconds <= STALE:
+        if each.entangled and seconds - each.sure_seconds <= params.stale:
             likely[row] = [nearness(each, box, seconds) for box in places]
     if looks is not None and likely.any():
         likely = likely * looks.covering(objects, found.logits[list(free)])
-    return [(objects[row], free[column]) for row, column in assign(likely, MATCH_IOU)]
+    return [(objects[row], free[column]) for row, column in assign(likely, params.match_iou)]
 
 
 def _nearest(

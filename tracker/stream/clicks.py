@@ -16,10 +16,9 @@ from tracker.stream import optical_flow
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import near
 from tracker.stream.geometry import LIMIT, Spot, bounds, pixels
-from tracker.stream.objects import GOOD_IOU, PRESENT
+from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Box, Mask, Point, Track, TrackerError
 
-MOST_HOPS = 12  # frames on the way to the present: a second and a half at the rate at which frames stay clickable
 MOST_SPOTS = 32  # clicks on one object and frame that count, the newest
 MASK_LOGIT = 10.0  # what a finished mask is worth as a mask prompt: upstream's ±10 for masks taken as true
 
@@ -67,7 +66,9 @@ def _covers(mask: Mask, point: Point) -> bool:
     return bool(mask.dense()[y, x])
 
 
-def answer(model: Sam3, kept: ClickableFrame, prompt: SegmentPrompt) -> tuple[Tensor, float]:
+def answer(
+    model: Sam3, kept: ClickableFrame, prompt: SegmentPrompt, params: TrackingParams = DEFAULTS
+) -> tuple[Tensor, float]:
     """
     The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
 
@@ -76,25 +77,27 @@ def answer(model: Sam3, kept: ClickableFrame, prompt: SegmentPrompt) -> tuple[Te
     found = model.segment(kept.embedding, [prompt], multimask=prompt.box is None and len(prompt.points) == 1)
     logits = found.logits[0, 0]
     if prompt.box is not None:
-        logits = near(logits[None], [prompt], kept.embedding)[0]
+        logits = near(logits[None], [prompt], kept.embedding, params.grown)[0]
     if not bool((logits > 0).any()):
         raise TrackerError("the model sees no object there")
     return logits, float(found.ious[0, 0])
 
 
-def carry(model: Sam3, frames: ClickableFrames, kept: ClickableFrame, logits: Tensor) -> Carried:
+def carry(
+    model: Sam3, frames: ClickableFrames, kept: ClickableFrame, logits: Tensor, params: TrackingParams = DEFAULTS
+) -> Carried:
     """Follow one mask from the frame it was made on to the newest, through the frames between."""
     unseen, trusted = 0, True
     before = kept
-    for hop in frames.after(kept, MOST_HOPS):
+    for hop in frames.after(kept, params.most_hops):
         logits, before = _moved(logits, before, hop), hop
         box = pixels(bounds(logits), hop.embedding.height, hop.embedding.width)
         prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
         found = model.segment(hop.embedding, [prompt], multimask=False)
-        answered = near(found.logits[:, 0], [prompt], hop.embedding)[0]
-        seen = float(found.present[0]) >= PRESENT and bool((answered > 0).any())
+        answered = near(found.logits[:, 0], [prompt], hop.embedding, params.grown)[0]
+        seen = float(found.present[0]) >= params.present and bool((answered > 0).any())
         if seen:
-            logits, trusted = answered, float(found.ious[0, 0]) >= GOOD_IOU
+            logits, trusted = answered, float(found.ious[0, 0]) >= params.good_iou
         unseen = 0 if seen else unseen + 1
     return Carried(logits, unseen)
 

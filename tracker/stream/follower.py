@@ -23,28 +23,20 @@ from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances, blended
 from tracker.stream.geometry import bounds, lies_on, pixels, shares, shifted
-from tracker.stream.objects import FAINT_IOU, GOOD_IOU, PRESENT, Followed, nearness
+from tracker.stream.objects import Followed, nearness
+from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Stage
 
 Mode = Literal["auto", "pvs", "memory", "flow"]
-
-REACH = 0.3  # share of its box's sides that an object may have grown or moved beyond it from one look to the next
-DOUBT_EVERY = 3  # bad steps from one look into an object's memory to the next: it costs as much as three refinements
-DOUBT_BATCH = 4  # objects in doubt that are looked up in their memory on one frame; the most recently seen first
-LONGEST_DOUBT = (
-    30  # frames for which a lost object is looked up (upstream: max_trk_keep_alive); then it must be detected
-)
-MEMORIZE_BATCH = 2  # objects whose mask is put into memory on one keyframe
-ADAPT = 0.1  # how far what is known of an object follows what its mask covers now
-MEMORIZE_EVERY = 20  # looked-at frames between an object's conditioning memories
 
 
 class Follower:
     """Moves objects onto the next frame, in place."""
 
-    def __init__(self, model: Sam3, mode: Mode) -> None:
+    def __init__(self, model: Sam3, mode: Mode, params: TrackingParams = DEFAULTS) -> None:
         self.model = model
         self.mode = mode
+        self.params = params
         self._here: Sequence[Followed] = ()  # the objects among which lost ones are looked for
 
     @property
@@ -67,20 +59,20 @@ class Follower:
             return
         self._by_mask(embedding, objects, seconds, foreseen)
         self._here = objects
-        self._by_place(embedding, _due([each for each in objects if each.unseen]), seconds)
+        self._by_place(embedding, _due([each for each in objects if each.unseen], self.params), seconds)
         if self.mode == "auto":
-            self._by_memory(embedding, _due([each for each in objects if each.bank]), seconds, tick)
+            self._by_memory(embedding, _due([each for each in objects if each.bank], self.params), seconds, tick)
         self._here = ()
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
         due = [each for each in objects if each.visible and each.confirmed and each.bad == 0]
-        due = [each for each in due if tick - each.memorized >= MEMORIZE_EVERY]
+        due = [each for each in due if tick - each.memorized >= self.params.memorize_every]
         due = sorted(due, key=lambda each: each.memorized)
         if not self.remembers:
             return
         if self.mode == "auto":  # where memory is for objects in doubt only, it may not cost much
-            due = due[:MEMORIZE_BATCH]
+            due = due[: self.params.memorize_batch]
         if not due:
             return
         memories = self.model.memorize(embedding, torch.stack([each.logits for each in due]), tick)
@@ -99,7 +91,7 @@ class Follower:
         split = [each for each in seen if each.off_course]
         asked = ask(embedding, seen, seconds, split)
         found = self.model.segment(embedding, asked, multimask=False)
-        kept = near(found.logits[:, 0], asked, embedding)
+        kept = near(found.logits[:, 0], asked, embedding, self.params.grown)
         ious, present = found.ious[:, 0].tolist(), found.present.tolist()
         rows = {each: row for row, each in enumerate(seen)}
         for row, each in enumerate(split, len(seen)):
@@ -127,7 +119,7 @@ class Follower:
         if not asked:
             return
         found = self.model.segment(embedding, list(asked.values()), multimask=False)
-        kept = near(found.logits[:, 0], list(asked.values()), embedding)
+        kept = near(found.logits[:, 0], list(asked.values()), embedding, self.params.grown)
         same = self._same(embedding, kept, list(asked))
         for each, logits, iou, present, known in zip(
             asked, kept, found.ious[:, 0].tolist(), found.present.tolist(), same, strict=True
@@ -161,10 +153,14 @@ class Follower:
         """Take what was found for an object in doubt, if it is surely that one; whether it was."""
         # Where what it covers cannot be compared, the model itself has to be sure.
         compared = self.model.same_appearance is not None and each.appearance is not None
-        sure = same and present >= PRESENT and iou >= (FAINT_IOU if compared else GOOD_IOU)
+        sure = (
+            same
+            and present >= self.params.present
+            and iou >= (self.params.faint_iou if compared else self.params.good_iou)
+        )
         sure = sure and nearness(each, bounds(logits), seconds) > 0
         others = [other.logits for other in self._here if other.visible and other is not each and other.key == each.key]
-        if not sure or (others and lies_on(logits, torch.stack(others))):
+        if not sure or (others and lies_on(logits, torch.stack(others), self.params.taken)):
             return False
         # Refinement has counted this step already; what is surely known replaces it.
         each.stage = Stage.REFINE
@@ -189,21 +185,24 @@ class Follower:
         if self.model.same_appearance is None or not sure:
             return
         for each, now in zip(sure, appearances(embedding, torch.stack([each.logits for each in sure])), strict=True):
-            each.appearance = blended(each.appearance, now, 1.0 if each.detected == tick else ADAPT)
+            each.appearance = blended(
+                each.appearance, now, 1.0 if each.detected == tick else self.params.appearance_rate
+            )
 
 
-def _due(objects: Sequence[Followed]) -> list[Followed]:
+def _due(objects: Sequence[Followed], params: TrackingParams) -> list[Followed]:
     """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last; none after a cut."""
-    due = [each for each in objects if each.bad >= 2 and (each.bad - 2) % DOUBT_EVERY == 0 and not each.cut_away]
-    due = [each for each in due if not each.missed and each.unseen <= LONGEST_DOUBT]
-    return sorted(due, key=lambda each: each.unseen)[:DOUBT_BATCH]
+    waited = {each: each.bad - params.doubt_steps for each in objects if not each.cut_away}
+    due = [each for each, steps in waited.items() if steps >= 0 and steps % params.doubt_every == 0]
+    due = [each for each in due if not each.missed and each.unseen <= params.doubt_longest]
+    return sorted(due, key=lambda each: each.unseen)[: params.doubt_batch]
 
 
-def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding) -> Tensor:
-    """Take away what an answer shows far from where it was asked: that is a look-alike."""
+def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding, grown: float) -> Tensor:
+    """Take away what an answer shows further than ``grown`` box sides from where it was asked: that is a look-alike."""
     corners = [shares(prompt.box, embedding.height, embedding.width) for prompt in asked if prompt.box is not None]
     boxes = torch.tensor([((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0) for x0, y0, x1, y1 in corners])
-    return postprocess.within(logits, boxes.to(logits.device), REACH)
+    return postprocess.within(logits, boxes.to(logits.device), grown)
 
 
 def ask(

@@ -14,7 +14,6 @@ from tracker.types import Box
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 Spot = tuple[float, float, bool]  # x, y as shares of the picture; whether it belongs to the object
-TAKEN = 0.7  # share of the smaller mask: a detection that lies on a visible object this much is not another one
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
@@ -24,11 +23,11 @@ def overlap(a: Tensor, b: Tensor) -> float:
     return float((one & other).sum() / (one | other).sum().clamp(min=1))
 
 
-def lies_on(logits: Tensor, others: Tensor) -> bool:
-    """Whether a (S, S) mask lies mostly on one of (N, S, S) masks, or the other way round."""
+def lies_on(logits: Tensor, others: Tensor, share: float) -> bool:
+    """Whether a (S, S) mask lies by more than ``share`` on one of (N, S, S) masks, or the other way round."""
     mine, theirs = (logits > 0).flatten().float(), (others > 0).flatten(1).float()
     smaller = torch.minimum(mine.sum(), theirs.sum(1)).clamp(min=1)
-    return bool(((theirs @ mine) / smaller > TAKEN).any())
+    return bool(((theirs @ mine) / smaller > share).any())
 
 
 def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:

@@ -14,30 +14,10 @@ from torch import Tensor
 from tracker.model import postprocess
 from tracker.model.bank import Bank
 from tracker.stream.geometry import LIMIT, Share, Spot, middle, overlap, size
+from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Stage
 
 Key = tuple[object, ...]
-
-SHOWN_AT_ONCE = 0.7  # a new detection with this score is shown before it is confirmed (upstream: new_det_thresh)
-CONFIRM_HITS, CONFIRM_WINDOW = 2, 3  # found on 2 of its first 3 keyframes, a new object is believed
-GOOD_IOU = 0.7  # predicted IoU under which a mask is not fed back as the next one's prompt
-FAINT_IOU, FAINT = 0.6, 3  # predicted under this so many steps in a row: the mask is of nothing any more
-MISSES = 2  # keyframes in a row that do not find what is followed: its mask has slipped onto something else
-PRESENT = 0.5  # the model's belief that an object is there at all
-SAME = 0.7  # two masks of one prompt with this IoU show one object (upstream: occlusion suppression)
-SMOOTHING = 0.1  # seconds over which an object's velocity is measured
-FASTEST = 0.1  # of the picture: the farthest a guess of its motion moves an object in one step
-SHRINK = 0.97  # a look: how fast an object may become smaller, as what is half hidden does not
-RECENT = 0.2  # seconds for which an object's own motion is a match for the picture's
-OFF_COURSE = 0.15  # of its side: two guesses of its place that are this far apart are both asked about
-STALE = 1.0  # seconds without a frame after which a velocity says nothing
-HOLD = 3  # steps in a row on which a mask that was moved along stands against a refined one that disagrees
-AGREE = 0.6  # IoU of the two from which they agree
-SWOLLEN = 1.3  # times its side: a mask that is of more than the object
-CONTACT = 0.1  # of the smaller one's box: two that overlap this much touch each other
-REACH = 1.0  # of its size: how far from where it should be by now a lost object may return
-WANDER = 0.5  # shares of the picture a second: how much further for each second that it was not seen
-RESIZED = 1.6  # times larger than it was that it may return
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +43,7 @@ class Followed:
     entangled: bool = False  # in contact with one that answers the same prompt: its mask may be of both, or of that one
     extent: float = 0.0  # its side when all of it was to be seen, a share of the picture's
     confirmed: bool = False
-    hits: deque[bool] = field(default_factory=lambda: deque(maxlen=CONFIRM_WINDOW))
+    hits: deque[bool] = field(default_factory=lambda: deque(maxlen=DEFAULTS.confirm_window))
     detected: int = 0  # tick of the keyframe that found it last
     visible: bool = True  # on the present frame
     unseen: int = 0  # looked-at frames since it was last seen
@@ -78,26 +58,30 @@ class Followed:
     memorized: int = -(10**9)  # tick of the newest conditioning memory
     appearance: Tensor | None = None  # what its mask covered when it was surely right (appearance.py)
     stage: Stage = Stage.KEYFRAME
+    params: TrackingParams = DEFAULTS
 
     def __post_init__(self) -> None:
+        self.hits = deque(self.hits, maxlen=self.params.confirm_window)
         self.sure, self.extent = self.box, size(self.box)
 
     @property
     def shown(self) -> bool:
         """Whether it is told to anyone: seen on this frame, and believed or at least likely."""
         return (
-            self.visible and not self.dismissed and (self.confirmed or (self.score >= SHOWN_AT_ONCE and self.hits[-1]))
+            self.visible
+            and not self.dismissed
+            and (self.confirmed or (self.score >= self.params.shown_at_once and self.hits[-1]))
         )
 
     @property
     def doubtful(self) -> bool:
         """Followed badly twice, or not seen: refinement alone will not bring it back."""
-        return self.unseen > 0 or self.bad >= 2
+        return self.unseen > 0 or self.bad >= self.params.doubt_steps
 
     @property
     def missed(self) -> bool:
         """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
-        return self.misses >= MISSES and not self.by_user and not self.entangled
+        return self.misses >= self.params.missed_keyframes and not self.by_user and not self.entangled
 
     def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False, same: bool = True) -> None:
         """
@@ -108,13 +92,15 @@ class Followed:
         moved mask stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
         something else, and only what a user chose is given a few steps, for the detector does not bring it back.
         """
-        self.faint = self.faint + 1 if iou < FAINT_IOU else 0
-        gone = self.faint >= FAINT and not self.by_user
-        if gone or present < PRESENT or not bool((logits > 0).any()) or not (same or self.by_user):
+        self.faint = self.faint + 1 if iou < self.params.faint_iou else 0
+        gone = self.faint >= self.params.faint_steps and not self.by_user
+        if gone or present < self.params.present or not bool((logits > 0).any()) or not (same or self.by_user):
             self.lose()
             return
-        slipped = not same or ((self.entangled or iou < GOOD_IOU) and overlap(logits, self.logits) < AGREE)
-        if foreseen and slipped and self.bad < HOLD:
+        slipped = not same or (
+            (self.entangled or iou < self.params.good_iou) and overlap(logits, self.logits) < self.params.agree_iou
+        )
+        if foreseen and slipped and self.bad < self.params.hold_steps:
             self.visible, self.unseen, self.stage = True, 0, Stage.FLOW
             self.bad += 1
             return
@@ -122,7 +108,7 @@ class Followed:
             self.lose()
             return
         self.logits, self.visible, self.unseen, self.cut_away = logits, True, 0, False
-        self.bad = 0 if iou >= GOOD_IOU else self.bad + 1
+        self.bad = 0 if iou >= self.params.good_iou else self.bad + 1
 
     def lose(self) -> None:
         """It cannot be seen on this frame; where it was last seen is kept."""
@@ -141,52 +127,55 @@ class Followed:
         """Take its box on this frame, and learn its velocity where that can be trusted."""
         self.box, self.seconds = box, seconds
         elapsed = seconds - self.sure_seconds
-        if (self.bad or self.entangled) and elapsed <= STALE:
+        if (self.bad or self.entangled) and elapsed <= self.params.stale:
             return
-        if 0 < elapsed <= STALE:
-            newest = 1 - math.exp(-elapsed / SMOOTHING)
+        if 0 < elapsed <= self.params.stale:
+            newest = 1 - math.exp(-elapsed / self.params.smoothing)
             x, y = ((middle(box, axis) - middle(self.sure, axis)) / elapsed for axis in (0, 1))
             self.velocity = (
                 newest * x + (1 - newest) * self.velocity[0],
                 newest * y + (1 - newest) * self.velocity[1],
             )
-        elif elapsed > STALE:
+        elif elapsed > self.params.stale:
             self.velocity = (0.0, 0.0)
         self.sure, self.sure_seconds = box, seconds
-        self.extent = max(size(box), SHRINK * self.extent)
+        self.extent = max(size(box), self.params.shrink * self.extent)
 
     def expected(self, seconds: float) -> Share:
         """Its box where it should be by ``seconds``, from when it was last followed well."""
-        elapsed = min(max(0.0, seconds - self.sure_seconds), STALE)
+        elapsed = min(max(0.0, seconds - self.sure_seconds), self.params.stale)
         x, y = self.velocity[0] * elapsed, self.velocity[1] * elapsed
         return self.sure[0] + x, self.sure[1] + y, self.sure[2] + x, self.sure[3] + y
 
     def foresee(self, logits: Tensor, box: Share, seconds: float) -> None:
         """Take its mask and box as the picture's motion moved them, and note where its own motion disagrees."""
         self.off_course = None
-        if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= RECENT:
+        if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= self.params.own_motion:
             expected = self.expected(seconds)
             x, y = (middle(expected, axis) - middle(box, axis) for axis in (0, 1))
-            if math.hypot(x, y) > OFF_COURSE * self.extent:
+            if math.hypot(x, y) > self.params.off_course * self.extent:
                 self.off_course = x, y
         self.logits, self.box, self.seconds = logits, box, seconds
 
     def motion(self, seconds: float) -> tuple[float, float]:
         """How far it has probably moved by ``seconds`` since it was last seen, in shares of the picture."""
         elapsed = seconds - self.seconds
-        if not 0 < elapsed <= STALE:
+        if not 0 < elapsed <= self.params.stale:
             return 0.0, 0.0
-        x, y = (max(-FASTEST, min(FASTEST, speed * elapsed)) for speed in self.velocity)
+        x, y = (
+            max(-self.params.farthest_guess, min(self.params.farthest_guess, speed * elapsed))
+            for speed in self.velocity
+        )
         return x, y
 
 
-def entangle(objects: Sequence[Followed], seconds: float) -> None:
+def entangle(objects: Sequence[Followed], seconds: float, params: TrackingParams = DEFAULTS) -> None:
     """
     Note which objects of one prompt touch each other: their masks do not tell them apart for now.
 
     By where they should be, seen or not, and by masks that have become larger than the object is.
     """
-    near = [each for each in objects if seconds - each.sure_seconds <= STALE]
+    near = [each for each in objects if seconds - each.sure_seconds <= params.stale]
     for each in objects:
         each.entangled = False
     if len(near) < 2:
@@ -198,21 +187,22 @@ def entangle(objects: Sequence[Followed], seconds: float) -> None:
     common = wide.clip(0) * high.clip(0) / np.maximum(np.minimum(area[:, None], area), 1e-9)
     np.fill_diagonal(common, 0.0)
     for each, most in zip(near, common.max(1), strict=True):
-        each.entangled = bool(most > CONTACT) or size(each.box) > SWOLLEN * each.extent
+        each.entangled = bool(most > params.contact) or size(each.box) > params.swollen * each.extent
 
 
 def nearness(each: Followed, box: Share, seconds: float) -> float:
     """1 where the object should be at ``seconds``, 0 at the farthest that it may be, or where it cannot be ``box``."""
-    elapsed = min(max(0.0, seconds - each.sure_seconds), STALE)
+    params = each.params
+    elapsed = min(max(0.0, seconds - each.sure_seconds), params.stale)
     largest = max(each.extent, size(box))
-    if largest > RESIZED * each.extent:  # smaller it may well be: half of it is still hidden
+    if largest > params.resized * each.extent:  # smaller it may well be: half of it is still hidden
         return 0.0
     expected = each.expected(seconds)
     x, y = (middle(box, axis) - middle(expected, axis) for axis in (0, 1))
-    return max(0.0, 1 - math.hypot(x, y) / (REACH * largest + WANDER * elapsed))
+    return max(0.0, 1 - math.hypot(x, y) / (params.reach * largest + params.wander * elapsed))
 
 
-def settle(objects: Sequence[Followed]) -> None:
+def settle(objects: Sequence[Followed], params: TrackingParams = DEFAULTS) -> None:
     """
     Make the visible objects of one prompt share the frame: no two on one object, no pixel in two masks.
 
@@ -223,7 +213,7 @@ def settle(objects: Sequence[Followed]) -> None:
     if len(seen) < 2:
         return
     binary = torch.stack([each.logits for each in seen]) > 0
-    same = (postprocess.pairwise_iou(binary, binary) > SAME).tolist()
+    same = (postprocess.pairwise_iou(binary, binary) > params.same_iou).tolist()
     for later, each in enumerate(seen):
         if any(same[earlier][later] and seen[earlier].visible for earlier in range(later)):
             each.lose()

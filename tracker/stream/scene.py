@@ -8,18 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker.stream.geometry import Share
+from tracker.stream.params import DEFAULTS, TrackingParams
 
 SAMPLES = 32  # points a side of the grid on which two frames are compared
-CUT = 45.0  # mean difference of two frames, of 255, that is a cut and not movement
-CUT_RATIO = 4.0  # and it is that many times the usual difference
-NEWS = 40.0  # difference of a sample since the last keyframe, of 255, that is something else and not noise
-UNCOVERED = 0.08  # of the picture, outside of what is followed, that shows something else since the last keyframe
 
 
 class View:
     """Tells a cut from movement, and what is new since the last keyframe, by a coarse grid of samples: 50 µs."""
 
-    def __init__(self) -> None:
+    def __init__(self, params: TrackingParams = DEFAULTS) -> None:
+        self.params = params
         self._now: npt.NDArray[np.float32] | None = None
         self._then: npt.NDArray[np.float32] | None = None  # on the last keyframe
         self._there: Sequence[Share] = ()  # what was followed then
@@ -33,8 +31,8 @@ class View:
         if before is None:
             return False
         change = float(np.abs(self._now - before).mean())
-        cut = change > CUT and change > CUT_RATIO * self._usual
-        self._usual = change if self._usual == 0 else 0.9 * self._usual + 0.1 * min(change, CUT)
+        cut = change > self.params.cut and change > self.params.cut_ratio * self._usual
+        self._usual = change if self._usual == 0 else 0.9 * self._usual + 0.1 * min(change, self.params.cut)
         return cut
 
     def keyframe(self, boxes: Sequence[Share]) -> None:
@@ -47,11 +45,12 @@ class View:
             return False
         change = self._now - self._then
         change -= np.median(change, (0, 1))  # light that came or went is no news
-        news = np.abs(change).mean(-1) > NEWS
+        news = np.abs(change).mean(-1) > self.params.news
+        margin = self.params.news_margin
         for x0, y0, x1, y1 in (*boxes, *self._there):
-            wide, high = 0.15 * (x1 - x0) + 1 / SAMPLES, 0.15 * (y1 - y0) + 1 / SAMPLES
+            wide, high = margin * (x1 - x0) + 1 / SAMPLES, margin * (y1 - y0) + 1 / SAMPLES
             left, right, top, bottom = (
                 int(min(max(edge, 0.0), 1.0) * SAMPLES + 0.5) for edge in (x0 - wide, x1 + wide, y0 - high, y1 + high)
             )
             news[top:bottom, left:right] = False
-        return float(news.mean()) > UNCOVERED
+        return float(news.mean()) > self.params.uncovered

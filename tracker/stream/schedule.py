@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Stage
-
-CONFIRM_RUN = 2  # keyframes in succession that new objects may ask for: with the one that found them three looks
-DOUBT_GAP = 5  # looked-at frames at least between keyframes that objects in doubt, or news, ask for
-LONGEST_FLOW = 6  # frames in succession on which masks are only moved along: they decay
-PATIENCE = 3  # intervals for which a keyframe may be put off where time is short
-CHEAPER = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
-
-Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +35,14 @@ class Budget:
     by instead of measured ones.
     """
 
-    def __init__(self, rate: float | None = None, costs: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        rate: float | None = None,
+        costs: Mapping[str, float] | None = None,
+        params: TrackingParams = DEFAULTS,
+    ) -> None:
         self.rate = rate
+        self.params = params
         self._given = costs is not None
         self.costs: dict[str, float] = dict(costs or {})
         self._debt = 0.0  # seconds that steps took beyond what the rate gives them
@@ -75,7 +74,7 @@ class Budget:
         """Whether one detection of every prompt costs less than refining every object."""
         if "detect" not in self.costs or "refine" not in self.costs:
             return False
-        return self.costs["detect"] * situation.prompts < CHEAPER * self.costs["refine"] * situation.objects
+        return self.costs["detect"] * situation.prompts < self.params.cheaper * self.costs["refine"] * situation.objects
 
 
 class Schedule:
@@ -85,10 +84,17 @@ class Schedule:
     """
 
     def __init__(
-        self, interval: int, budget: Budget | None = None, *, flowing: bool = False, adaptive: bool = True
+        self,
+        interval: int,
+        budget: Budget | None = None,
+        *,
+        flowing: bool = False,
+        adaptive: bool = True,
+        params: TrackingParams = DEFAULTS,
     ) -> None:
         self.interval = max(1, interval)
-        self.budget = budget or Budget()
+        self.params = params
+        self.budget = budget or Budget(params=params)
         self._flowing, self._adaptive = flowing, adaptive
         self._since = 0  # looked-at frames since the last keyframe
         self._run = 0  # keyframes in succession asked for by new objects
@@ -111,7 +117,7 @@ class Schedule:
             return Stage.FLOW, "interval"
         if reason is not None:  # nothing can be detected; the frame is looked at all the same: it may be clicked
             self._since = 0
-        if situation.warpable and reason is None and self.budget.short and self._warped < LONGEST_FLOW:
+        if situation.warpable and reason is None and self.budget.short and self._warped < self.params.longest_flow:
             self._warped += 1
             return Stage.FLOW, "budget"
         pressed, self._warped = self._warped > 0 or self.budget.short, 0
@@ -123,13 +129,13 @@ class Schedule:
     def _keyframe_reason(self, situation: Situation) -> str | None:
         if self._reason:
             return self._reason
-        if situation.tentative and self._run < CONFIRM_RUN:
+        if situation.tentative and self._run < self.params.confirm_run:
             return "confirm"
         # Where time is short keyframes are the first to go, then encoder passes: a late answer is worth less.
-        patience = PATIENCE if self.budget.strained else 1
+        patience = self.params.patience if self.budget.strained else 1
         if self._since >= self.interval * patience:
             return "interval"
-        if not self._adaptive or self.budget.strained or self._since < DOUBT_GAP:
+        if not self._adaptive or self.budget.strained or self._since < self.params.doubt_gap:
             return None
         if situation.doubt:
             return "confidence"

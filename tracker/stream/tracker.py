@@ -20,15 +20,13 @@ from tracker.stream.follower import Follower, Mode
 from tracker.stream.geometry import LIMIT, bounds, each_bounds, shares
 from tracker.stream.objects import Followed, Key, entangle, settle
 from tracker.stream.optical_flow import Flow
+from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.stream.prompts import KeyframePrompts, check, example, for_keyframe, keys
 from tracker.stream.scene import View
 from tracker.stream.schedule import Budget, Schedule, Situation
 from tracker.types import Answer, Box, Point, Prompt, Stage, Step, Track, TrackerError, UnknownObject
 
 Picture = npt.NDArray[np.uint8]
-
-RETURNING = 45  # looked-at frames for which a lost object is worth more keyframes
-KEEP_ALIVE = 90  # looked-at frames that a lost object waits for its return: three seconds of a camera
 
 
 class Tracker:
@@ -55,6 +53,7 @@ class Tracker:
         costs: Mapping[str, float] | None = None,
         first_id: int = 1,
         max_objects: int = 64,
+        params: TrackingParams = DEFAULTS,
     ) -> None:
         check(prompts)
         self.model = model
@@ -62,7 +61,8 @@ class Tracker:
         self.interval = interval
         self.max_objects = max_objects
         self.next_id = first_id
-        self._follower = Follower(model, follower)
+        self._params = params
+        self._follower = Follower(model, follower, params)
         self._adaptive, self._rate, self._costs = adaptive, rate, costs
         self._flow = Flow()
         self._clickable = ClickableFrames()
@@ -71,10 +71,10 @@ class Tracker:
 
     def _start(self) -> None:
         self._objects: list[Followed] = []
-        budget = Budget(self._rate, self._costs)
+        budget = Budget(self._rate, self._costs, self._params)
         flowing = self._follower.mode == "flow"
-        self._schedule = Schedule(self.interval, budget, flowing=flowing, adaptive=self._adaptive)
-        self._view = View()
+        self._schedule = Schedule(self.interval, budget, flowing=flowing, adaptive=self._adaptive, params=self._params)
+        self._view = View(self._params)
         self._flow.clear()
         self._tick = 0  # looked-at frames
         self._size: tuple[int, int] | None = None
@@ -138,8 +138,8 @@ class Tracker:
                 clicks.check_box(kept, box, f"prompts[{place}].boxes[{number}]")
                 share = shares(box, kept.embedding.height, kept.embedding.width)
                 if kept is not self._clickable.newest:
-                    logits, _ = clicks.answer(self.model, kept, SegmentPrompt(box=box))
-                    share = bounds(clicks.carry(self.model, self._clickable, kept, logits).logits)
+                    logits, _ = clicks.answer(self.model, kept, SegmentPrompt(box=box), self._params)
+                    share = bounds(clicks.carry(self.model, self._clickable, kept, logits, self._params).logits)
                 boxes.append(share)
             labels = prompt.labels or (True,) * len(boxes)
             ask.asked[key] = example(prompt, boxes, labels, self._present.height, self._present.width)
@@ -177,8 +177,8 @@ class Tracker:
         return Situation(
             detectable=bool(self.prompts),
             tentative=any(not each.confirmed for each in self._objects),
-            doubt=any(each.bad == 2 for each in found),
-            lost=any(0 < each.unseen <= RETURNING for each in found),
+            doubt=any(each.bad == self._params.doubt_steps for each in found),
+            lost=any(0 < each.unseen <= self._params.returning for each in found),
             uncovered=self._view.uncovered([each.box for each in visible]),
             warpable=self._flow.known and self._present is not None,
             prompts=len(self.prompts),
@@ -293,7 +293,9 @@ class Tracker:
         )
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
-            for logits, score in association.associate(mine, detected, seconds, tick, alone=alone, looks=looks):
+            for logits, score in association.associate(
+                mine, detected, seconds, tick, alone=alone, looks=looks, params=self._params
+            ):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:
                 if each.detected == tick:
@@ -304,7 +306,9 @@ class Tracker:
         if len(self._objects) >= self.max_objects and not self._make_room():
             self._refused += 1
             return None
-        new = Followed(self.next_id, key, logits, score, tick, seconds, box=bounds(logits), detected=tick)
+        new = Followed(
+            self.next_id, key, logits, score, tick, seconds, box=bounds(logits), detected=tick, params=self._params
+        )
         new.hits.append(True)
         self.next_id += 1
         self._objects.append(new)
@@ -326,8 +330,8 @@ class Tracker:
         """Settle who owns which pixel, and who touches whom."""
         for key in {each.key for each in self._objects}:
             same = [each for each in self._objects if each.key == key]
-            settle(same)
-            entangle(same, seconds)
+            settle(same, self._params)
+            entangle(same, seconds, self._params)
 
     def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
         """Encode what is shown to run lengths."""
@@ -361,7 +365,9 @@ class Tracker:
 
     def _forget(self) -> None:
         """Drop objects that are gone, and new ones that were no objects."""
-        self._objects = [each for each in self._objects if each.unseen <= KEEP_ALIVE and not association.hopeless(each)]
+        self._objects = [
+            each for each in self._objects if each.unseen <= self._params.keep_alive and not association.hopeless(each)
+        ]
 
     @torch.inference_mode()
     def click(
@@ -401,7 +407,7 @@ class Tracker:
     def _new(self, kept: ClickableFrame, prompt: SegmentPrompt, points: Sequence[Point]) -> Answer:
         if len(self._objects) >= self.max_objects:
             raise TrackerError(f"{self.max_objects} objects are followed already: remove one first")
-        logits, score = clicks.answer(self.model, kept, prompt)
+        logits, score = clicks.answer(self.model, kept, prompt, self._params)
         new = self._found(None, logits, score, kept.seconds, self._tick - 1)
         assert new is not None
         new.confirmed = True
@@ -414,14 +420,14 @@ class Tracker:
         together = (*earlier, *points)[-clicks.MOST_SPOTS :]
         shown = next((each.mask for each in kept.tracks if each.id == known.id), None)
         previous = clicks.as_logits(shown, self.model.side) if shown is not None else None
-        logits, score = clicks.answer(self.model, kept, SegmentPrompt(points=together, logits=previous))
+        logits, score = clicks.answer(self.model, kept, SegmentPrompt(points=together, logits=previous), self._params)
         known.confirmed = True
         self._bring(known, kept, logits, together)
         return Answer(known.id, kept.index, score)
 
     def _bring(self, each: Followed, kept: ClickableFrame, logits: Tensor, points: Sequence[Point]) -> None:
         """Put an object's mask, given by a user on a kept frame, onto the newest frame."""
-        carried = clicks.carry(self.model, self._clickable, kept, logits)
+        carried = clicks.carry(self.model, self._clickable, kept, logits, self._params)
         newest = self._clickable.newest
         assert newest is not None
         each.see(carried.logits)

@@ -25,7 +25,7 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
-from tracker.stream.objects import PRESENT
+from tracker.stream.params import DEFAULTS
 from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still, inside, on_nothing, yesterday
 from tracker.types import Box, Detection, Mask, Point, Prompt
 from tracker.worlds import second_renderer, things
@@ -211,12 +211,12 @@ def _look_again(
     box = Box((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
     found = model.segment(embedding, [SegmentPrompt(box=box, logits=torch.from_numpy(previous))])
     tally.stale.append(iou(model.masks(found.logits[:, 0], height, width)[0][0], Mask.from_dense(thing.mask)))
-    tally.there.append(float(found.present[0]) >= PRESENT)
+    tally.there.append(float(found.present[0]) >= DEFAULTS.present)
     corners, _, previous, given, _ = on_nothing(rng, objects)
     if given:  # there is room for nothing
         (x0, y0), (x1, y1) = (corners[:2] * (width, height)).tolist()
         asked = SegmentPrompt(box=Box(x0, y0, x1, y1), logits=torch.from_numpy(previous))
-        tally.gone.append(float(model.segment(embedding, [asked]).present[0]) < PRESENT)
+        tally.gone.append(float(model.segment(embedding, [asked]).present[0]) < DEFAULTS.present)
 
 
 def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing: WorldObject, tally: Tally) -> None:

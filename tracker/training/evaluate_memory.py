@@ -22,7 +22,7 @@ import torch
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.bank import Bank, resemblance
 from tracker.model.sam3 import Sam3
-from tracker.stream.objects import GOOD_IOU, PRESENT
+from tracker.stream.params import DEFAULTS
 from tracker.training.data import shrink
 from tracker.worlds.variety import WIDE
 from tracker.worlds.worlds import Binary, Video, WorldObject
@@ -65,14 +65,18 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     for tick, frame in enumerate(frames[1:], 1):
         embedding = model.embed(frame.image)
         found = model.propagate(embedding, banks, tick)
-        rows = [row for row in range(len(ids)) if found.present[row] >= PRESENT and found.ious[row] >= GOOD_IOU]
+        rows = [
+            row
+            for row in range(len(ids))
+            if found.present[row] >= DEFAULTS.present and found.ious[row] >= DEFAULTS.good_iou
+        ]
         if rows:
             for row, latest in zip(rows, model.encode_memories(embedding, found, rows), strict=True):
                 banks[row].remember(latest)
         height, width = frame.image.shape[:2]
         masks = model.masks(found.logits, height, width)
         for row, each in enumerate(ids):
-            shown = masks[row][0].dense() if found.present[row] >= PRESENT else np.zeros((height, width), bool)
+            shown = masks[row][0].dense() if found.present[row] >= DEFAULTS.present else np.zeros((height, width), bool)
             thing = truth[tick].get(each)
             wanted = thing.mask if thing is not None and thing.countable else np.zeros((height, width), bool)
             j[each].append(region(shown, wanted))

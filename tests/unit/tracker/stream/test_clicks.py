@@ -14,6 +14,7 @@ from tracker.stream import clicks
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.geometry import bounds
 from tracker.stream.optical_flow import Flow
+from tracker.stream.params import DEFAULTS
 
 
 def shown(number: int, left: int, top: int, size: int) -> Track:
@@ -144,7 +145,7 @@ def test_the_way_to_the_present_has_a_bounded_number_of_steps() -> None:
     real = model.segment
     model.segment = lambda *a, **k: (calls.append(1), real(*a, **k))[1]  # type: ignore[method-assign, func-returns-value]
     clicks.carry(cast(Sam3, model), frames, frames.nearest(0), square(10, 10, 10))
-    assert len(calls) == clicks.MOST_HOPS
+    assert len(calls) == DEFAULTS.most_hops
 
 
 def test_a_finished_mask_can_be_a_mask_prompt() -> None:

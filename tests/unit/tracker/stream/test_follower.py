@@ -11,9 +11,10 @@ from benchmarks.support.fake_model import FakeModel, picture
 from tests.support.objects import made, square
 from tracker import Box, Sam3, SegmentPrompt
 from tracker.model.bank import Memory
-from tracker.stream.follower import DOUBT_BATCH, DOUBT_EVERY, MEMORIZE_BATCH, MEMORIZE_EVERY, Follower, ask, near
+from tracker.stream.follower import Follower, ask, near
 from tracker.stream.geometry import bounds
-from tracker.stream.objects import HOLD, Followed
+from tracker.stream.objects import Followed
+from tracker.stream.params import DEFAULTS
 from tracker.types import Stage
 
 
@@ -49,7 +50,7 @@ def test_what_is_shown_far_from_where_it_was_asked_is_a_look_alike() -> None:
     embedding = FakeModel().embed(picture())
     asked = [SegmentPrompt(box=Box(20, 20, 40, 40))]
     both = torch.maximum(square(10, 10, 10), square(40, 10, 10))
-    (kept,) = near(both[None], asked, embedding)
+    (kept,) = near(both[None], asked, embedding, DEFAULTS.grown)
     assert bounds(kept) == bounds(square(10, 10, 10))
 
 
@@ -123,13 +124,13 @@ def test_memory_that_is_not_sure_changes_nothing() -> None:
 
 def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
     model = FakeModel()
-    lost = [remembered(made(square(10, 10, 16), number)) for number in range(DOUBT_BATCH + 3)]
+    lost = [remembered(made(square(10, 10, 16), number)) for number in range(DEFAULTS.doubt_batch + 3)]
     for waited, each in enumerate(lost):
         each.key = (waited,)  # so that they may all be in one place
         each.lose()
         each.unseen += waited
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
-    assert [each.visible for each in lost] == [True] * DOUBT_BATCH + [False] * 3
+    assert [each.visible for each in lost] == [True] * DEFAULTS.doubt_batch + [False] * 3
 
 
 def test_memory_is_looked_into_after_two_bad_steps_and_then_now_and_then() -> None:
@@ -137,7 +138,7 @@ def test_memory_is_looked_into_after_two_bad_steps_and_then_now_and_then() -> No
     follower = Follower(cast(Sam3, model), "auto")
     lost = remembered(made(square(10, 10, 16)))
     looks = []
-    for tick in range(1, 3 + 2 * DOUBT_EVERY):
+    for tick in range(1, 3 + 2 * DEFAULTS.doubt_every):
         follower.follow(model.embed(picture()), [lost], tick / 30, tick)
         looks.append(model.propagated)
     assert looks[:2] == [0, 1]
@@ -158,16 +159,16 @@ def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
     model = FakeModel()
     follower = Follower(cast(Sam3, model), "auto")
     embedding = model.embed(picture(("red", 20, 20, 32)))
-    sure = [made(square(10, 10, 16), number) for number in range(MEMORIZE_BATCH + 1)]
+    sure = [made(square(10, 10, 16), number) for number in range(DEFAULTS.memorize_batch + 1)]
     doubted, new = made(square(10, 10, 16)), made(square(10, 10, 16), confirmed=False)
     doubted.bad = 1
     everyone = [*sure, doubted, new]
     follower.memorize(embedding, everyone, 5)
-    assert [bool(each.bank) for each in everyone] == [True] * MEMORIZE_BATCH + [False] * 3
+    assert [bool(each.bank) for each in everyone] == [True] * DEFAULTS.memorize_batch + [False] * 3
     follower.memorize(embedding, everyone, 6)
     assert [len(each.bank.conditioning) for each in everyone] == [1] * len(sure) + [0, 0]
-    follower.memorize(embedding, everyone, 5 + MEMORIZE_EVERY)
-    assert [len(each.bank.conditioning) for each in sure] == [2] * MEMORIZE_BATCH + [1]
+    follower.memorize(embedding, everyone, 5 + DEFAULTS.memorize_every)
+    assert [len(each.bank.conditioning) for each in sure] == [2] * DEFAULTS.memorize_batch + [1]
 
 
 RED, GREEN = torch.tensor([255.0, 0.0, 0.0]), torch.tensor([0.0, 255.0, 0.0])
@@ -197,11 +198,11 @@ def test_what_a_user_chose_is_given_a_few_steps_before_it_counts_as_gone() -> No
     chosen = known(made(square(10, 10, 16)))
     chosen.by_user = True
     seen = []
-    for tick in range(1, HOLD + 2):
+    for tick in range(1, DEFAULTS.hold_steps + 2):
         Follower(cast(Sam3, model), "pvs").follow(screen, [chosen], tick / 30, tick, foreseen=True)
         seen.append((chosen.visible, chosen.stage))
-    assert seen[:HOLD] == [(True, Stage.FLOW)] * HOLD
-    assert not seen[HOLD][0]
+    assert seen[: DEFAULTS.hold_steps] == [(True, Stage.FLOW)] * DEFAULTS.hold_steps
+    assert not seen[DEFAULTS.hold_steps][0]
     assert bounds(chosen.logits) == bounds(square(10, 10, 16))
 
 
@@ -211,7 +212,7 @@ def test_what_is_lost_is_seen_again_where_it_should_be_if_it_looks_like_it() -> 
         lost = known(made(square(10, 10, 16)))
         follower, shown = Follower(cast(Sam3, model), "pvs"), []
         lost.lose()
-        for tick in range(1, 2 + DOUBT_EVERY):
+        for tick in range(1, 2 + DEFAULTS.doubt_every):
             follower.follow(model.embed(picture((color, 24, 20, 32))), [lost], tick / 30, tick)
             shown.append(lost.visible)
         assert any(shown) == back

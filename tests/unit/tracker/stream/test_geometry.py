@@ -46,10 +46,10 @@ def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:
 
 def test_a_mask_lies_on_another_if_most_of_the_smaller_one_does() -> None:
     others = torch.stack([square(40, 40, 4), square(10, 10, 20)])
-    assert lies_on(square(12, 12, 5), others)
-    assert lies_on(square(5, 5, 40), others)  # the other way round
-    assert not lies_on(square(20, 20, 20), others)
-    assert not lies_on(square(0, 0, 0), others)
+    assert lies_on(square(12, 12, 5), others, 0.7)
+    assert lies_on(square(5, 5, 40), others, 0.7)  # the other way round
+    assert not lies_on(square(20, 20, 20), others, 0.7)
+    assert not lies_on(square(0, 0, 0), others, 0.7)
 
 
 def test_a_box_has_a_middle_and_a_size() -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 from tests.support.objects import SIDE, made, square
 from tracker import Stage
 from tracker.stream.geometry import bounds, size
-from tracker.stream.objects import FAINT, FASTEST, HOLD, Followed, entangle, settle
+from tracker.stream.objects import Followed, entangle, settle
+from tracker.stream.params import DEFAULTS
 
 
 def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> None:
@@ -39,7 +40,7 @@ def test_its_motion_is_learnt_from_where_it_was() -> None:
     assert y == 0
     assert each.motion(50.0) == (0, 0)
     each.place(bounds(square(50, 50, 10)), 12 / 30)
-    assert each.motion(1.0)[1] <= FASTEST
+    assert each.motion(1.0)[1] <= DEFAULTS.farthest_guess
 
 
 def walked(number: int, left: int, step: float, frames: int = 8) -> Followed:
@@ -75,15 +76,15 @@ def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_u
         each = made(square(10, 10, 10))
         each.by_user = told
         seen = []
-        for _ in range(FAINT):
+        for _ in range(DEFAULTS.faint_steps):
             each.follow(square(10, 10, 10), 0.4, 0.99)
             seen.append(each.visible)
-        assert seen == [True] * (FAINT - 1) + [told]
+        assert seen == [True] * (DEFAULTS.faint_steps - 1) + [told]
 
 
 def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagrees() -> None:
     each = made(square(10, 10, 10))
-    for step in range(HOLD):
+    for step in range(DEFAULTS.hold_steps):
         each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
         assert bounds(each.logits) == bounds(square(10, 10, 10))
         assert (each.visible, each.bad, each.stage) == (True, step + 1, Stage.FLOW)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tracker import Stage
-from tracker.stream.schedule import CONFIRM_RUN, DOUBT_GAP, LONGEST_FLOW, PATIENCE, Budget, Schedule, Situation
+from tracker.stream.params import DEFAULTS
+from tracker.stream.schedule import Budget, Schedule, Situation
 
 
 def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:
@@ -33,19 +34,19 @@ def test_new_objects_get_a_bounded_run_of_keyframes() -> None:
     schedule = Schedule(10)
     keyframes(schedule, 1)
     found = keyframes(schedule, 15, tentative=True)
-    assert found[:CONFIRM_RUN] == [(place, "confirm") for place in range(CONFIRM_RUN)]
-    assert found[CONFIRM_RUN] == (CONFIRM_RUN + 9, "interval")
+    assert found[: DEFAULTS.confirm_run] == [(place, "confirm") for place in range(DEFAULTS.confirm_run)]
+    assert found[DEFAULTS.confirm_run] == (DEFAULTS.confirm_run + 9, "interval")
 
 
 def test_objects_in_doubt_get_a_keyframe_but_not_at_once_again() -> None:
     schedule = Schedule(100)
     keyframes(schedule, 1)
-    found = keyframes(schedule, 3 * DOUBT_GAP, doubt=True)
-    assert found == [(place * DOUBT_GAP - 1, "confidence") for place in (1, 2, 3)]
+    found = keyframes(schedule, 3 * DEFAULTS.doubt_gap, doubt=True)
+    assert found == [(place * DEFAULTS.doubt_gap - 1, "confidence") for place in (1, 2, 3)]
 
 
 def test_what_is_new_in_the_picture_asks_for_a_keyframe() -> None:
-    news = [(place * DOUBT_GAP, "uncovered") for place in (1, 2)]
+    news = [(place * DEFAULTS.doubt_gap, "uncovered") for place in (1, 2)]
     assert keyframes(Schedule(100), 12, uncovered=True) == [(0, "start"), *news]
 
 
@@ -97,7 +98,7 @@ def test_where_it_cannot_keyframes_become_rarer_and_then_encoder_passes() -> Non
     assert flows[24] < 0.05
     assert flows[24] < flows[30] < flows[60]
     assert keyframes[30] == keyframes[24] == 60
-    assert 600 / (10 * PATIENCE) - 1 <= keyframes[60] <= 30
+    assert 600 / (10 * DEFAULTS.patience) - 1 <= keyframes[60] <= 30
     for rate in (30, 60):
         seconds = sum({Stage.FLOW: 0.005, Stage.REFINE: 0.038, Stage.KEYFRAME: 0.053}[stage] for stage in counted[rate])
         assert seconds <= 600 / rate * 1.1 + 0.1
@@ -106,7 +107,7 @@ def test_where_it_cannot_keyframes_become_rarer_and_then_encoder_passes() -> Non
 def test_masks_are_moved_along_for_a_few_frames_only() -> None:
     crawl = stages(1000, 200)
     longest = max(len(run) for run in "".join("f" if stage is Stage.FLOW else " " for stage in crawl).split())
-    assert longest == LONGEST_FLOW
+    assert longest == DEFAULTS.longest_flow
 
 
 def test_detecting_takes_the_place_of_refining_where_it_costs_less() -> None:

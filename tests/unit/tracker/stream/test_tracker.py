@@ -26,8 +26,7 @@ from tracker import (
 )
 from tracker.model.bank import CONDITIONING, POINTERS
 from tracker.stream.clickable_frames import RECENT
-from tracker.stream.follower import DOUBT_BATCH, DOUBT_EVERY, LONGEST_DOUBT
-from tracker.stream.tracker import KEEP_ALIVE
+from tracker.stream.params import DEFAULTS
 
 RED = Prompt("red")
 GREEN = Prompt("green")
@@ -213,9 +212,9 @@ def test_without_prompts_frames_are_looked_at_for_clicks_only() -> None:
 def test_a_lost_object_that_returns_in_time_keeps_its_id(follower: Any) -> None:
     stream = Stream(RED, follower=follower)
     stream.watch(12, ("red", 20, 20, 30))
-    for step in stream.watch(LONGEST_DOUBT - 5):
+    for step in stream.watch(DEFAULTS.doubt_longest - 5):
         assert not step.tracks
-    returned = stream.watch(DOUBT_EVERY, ("red", 70, 60, 30))  # elsewhere: its memory finds it
+    returned = stream.watch(DEFAULTS.doubt_every, ("red", 70, 60, 30))  # elsewhere: its memory finds it
     assert ids(returned[-1]) == [1]
     assert stream.model.propagated > 0
 
@@ -237,7 +236,7 @@ def test_an_object_that_goes_behind_a_screen_is_not_taken_for_the_screen(followe
 def test_an_object_that_nothing_remembers_is_found_again_near_where_it_went() -> None:
     stream = Stream(RED, follower="pvs", interval=5)
     stream.watch(12, ("red", 20, 20, 30))
-    stream.watch(KEEP_ALIVE - 15)
+    stream.watch(DEFAULTS.keep_alive - 15)
     assert ids(stream.watch(6, ("red", 50, 30, 30))[-1]) == [1]
 
 
@@ -253,7 +252,7 @@ def test_who_waits_longest_makes_room_for_who_is_there() -> None:
 def test_an_object_lost_for_too_long_is_another_one_when_it_returns() -> None:
     stream = Stream(RED)
     stream.watch(12, ("red", 20, 20, 30))
-    stream.watch(KEEP_ALIVE + 15)
+    stream.watch(DEFAULTS.keep_alive + 15)
     step = stream.watch(11, ("red", 20, 20, 30))[-1]
     assert ids(step) == [2]
 
@@ -582,7 +581,7 @@ def test_objects_in_doubt_are_looked_up_a_few_at_a_time() -> None:
     stream.model.propagate = counted  # type: ignore[method-assign]
     stream.watch(3)
     assert asked
-    assert max(asked) <= DOUBT_BATCH
+    assert max(asked) <= DEFAULTS.doubt_batch
 
 
 @pytest.fixture(scope="module")
