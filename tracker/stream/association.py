@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,54 +12,60 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from tracker.model import postprocess
-from tracker.model.bank import Memory, resemblance
-from tracker.model.features import Detected
-from tracker.stream import appearance
+from tracker.model.bank import resemblance
+from tracker.model.features import Detected, Embedding
+from tracker.model.sam3 import Sam3
+from tracker.stream.appearance import alike, appearances
 from tracker.stream.geometry import bounds, lies_on
 from tracker.stream.objects import Followed, nearness
 from tracker.stream.params import DEFAULTS, TrackingParams
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
     """
-    How lost objects are recognised: by what their masks cover, and by their memories.
+    How lost objects are recognised on one frame: by what their masks cover, and by their memories.
 
     What is half hidden still covers the same, and looks different to the memory: where the first is known, it says what
-    may be the object, and the second which of several. None for what nobody has measured of this model.
+    may be the object, and the second which of several. ``remembers``: whether objects have memories. A model of which
+    nobody has measured how alike two looks of one object are (``same_look``, ``same_appearance``) is not asked.
     """
 
-    memorize: Callable[[Tensor], Sequence[Memory]]  # of (N, S, S) logits on this frame
-    same: float | None  # the least resemblance of two looks of one object
-    appearances: Callable[[Tensor], Tensor] | None = None  # of (N, S, S) logits on this frame
-    same_appearance: float | None = None
+    model: Sam3
+    embedding: Embedding
+    tick: int
+    remembers: bool = True
+    params: TrackingParams = DEFAULTS
 
     def covering(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M): 0 where a mask covers something else than the object's masks did, 1 otherwise."""
-        same = np.ones((len(objects), len(logits)))
-        known = {row: each.appearance for row, each in enumerate(objects) if each.appearance is not None}
-        if self.appearances is None or self.same_appearance is None or not known:
+        same, least = np.ones((len(objects), len(logits))), self.model.same_appearance
+        known = self._known(objects)
+        if least is None or not known:
             return same
-        now = self.appearances(logits)
+        now = appearances(self.embedding, logits)
         for row, before in known.items():
-            same[row] = (appearance.alike(now, before[None]) >= self.same_appearance).cpu().numpy()
+            same[row] = (alike(now, before[None]) >= least).cpu().numpy()
         return same
 
-    def alike(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
+    def likeness(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
-        alike = self.covering(objects, logits)
-        known = self.appearances is not None and self.same_appearance is not None
-        covering = {row for row, each in enumerate(objects) if known and each.appearance is not None}
-        remembered = [row for row, each in enumerate(objects) if each.bank and alike[row].any()]
-        if self.same is None or not remembered:
-            return alike
-        memories = self.memorize(logits)
+        likely, known = self.covering(objects, logits), self._known(objects)
+        remembered = [row for row, each in enumerate(objects) if each.bank and likely[row].any()]
+        same, least = self.model.same_look, self.params.least_look
+        if not self.remembers or same is None or not remembered:
+            return likely
+        memories = self.model.memorize(self.embedding, logits, self.tick)
         for row in remembered:
             best = resemblance(list(objects[row].bank.conditioning), memories).amax(0).cpu().numpy()
-            alike[row] *= (
-                best.clip(DEFAULTS.least_look, 1.0) if row in covering else np.where(best >= self.same, best, 0.0)
-            )
-        return alike
+            likely[row] *= best.clip(least, 1.0) if row in known else np.where(best >= same, best, 0.0)
+        return likely
+
+    def _known(self, objects: Sequence[Followed]) -> dict[int, Tensor]:
+        """By row: what those objects covered of which it is known, if what masks cover can be compared at all."""
+        if self.model.same_appearance is None:
+            return {}
+        return {row: each.appearance for row, each in enumerate(objects) if each.appearance is not None}
 
 
 def associate(
@@ -69,7 +75,7 @@ def associate(
     tick: int,
     *,
     alone: bool = False,
-    looks: Looks | None = None,
+    recognition: Recognition | None = None,
     params: TrackingParams = DEFAULTS,
 ) -> list[tuple[Tensor, float]]:
     """
@@ -77,18 +83,18 @@ def associate(
 
     Visible objects choose first, by the overlap of masks; lost ones among what is left, if it covers what they covered;
     then those that were lost or are followed badly by how near they are to where they should be at ``seconds`` of the
-    stream's clock, and by their ``looks``. ``alone``: the objects' masks were only moved along. Returns logits (S, S)
+    stream's clock, and by ``recognition``. ``alone``: the objects' masks were only moved along. Returns logits (S, S)
     and score of what is new: what nobody matches and what lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]
     free = list(range(len(found)))
-    for some, known in ((visible, None), (lost, looks)):
+    for some, known in ((visible, None), (lost, recognition)):
         for each, place in _pairs(some, found, free, seconds, known, params):
             _accept(each, found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
     strays = [each for each in objects if each.detected != tick and (each.bad or each.misses or alone)]
-    for each, place in _nearest(strays, found, free[: params.most_looks], seconds, looks):
+    for each, place in _nearest(strays, found, free[: params.most_looks], seconds, recognition):
         _accept(each, found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:
@@ -119,7 +125,7 @@ def _pairs(
     found: Detected,
     free: Sequence[int],
     seconds: float,
-    looks: Looks | None,
+    recognition: Recognition | None,
     params: TrackingParams,
 ) -> list[tuple[Followed, int]]:
     """Pairs of objects and detections by the overlap of masks; of the entangled by where they should be."""
@@ -131,21 +137,21 @@ def _pairs(
     for row, each in enumerate(objects):
         if each.entangled and seconds - each.sure_seconds <= params.stale:
             likely[row] = [nearness(each, box, seconds) for box in places]
-    if looks is not None and likely.any():
-        likely = likely * looks.covering(objects, found.logits[list(free)])
+    if recognition is not None and likely.any():
+        likely = likely * recognition.covering(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(likely, params.match_iou)]
 
 
 def _nearest(
-    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float, looks: Looks | None
+    objects: Sequence[Followed], found: Detected, free: Sequence[int], seconds: float, recognition: Recognition | None
 ) -> list[tuple[Followed, int]]:
     """Pairs of objects and what may be them, nearest to where they should be by now; nothing that is too far."""
     if not objects or not free:
         return []
     places = [bounds(found.logits[place]) for place in free]
     likely = np.array([[nearness(each, box, seconds) for box in places] for each in objects])
-    if looks is not None and likely.any():
-        likely *= looks.alike(objects, found.logits[list(free)])
+    if recognition is not None and likely.any():
+        likely *= recognition.likeness(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(likely, 0.0)]
 
 

@@ -12,7 +12,8 @@ as before, lies where the object may be by now, and on no other object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -30,6 +31,16 @@ from tracker.types import Stage
 Mode = Literal["auto", "pvs", "memory", "flow"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a model answered for one object on this frame."""
+
+    logits: Tensor  # (S, S)
+    iou: float  # predicted
+    present: float  # probability that the object is there
+    same: bool  # the mask covers what the object's masks covered before
+
+
 class Follower:
     """Moves objects onto the next frame, in place."""
 
@@ -37,7 +48,6 @@ class Follower:
         self.model = model
         self.mode = mode
         self.params = params
-        self._here: Sequence[Followed] = ()  # the objects among which lost ones are looked for
 
     @property
     def remembers(self) -> bool:
@@ -58,11 +68,10 @@ class Follower:
             self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
             return
         self._by_mask(embedding, objects, seconds, foreseen)
-        self._here = objects
-        self._by_place(embedding, _due([each for each in objects if each.unseen], self.params), seconds)
+        self._by_place(embedding, _due([each for each in objects if each.unseen], self.params), seconds, objects)
         if self.mode == "auto":
-            self._by_memory(embedding, _due([each for each in objects if each.bank], self.params), seconds, tick)
-        self._here = ()
+            doubted = _due([each for each in objects if each.bank], self.params)
+            self._by_memory(embedding, doubted, seconds, tick, among=objects)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
@@ -105,7 +114,9 @@ class Follower:
             each.follow(kept[row], ious[row], present[row], foreseen=moved, same=same[row])
             each.off_course = None
 
-    def _by_place(self, embedding: Embedding, objects: Sequence[Followed], seconds: float) -> None:
+    def _by_place(
+        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, among: Sequence[Followed]
+    ) -> None:
         """See whether lost objects are back where they should be by now: whatever is there must look like them."""
         objects = [each for each in objects if each.appearance is not None]
         if self.model.same_appearance is None or not objects:
@@ -121,50 +132,46 @@ class Follower:
         found = self.model.segment(embedding, list(asked.values()), multimask=False)
         kept = near(found.logits[:, 0], list(asked.values()), embedding, self.params.grown)
         same = self._same(embedding, kept, list(asked))
-        for each, logits, iou, present, known in zip(
-            asked, kept, found.ious[:, 0].tolist(), found.present.tolist(), same, strict=True
-        ):
-            self._bring_back(each, logits, iou, present, known, seconds)
+        for each, one in zip(asked, _each(kept, found.ious[:, 0], found.present, same), strict=True):
+            self._bring_back(each, one, seconds, among)
 
-    def _by_memory(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> None:
+    def _by_memory(
+        self,
+        embedding: Embedding,
+        objects: Sequence[Followed],
+        seconds: float,
+        tick: int,
+        *,
+        among: Sequence[Followed] = (),
+    ) -> None:
+        """Ask memories where objects are. ``among``: where they are in doubt only, all that are on the frame."""
         if not objects:
             return
         found = self.model.propagate(embedding, [each.bank for each in objects], tick)
         same = self._same(embedding, found.logits, objects)
-        answers = zip(found.logits, found.ious.tolist(), found.present.tolist(), same, strict=True)
-        rows = []
-        for row, (each, answer) in enumerate(zip(objects, answers, strict=True)):
-            if self.mode == "auto":
-                believed = self._bring_back(each, *answer, seconds)
-            else:
-                each.stage = Stage.REFINE
-                logits, iou, present, known = answer
-                each.follow(logits, iou, present, same=known)
-                believed = each.bad == 0
-            if believed:
-                rows.append(row)
-        if rows:
-            for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows), strict=True):
+        answers = list(_each(found.logits, found.ious, found.present, same))
+        if self.mode == "auto":
+            sure = [self._bring_back(each, one, seconds, among) for each, one in zip(objects, answers, strict=True)]
+        else:
+            sure = [_take(each, one) for each, one in zip(objects, answers, strict=True)]
+        believed = [row for row, each in enumerate(sure) if each]
+        if believed:
+            memories = self.model.encode_memories(embedding, found, believed)
+            for row, memory in zip(believed, memories, strict=True):
                 objects[row].bank.remember(memory)
 
-    def _bring_back(
-        self, each: Followed, logits: Tensor, iou: float, present: float, same: bool, seconds: float
-    ) -> bool:
-        """Take what was found for an object in doubt, if it is surely that one; whether it was."""
+    def _bring_back(self, each: Followed, found: Found, seconds: float, among: Sequence[Followed]) -> bool:
+        """Take what was found for an object in doubt, if it surely is that one and none ``among`` these; whether so."""
         # Where what it covers cannot be compared, the model itself has to be sure.
         compared = self.model.same_appearance is not None and each.appearance is not None
-        sure = (
-            same
-            and present >= self.params.present
-            and iou >= (self.params.faint_iou if compared else self.params.good_iou)
-        )
-        sure = sure and nearness(each, bounds(logits), seconds) > 0
-        others = [other.logits for other in self._here if other.visible and other is not each and other.key == each.key]
-        if not sure or (others and lies_on(logits, torch.stack(others), self.params.taken)):
+        least = self.params.faint_iou if compared else self.params.good_iou
+        sure = found.same and found.present >= self.params.present and found.iou >= least
+        sure = sure and nearness(each, bounds(found.logits), seconds) > 0
+        others = [other.logits for other in among if other.visible and other is not each and other.key == each.key]
+        if not sure or (others and lies_on(found.logits, torch.stack(others), self.params.taken)):
             return False
         # Refinement has counted this step already; what is surely known replaces it.
-        each.stage = Stage.REFINE
-        each.follow(logits, iou, present)
+        _take(each, found)
         return True
 
     def _same(self, embedding: Embedding, logits: Tensor, objects: Sequence[Followed]) -> list[bool]:
@@ -196,6 +203,18 @@ def _due(objects: Sequence[Followed], params: TrackingParams) -> list[Followed]:
     due = [each for each, steps in waited.items() if steps >= 0 and steps % params.doubt_every == 0]
     due = [each for each in due if not each.missed and each.unseen <= params.doubt_longest]
     return sorted(due, key=lambda each: each.unseen)[: params.doubt_batch]
+
+
+def _take(each: Followed, found: Found) -> bool:
+    """Take what was found for an object on this frame; whether it is now followed well."""
+    each.stage = Stage.REFINE
+    each.follow(found.logits, found.iou, found.present, same=found.same)
+    return each.bad == 0
+
+
+def _each(logits: Tensor, ious: Tensor, present: Tensor, same: Sequence[bool]) -> Iterator[Found]:
+    """What (N, S, S) logits and (N,) estimates say of each object, in one copy from the device."""
+    return map(Found, logits, ious.tolist(), present.tolist(), same)
 
 
 def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding, grown: float) -> Tensor:

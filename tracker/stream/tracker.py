@@ -14,7 +14,6 @@ from tracker.model import postprocess
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream import association, clicks
-from tracker.stream.appearance import appearances
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import Follower, Mode
 from tracker.stream.geometry import LIMIT, bounds, each_bounds, shares
@@ -285,16 +284,12 @@ class Tracker:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
-        looks = association.Looks(
-            lambda logits: self.model.memorize(embedding, logits, tick),
-            self.model.same_look if self._follower.remembers else None,
-            lambda logits: appearances(embedding, logits),
-            self.model.same_appearance,
-        )
+        remembers = self._follower.remembers
+        recognition = association.Recognition(self.model, embedding, tick, remembers, self._params)
         for key, detected in zip(ask.asked, found, strict=True):
             mine = [each for each in self._objects if each.key == key]
             for logits, score in association.associate(
-                mine, detected, seconds, tick, alone=alone, looks=looks, params=self._params
+                mine, detected, seconds, tick, alone=alone, recognition=recognition, params=self._params
             ):
                 self._found(key, logits, score, seconds, tick)
             for each in mine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any, cast
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
@@ -11,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmarks.support.fake_model import FakeModel, Picture, picture
 from tests.support.objects import made, square
-from tracker import Detected
+from tracker import Detected, Embedding, Sam3
 from tracker.model.bank import Memory
-from tracker.stream.association import Looks, assign, associate, hopeless
+from tracker.stream.appearance import appearances
+from tracker.stream.association import Recognition, assign, associate, hopeless
 from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 
@@ -26,11 +29,30 @@ def found(*masks: Tensor, score: float = 0.8) -> Detected:
     return Detected(torch.full((len(masks),), score), torch.stack(masks) if masks else torch.empty(0, 64, 64))
 
 
+Color = tuple[float, float, float]
+
 RED, BLUE = (1.0, 0.1, 0.0), (0.0, 0.1, 1.0)
 
 
-def looking(pointer: tuple[float, float, float]) -> Memory:
+def looking(pointer: Color) -> Memory:
     return Memory(0, None, torch.tensor([pointer]))
+
+
+class Looking(FakeModel):
+    """A model to whose memory detections look like this, one after the other."""
+
+    def __init__(self, *looks: Color, same: float) -> None:
+        super().__init__()
+        self.looks, self.same_look = looks, same
+
+    def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
+        return [looking(color) for color, _ in zip(itertools.cycle(self.looks), logits, strict=False)]
+
+
+def recognition(*looks: Color, same: float = 0.5, shows: Picture | None = None) -> Recognition:
+    """On a frame that ``shows`` this, or nothing."""
+    model = Looking(*looks, same=same)
+    return Recognition(cast(Sam3, model), model.embed(picture() if shows is None else shows), TICK)
 
 
 def lost(each: Followed) -> Followed:
@@ -127,23 +149,20 @@ def test_a_lost_object_is_recognised_by_its_looks() -> None:
     one, other = lost(moving(1, 4, 0.0)), lost(moving(2, 4, 0.0))
     for each, color in ((one, RED), (other, BLUE)):
         each.bank.condition(looking(color))
-    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
-    assert associate([one, other], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
+    assert associate([one, other], found(square(21, 20, 16)), 1 / 3, TICK, recognition=recognition(BLUE)) == []
     assert (one.visible, other.visible) == (False, True)
 
 
 def test_what_looks_different_is_new_however_near_it_is() -> None:
     gone = lost(moving(1, 4, 0.0))
     gone.bank.condition(looking(RED))
-    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
-    assert len(associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks)) == 1
+    assert len(associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, recognition=recognition(BLUE))) == 1
     assert not gone.visible
 
 
 def test_who_has_no_memory_is_recognised_by_place_alone() -> None:
     gone = lost(moving(1, 4, 0.0))
-    looks = Looks(lambda logits: [looking(BLUE) for _ in logits], same=0.5)
-    assert associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, looks=looks) == []
+    assert associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, recognition=recognition(BLUE)) == []
 
 
 def test_what_is_followed_well_is_not_called_elsewhere() -> None:
@@ -179,39 +198,52 @@ def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() 
     assert told.visible
 
 
-def covering(*appearances: tuple[float, float, float]) -> Looks:
-    """Detections that all look blue to the memory, and cover this."""
-    return Looks(
-        lambda logits: [looking(BLUE)] * len(logits), 0.7, lambda logits: torch.tensor(appearances[: len(logits)]), 0.9
-    )
+def blob(color: str, left: int, top: int, size: int) -> Picture:
+    """A picture that shows this under ``square(left, top, size)``."""
+    return picture((color, 2 * left, 2 * top, 2 * size))
+
+
+def known(each: Followed) -> Followed:
+    """One that covered red when it was seen."""
+    x0, y0, x1, _ = (round(64 * edge) for edge in bounds(each.logits))
+    shows = FakeModel().embed(blob("red", x0, y0, x1 - x0))
+    (each.appearance,) = appearances(shows, each.logits[None])
+    return each
 
 
 def test_what_is_half_hidden_is_known_by_what_it_covers_whatever_memory_says() -> None:
-    for appearance, back in ((RED, True), (BLUE, False)):
-        gone = lost(moving(1, 4, 24 / 64 * 3))
+    for color, back in (("red", True), ("blue", False)):
+        gone = known(lost(moving(1, 4, 24 / 64 * 3)))
         gone.bank.condition(looking(RED))
-        gone.appearance = torch.tensor(RED)
-        new = associate([gone], found(square(28, 20, 16)), 1 / 3, TICK, looks=covering(appearance))
+        told = recognition(BLUE, same=0.7, shows=blob(color, 28, 20, 16))
+        new = associate([gone], found(square(28, 20, 16)), 1 / 3, TICK, recognition=told)
         assert (gone.visible, not new) == (back, back)
 
 
 def test_of_several_that_cover_the_same_memory_and_place_decide() -> None:
     """Both are as near; the second looks like it."""
-    gone = lost(moving(1, 20, 0.0))
+    gone = known(lost(moving(1, 20, 0.0)))
     gone.bank.condition(looking(RED))
-    gone.appearance = torch.tensor(RED)
-    looks = Looks(lambda _: [looking(BLUE), looking(RED)], 0.7, lambda _: torch.tensor([RED, RED]), 0.9)
-    new = associate([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, looks=looks)
+    told = recognition(BLUE, RED, same=0.7, shows=picture(("red", 40, 6, 32), ("red", 40, 74, 32)))
+    new = associate([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, recognition=told)
     assert bounds(gone.logits) == bounds(square(20, 37, 16))
     assert len(new) == 1
 
 
 def test_what_lies_where_it_was_lost_and_covers_something_else_is_not_it() -> None:
-    for appearance, back in ((RED, True), (BLUE, False)):
-        gone = lost(made(square(20, 20, 16)))
-        gone.appearance = torch.tensor(RED)
-        new = associate([gone], found(square(21, 20, 16)), NOW, TICK, looks=covering(appearance))
+    for color, back in (("red", True), ("blue", False)):
+        gone = known(lost(made(square(20, 20, 16))))
+        told = recognition(BLUE, same=0.7, shows=blob(color, 21, 20, 16))
+        new = associate([gone], found(square(21, 20, 16)), NOW, TICK, recognition=told)
         assert (gone.visible, not new) == (back, back)
+
+
+def test_where_nobody_measured_how_alike_looks_are_only_the_place_counts() -> None:
+    gone = known(lost(moving(1, 4, 0.0)))
+    gone.bank.condition(looking(RED))
+    told = recognition(BLUE, shows=blob("blue", 21, 20, 16))
+    cast(Any, told.model).same_look = cast(Any, told.model).same_appearance = None
+    assert associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, recognition=told) == []
 
 
 matrices = arrays.arrays(
