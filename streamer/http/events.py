@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Response
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
-from starlette.types import Receive, Scope, Send
+from sse_starlette.event import ServerSentEvent
+from sse_starlette.sse import EventSourceResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from streamer.http.server import TRANSPORT, hold_little
 from streamer.live.reader_options import Options, event
@@ -18,6 +21,7 @@ from streamer.live.subscription import Subscription
 from streamer.wire.messages import OptionsIn
 
 HEARTBEAT = 15.0  # seconds from one comment to the next: proxies cut connections that are silent for a minute
+ALIVE = "still here"  # the comment
 UNSENT = 4096  # bytes that the kernel holds for a reader; what is more waits here, where the newest replaces it
 STALLED = 30.0  # seconds that a message may wait to be read before its reader is given up
 
@@ -46,7 +50,7 @@ class EventsIn(OptionsIn):
     pictures: Annotated[bool, BeforeValidator(_no_pictures)] = False
 
 
-class EventStream(Response):
+class EventStream(EventSourceResponse):
     """
     A subscription as ``text/event-stream``.
 
@@ -54,11 +58,10 @@ class EventStream(Response):
     seconds is given up, and its connection cut: what was written to it would be kept for as long as it likes.
     """
 
-    media_type = "text/event-stream"
-
     def __init__(self, session: Session, options: Options) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        del self.headers["Content-Length"]
+        super().__init__(
+            iter(()), ping=HEARTBEAT, ping_message_factory=lambda: ServerSentEvent(comment=ALIVE, sep="\n")
+        )
         self._session = session
         self._options = replace(options, encoding="events")
 
@@ -68,52 +71,39 @@ class EventStream(Response):
         with self._session.subscribe(options=self._options) as subscription:
             if transport is not None:
                 hold_little(transport, UNSENT)
-            reader = _Reader(send)
-            await reader.send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await subscription.converse(self._tell(reader, subscription), reader.beat(), _gone(receive))
-            stalled = reader.stalled or subscription.given_up is not None
-        if stalled and transport is not None:
+            self.body_iterator = self._tell(subscription)
+            self.data_sender_callable = functools.partial(_watch, subscription)
+            try:
+                await super().__call__(scope, receive, _in_time(send))
+                return
+            except TimeoutError:
+                pass
+        if transport is not None:
             transport.abort()
             await _gone(receive)
 
-    async def _tell(self, reader: _Reader, subscription: Subscription) -> None:
+    async def _tell(self, subscription: Subscription) -> AsyncIterator[bytes]:
+        yield f": {ALIVE}\n\n".encode()  # what lies between sees at once that the stream is there
         async for message in subscription:
-            if not await reader.write(message):
-                return
+            yield message.encode() if isinstance(message, str) else message
         if subscription.given_up is None:
-            await reader.write(event({"type": "end", "session": self._session.id, "reason": self._session.reason}))
-            await reader.write("", more=False)
+            yield event({"type": "end", "session": self._session.id, "reason": self._session.reason}).encode()
 
 
-class _Reader:
-    """The far side of one response. ``stalled``: it left something unread for too long; ``over``: it has had it all."""
+def _in_time(send: Send) -> Send:
+    """The same, but a message that waits for too long raises TimeoutError."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.stalled = False
-        self.over = False
+    async def in_time(message: Message) -> None:
+        async with asyncio.timeout(STALLED):
+            await send(message)
 
-    async def write(self, text: str | bytes, *, more: bool = True) -> bool:
-        """Write a part of the body, with ``more`` to come; False when it could not be written, or not in time."""
-        if self.over:
-            return False
-        self.over = not more
-        body = text.encode() if isinstance(text, str) else text
-        return await self.send({"type": "http.response.body", "body": body, "more_body": more})
+    return in_time
 
-    async def send(self, message: dict[str, Any]) -> bool:
-        """Send an ASGI message; False when it could not be sent in time."""
-        try:
-            async with asyncio.timeout(STALLED):
-                await self._send(message)
-        except TimeoutError:
-            self.stalled = True
-        return not self.stalled
 
-    async def beat(self) -> None:
-        """Write a comment now and then, so that nothing on the way takes a quiet stream for a dead one."""
-        while await self.write(": still here\n\n"):  # noqa: ASYNC110 (it waits for time, and for nothing else)
-            await asyncio.sleep(HEARTBEAT)
+async def _watch(subscription: Subscription) -> None:
+    """Raise TimeoutError when the reader is given up, whatever is being sent to it at the moment."""
+    await subscription.hopeless()
+    raise TimeoutError
 
 
 async def _gone(receive: Receive) -> None:

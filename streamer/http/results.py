@@ -7,15 +7,11 @@ import asyncio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from streamer import auth
-from streamer.errors import (
-    StreamerError,
-)
+from streamer.errors import StreamerError
 from streamer.live import reader_options
-from streamer.live.orders import handle
+from streamer.live.conversation import converse
 from streamer.live.reader_options import Options
-from streamer.live.session import Session
 from streamer.live.sessions import Sessions
-from streamer.live.subscription import Subscription
 
 NOT_READING = 4408  # WebSocket close codes are HTTP's status and 4000: 4404 means no such session
 CLOSING = 1.0  # seconds that a peer has to take the close frame
@@ -33,40 +29,38 @@ async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
         session = sessions.get(id)
         asked = reader_options.of_query(socket.query_params)
         with session.subscribe(pictures=asked.pictures, options=Options().changed(asked)) as subscription:
-            code, reason = await _converse(socket, session, subscription)
+            await converse(session, subscription, _Socket(socket))
+        code, reason = 1000, session.reason
+        if subscription.given_up is not None:
+            code, reason = NOT_READING, subscription.given_up
     except StreamerError as error:
         code, reason = 4000 + error.status, error.message
     await _close(socket, code, reason)
 
 
-async def _converse(socket: WebSocket, session: Session, subscription: Subscription) -> tuple[int, str]:
-    """Send and listen until one side has had enough; returns how to close."""
-    await subscription.converse(_send(socket, subscription), _listen(socket, session, subscription))
-    if subscription.given_up is not None:
-        return NOT_READING, subscription.given_up
-    return 1000, session.reason
+class _Socket:
+    """A WebSocket as a conversation takes it."""
 
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
 
-async def _send(socket: WebSocket, subscription: Subscription) -> None:
-    """Send what there is to be sent, as fast as the peer reads it."""
-    try:
-        async for message in subscription:
+    async def send(self, message: str | bytes) -> bool:
+        """Send text as text and bytes as binary; False when the peer is gone."""
+        try:
             if isinstance(message, str):
-                await socket.send_text(message)
+                await self._socket.send_text(message)
             else:
-                await socket.send_bytes(message)
-    except WebSocketDisconnect:
-        return
+                await self._socket.send_bytes(message)
+        except WebSocketDisconnect:
+            return False
+        return True
 
-
-async def _listen(socket: WebSocket, session: Session, subscription: Subscription) -> None:
-    """Answer one message after the other; while an answer waits for its place in line, nothing more is read."""
-    while True:
-        received = await socket.receive()
+    async def receive(self) -> str | bytes | None:
+        """Wait for the next message, be it text or binary; None when the peer is gone."""
+        received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
-            return
-        message = received.get("text")
-        await subscription.answer(await handle(session, subscription, message or received.get("bytes") or b""))
+            return None
+        return received.get("text") or received.get("bytes") or b""
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

@@ -27,10 +27,9 @@ from streamer.errors import (
 from streamer.http import signalling
 from streamer.http.openapi import refusals
 from streamer.http.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
-from streamer.live import orders
+from streamer.live.conversation import converse
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
-from streamer.live.subscription import Subscription
 from streamer.sources.base import State
 from streamer.webrtc import sdp
 from streamer.webrtc.channel import Channel
@@ -73,7 +72,7 @@ async def publish(
     sdp.split_offer(offer)  # what is no offer at all makes no session
     source = _new_source(request)
     made = sessions.create(source, prompts)
-    source.talk = lambda channel: converse(made, channel)
+    source.talk = lambda channel: _talk(made, channel)
     try:
         answer = await source.answer(offer)
     except BaseException:
@@ -105,21 +104,10 @@ async def stop(request: Request, id: str) -> Response:  # noqa: A002
     return Response(status_code=200)
 
 
-async def converse(session: Session, channel: Channel) -> None:
+async def _talk(session: Session, channel: Channel) -> None:
     """Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough."""
     with session.subscribe() as subscription:
-        await subscription.converse(_send(channel, subscription), _listen(channel, session, subscription))
-
-
-async def _send(channel: Channel, subscription: Subscription) -> None:
-    async for message in subscription:
-        if not await channel.send(message):
-            return
-
-
-async def _listen(channel: Channel, session: Session, subscription: Subscription) -> None:
-    while (text := await channel.receive()) is not None:
-        await subscription.answer(await orders.handle(session, subscription, text))
+        await converse(session, subscription, channel)
 
 
 def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa: A002

@@ -94,10 +94,14 @@ class Subscription:
     async def converse(self, *sides: Coroutine[Any, Any, object]) -> None:
         """Run what sends and what listens side by side, until one has had enough or the reader is given up."""
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(side) for side in (*sides, self._hopeless.wait())]
+            running = [tasks.create_task(side) for side in (*sides, self.hopeless())]
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for each in running:
                 each.cancel()
+
+    async def hopeless(self) -> None:
+        """Wait until the reader is given up."""
+        await self._hopeless.wait()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         while True:
