@@ -58,7 +58,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
                 return INTERRUPTED
             async with recorder, Sessions(engine, config) as sessions:
                 session = sessions.create(source, prompts, write=recorder.write)
-                for hint in session.hints(prompts):
+                for hint in session.tracking.hints(prompts):
                     _say(hint)
                 await _watch(session, recorder, stop, total=None if source.live else count_frames(job.source))
                 ended = session.state is State.ENDED

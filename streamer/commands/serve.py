@@ -146,7 +146,7 @@ async def _start(app: FastAPI, sources: Sequence[Source], prompts: Sequence[Prom
         except StreamerError as error:
             log.error("%s was not started: %s", source.name, error)
             continue
-        for hint in session.hints(prompts):
+        for hint in session.tracking.hints(prompts):
             log.warning("%s", hint)
 
 

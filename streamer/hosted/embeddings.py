@@ -93,7 +93,7 @@ class Embeddings:
         if not id:
             raise BadRequest("image.value is missing.", detail="It must be the id of a session.", field="image.value")
         session = self._sessions.get(id)
-        index, embedding = await session.present()
+        index, embedding = await session.tracking.present()
         return Asked(model, f"session {session.id} {index}", embedding, cached=True, there=there)
 
     def _known(self, model: Sam3, account: Account, image_id: str | None, there: There) -> Asked | None:

@@ -112,7 +112,7 @@ def _picture(index: int, data: bytes) -> Response:
 
 def describe(session: Session) -> dict[str, Any]:
     """A session as listings show it; ``hint`` is there when the model has something to say about the prompts."""
-    last, hints = session.last, session.hints(session.prompts)
+    last, hints = session.last, session.tracking.hints(session.prompts)
     return {
         "id": session.id,
         "source": session.source.name,

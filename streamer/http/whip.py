@@ -67,7 +67,7 @@ async def publish(
             raise Conflict(f"Session {session} has ended.", detail="Start a new one by a POST without ?session=.")
         answer = await source.answer(offer)
         if prompts:
-            await found.set_prompts(prompts)
+            await found.tracking.set_prompts(prompts)
         return _created(request, found, source, answer)
     sdp.split_offer(offer)  # what is no offer at all makes no session
     source = _new_source(request)

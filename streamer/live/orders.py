@@ -77,12 +77,12 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
         case messages.ClickMessage():
             frame = session.recent.find(message.frame_index, message.rtp_timestamp)
             points = [point.point() for point in message.points]
-            return _answer(frame, await session.click(frame, points, message.object_id))
+            return _answer(frame, await session.tracking.click(frame, points, message.object_id))
         case messages.BoxMessage():
             frame = session.recent.find(message.frame_index, message.rtp_timestamp)
-            return _answer(frame, await session.box(frame, message.box.box()))
+            return _answer(frame, await session.tracking.box(frame, message.box.box()))
         case messages.RemoveMessage():
-            await session.remove(message.object_id)
+            await session.tracking.remove(message.object_id)
             return {"object_id": message.object_id}
         case messages.OptionsMessage():
             return _set_options(session, subscription, message)
@@ -91,9 +91,9 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
 async def _set_prompts(session: Session, message: messages.PromptsMessage) -> dict[str, Any]:
     prompts = [prompt.prompt() for prompt in message.prompts]
     frame = _exemplar_frame(session, message, prompts)
-    await session.set_prompts(prompts, frame)
+    await session.tracking.set_prompts(prompts, frame)
     answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
-    hints = session.hints(prompts)
+    hints = session.tracking.hints(prompts)
     return {**answer, "hint": " ".join(hints)} if hints else answer
 
 

@@ -10,29 +10,26 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from typing import TypeVar
 
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
-from streamer.errors import BadRequest, Conflict, FrameGone, NotFound, TooMany
+from streamer.errors import FrameGone, NotFound, TooMany
 from streamer.frame import Frame
 from streamer.latest import Closed, Latest
 from streamer.live.jpegs import Pictures
 from streamer.live.reader_options import Options
-from streamer.live.recent_frames import Decoded, RecentFrames
+from streamer.live.recent_frames import RecentFrames
 from streamer.live.subscription import Subscription
+from streamer.live.tracking import Tracking, in_words
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.video.viewers import Playback
 from streamer.wire import results
-from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
-from tracker import FrameGone as EmbeddingGone
+from tracker import Prompt
 
 WANTED = 10.0  # seconds that pictures are kept for after somebody asked for one
 
-T = TypeVar("T")
 Write = Callable[[Frame, Result], Awaitable[None]]
 log = logging.getLogger(__name__)
 
@@ -64,12 +61,12 @@ class Session:
     ) -> None:
         self.id = id
         self.source = source
-        self._prompts = tuple(prompts)
         self.state = State.CONNECTING
         self.reason = ""
         self.since = datetime.now(UTC)
         self.pictures = Pictures(executor, config.pictures_bytes)
         self.recent = RecentFrames()
+        self.tracking = Tracking(id, prompts, engine, config)
         self.playback = Playback(lambda: self.last, config.max_viewers)
         self.last: Result | None = None
         self.looked = 0  # frames that were looked at
@@ -80,11 +77,8 @@ class Session:
         self._counters = counters
         self._write = write
         self._frames: Latest[Frame] = Latest()
-        self._tracker: Tracker | None = None
-        self._started = asyncio.Event()
         self._subscriptions: set[Subscription] = set()  # bound: config.max_subscribers
         self._times: deque[float] = deque(maxlen=31)  # of results, for fps
-        self._failures = 0  # in a row
         self._wanted_until = 0.0
         self._end = ""
 
@@ -93,7 +87,7 @@ class Session:
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         """What is being looked for."""
-        return self._prompts if self._tracker is None else tuple(self._tracker.prompts)
+        return self.tracking.prompts
 
     @property
     def fps(self) -> float:
@@ -113,11 +107,6 @@ class Session:
         """Results that the present readers missed, all together."""
         return sum(subscription.dropped for subscription in self._subscriptions)
 
-    def hints(self, prompts: Sequence[Prompt]) -> list[str]:
-        """What the model has to say about words it was never taught."""
-        model = self._engine.need_model()
-        return [hint for prompt in prompts if prompt.text is not None and (hint := model.hint(prompt.text))]
-
     # Its life
 
     async def run(self) -> None:
@@ -128,33 +117,17 @@ class Session:
     async def _run(self) -> None:
         end = "It was stopped."
         try:
-            await self._start()
+            await self.tracking.start()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive())
                 tasks.create_task(self._look())
             end = self._end or "The source has ended."
         except Exception as error:
             log.exception("session %s failed", self.id)
-            end = f"It failed inside: {_words(error)}"
+            end = f"It failed inside: {in_words(error)}"
         finally:
             self.finish(end)
-            await asyncio.shield(self._free())
-
-    async def _start(self) -> None:
-        model = self._engine.need_model()
-        config = self._config
-        make = partial(
-            Tracker, model, self._prompts, interval=config.interval, follower=config.follower, rate=config.rate
-        )
-        self._tracker = await self._engine.run(make)
-        self._started.set()
-
-    async def _free(self) -> None:
-        """Let go of the model's state, behind what runs on its thread."""
-        if self._tracker is not None:
-            self._prompts = self.prompts
-            await self._engine.run(self._tracker.close)
-            self._tracker = None
+            await asyncio.shield(self.tracking.free())
 
     def finish(self, reason: str) -> None:
         """Tell everybody that it has ended, and let go of what it held. Does nothing the second time."""
@@ -163,7 +136,7 @@ class Session:
         self._frames.close()
         self.playback.close()
         self._set_state(State.ENDED, reason)
-        self._started.set()
+        self.tracking.end(reason)
         self.pictures.settle()
         for subscription in self._subscriptions:
             subscription.close()
@@ -199,36 +172,19 @@ class Session:
                 await self._write(frame, result)
 
     async def _step(self, frame: Frame) -> Result:
-        """One step on the model thread. A failure is this frame's result; the second in a row resets the tracker."""
+        """One step on the model thread, in the session's turn."""
         began = time.monotonic()
-        tracker, prompts, step, error = self._need_tracker(), self.prompts, None, None
         info = FrameInfo.of(frame)
-        try:
-            prompts, step = await self._engine.run(_look_at, tracker, frame, self.recent.find(frame.index).seconds)
-            self._failures = 0
-        except Exception as problem:
-            self._failures += 1
-            if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
-                log.exception("session %s: frame %d failed, %d in a row", self.id, frame.index, self._failures)
-            error = f"This frame could not be looked at: {_words(problem)}"
-            if self._failures >= 2:
-                error += " What was followed has been dropped; the prompts are kept."
-                await self._reset()
+        look = await self.tracking.look(frame, self.recent.find(frame.index).seconds)
         self.looked += 1
         dropped = frame.index + 1 - self.looked
         self._counters.dropped.inc(dropped - self.dropped)
         self.dropped = dropped
         self.recent.looked_at(frame.index)
         now = time.monotonic()
-        result = Result(self.id, info, prompts, step, error, now - frame.arrived, now - began, dropped)
+        result = Result(self.id, info, look.prompts, look.step, look.error, now - frame.arrived, now - began, dropped)
         self._counters.looked_at(result)
         return result
-
-    async def _reset(self) -> None:
-        try:
-            await self._engine.run(self._need_tracker().reset)
-        except Exception:  # the stream must go on; the next frame will tell
-            log.exception("session %s: the tracker could not be reset", self.id)
 
     def _publish(self, frame: Frame, result: Result) -> None:
         self.last = result
@@ -280,68 +236,3 @@ class Session:
         if data is None:
             raise FrameGone(f"The picture of frame {index} is not kept.", self.pictures.kept(), field="index")
         return index, data
-
-    # What it can be asked
-
-    async def set_prompts(self, prompts: Sequence[Prompt], frame: Decoded | None = None) -> None:
-        """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
-        index, seconds = (None, None) if frame is None else (frame.index, frame.seconds)
-        await self._command(lambda tracker: tracker.set_prompts(tuple(prompts), index=index, seconds=seconds))
-
-    async def click(self, frame: Decoded, points: Sequence[Point], object_id: int | None = None) -> Answer:
-        """Make an object from points, in pixels of ``frame``, or correct one. Raises FrameGone, NotFound, Conflict."""
-        return await self._command(
-            lambda tracker: tracker.click(frame.index, points, object_id, seconds=frame.seconds), "points"
-        )
-
-    async def box(self, frame: Decoded, box: Box) -> Answer:
-        """Make an object from a box, in pixels of ``frame``. Raises FrameGone, Conflict."""
-        return await self._command(lambda tracker: tracker.box(frame.index, box, seconds=frame.seconds), "box")
-
-    async def present(self) -> tuple[int, Embedding]:
-        """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
-        found = await self._command(lambda tracker: tracker.present)
-        if found is None:
-            raise NotFound("No frame of this session has been looked at yet.", field="image")
-        return found
-
-    async def remove(self, object_id: int) -> None:
-        """Stop following an object. Raises NotFound, Conflict."""
-        await self._command(lambda tracker: tracker.remove(object_id))
-
-    async def _command(self, ask: Callable[[Tracker], T], field: str | None = None) -> T:
-        """Ask the tracker something on the model thread, in turn; ``field`` is the part of the order it may refuse."""
-        await self._started.wait()
-        async with self._engine.turn:
-            tracker = self._need_tracker()
-            try:
-                return await self._engine.run(ask, tracker)
-            except EmbeddingGone as error:
-                raise FrameGone(str(error), error.available, field="frame_index") from error
-            except UnknownObject as error:
-                raise NotFound(f"object_id: {error}", field="object_id") from error
-            except TrackerError as error:
-                words = f"{field}: {error}" if field and error.field is None else str(error)
-                raise BadRequest(words, field=error.field or field) from error
-
-    def _need_tracker(self) -> Tracker:
-        if self._tracker is None or self.state is State.ENDED:
-            raise Conflict("This session has ended.", detail=self.reason)
-        return self._tracker
-
-
-def _look_at(tracker: Tracker, frame: Frame, seconds: float) -> tuple[tuple[Prompt, ...], Step]:
-    """Runs on the model thread: the step, and the prompts it was made with."""
-    began = time.monotonic()
-    rgb = frame.rgb()
-    converted = time.monotonic() - began
-    step = tracker.step(rgb, frame.index, seconds)
-    step.timings["convert"] = converted
-    return tuple(tracker.prompts), step
-
-
-def _words(error: BaseException) -> str:
-    """An exception in words, out of the groups that task groups wrap it in."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
