@@ -311,72 +311,16 @@ def _formats(socket: ClientConnection) -> set[str]:
             return formats
 
 
-def test_an_exemplar_needs_the_frame_it_was_drawn_on(socket: ClientConnection) -> None:
-    boxes = [{"x0": 10, "y0": 10, "x1": 50, "y1": 50}]
-    refused = ask(socket, type="prompts", prompts=[{"text": "star"}, {"boxes": boxes}])
-    assert (refused["type"], refused["field"]) == ("error", "prompts[1].frame_index")
-    frame = read(socket, "result")["frame"]["index"]
-    taken = ask(socket, type="prompts", prompts=[{"text": "star"}, {"boxes": boxes}], frame_index=frame)
-    assert taken["type"] == "ack", taken
-    same = ask(socket, type="prompts", prompts=[{"boxes": boxes, "output_prob_thresh": 0.2}, {"text": "star"}])
-    assert same["type"] == "ack", same
-    outside = [{"x0": 10, "y0": 10, "x1": 500, "y1": 50}]
-    refused = ask(socket, type="prompts", prompts=[{"boxes": outside, "frame_index": frame}])
-    assert refused["field"] == "prompts[0].boxes[0].x1"
-
-
-BAD = [
-    ("hello", None, "not JSON"),
-    ("", None, "not JSON"),
-    ("[" * 100_000, None, "not JSON"),
-    ("[1]", None, "JSON object"),
-    (b"\x00\xff", None, "not JSON"),
-    ('{"type":"options","request":NaN}', "request", "cannot be sent back"),
-    ('{"type":"options","request":1e999}', "request", "cannot be sent back"),
-    ('{"type":"nope","request":"\\ud800"}', "request", "cannot be sent back"),
-    ('{"type":"options","request":{"a":["\\udfff"]}}', "request", "cannot be sent back"),
-    (json.dumps({"type": "options", "request": "x" * 2000}), "request", "longer than"),
-    ('{"type":"prompts","prompts":["\\ud800"]}', "prompts[0].text", "valid string"),
-    ({}, "type", "must be one of"),
-    ({"type": "dance"}, "type", "must be one of"),
-    ({"type": "remove", "object_id": 12345}, "object_id", "object_id: there is no object 12345"),
-    ({"type": "click", "frame_index": 0, "points": [{"x": 160.5, "y": 1}]}, "points[0].x", "outside the picture"),
-    ({"type": "click", "frame_index": 0, "points": [{"x": 1, "y": -1}]}, "points[0].y", "160×120"),
-    ({"type": "box", "frame_index": 0, "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 121}}, "box.y1", "outside"),
-    ({"type": "box", "frame_index": 0, "box": {"x0": 1, "y0": 1, "x1": 1.5, "y1": 9}}, "box", "less than a pixel"),
-    ({"type": "box", "frame_index": 0, "box": {"x0": 5, "y0": 0, "x1": 4, "y1": 9}}, "box.x1", "greater"),
-    ({"type": "click", "frame_index": 10**9, "points": [{"x": 1, "y": 1}]}, "frame_index", "not known"),
-    ({"type": "click", "rtp_timestamp": 5, "points": [{"x": 1, "y": 1}]}, "rtp_timestamp", "RTP"),
-    ({"type": "prompts", "prompts": ["x"] * 17}, "prompts", "16"),
-    ({"type": "prompts", "prompts": [{"type": "text", "text": " "}]}, "prompts[0].text", "text or boxes"),
-    ({"type": "options", "format": "png"}, "format", "rle"),
-    ({"type": "options", "prompts": [0, 2]}, "prompts[0]", "by its text or its id"),
-    ({"type": "options", "encoding": "xml"}, "encoding", "msgpack"),
-    ('{"type":"options","request":' + "9" * 30 + "}", "request", "cannot be sent back"),
-]
-
-
-@pytest.mark.parametrize(("message", "field", "words"), BAD)
-def test_a_bad_message_is_answered_by_name_and_the_connection_goes_on(
-    socket: ClientConnection, message: Any, field: str | None, words: str
+@pytest.mark.parametrize(
+    ("message", "words"), [("", "not JSON"), (b"\x00\xff", "not JSON"), ('{"type":"dance"}', "must be one of")]
+)
+def test_a_bad_message_is_answered_and_the_connection_goes_on(
+    socket: ClientConnection, message: str | bytes, words: str
 ) -> None:
-    if isinstance(message, dict):
-        error = ask(socket, **message)
-    else:
-        socket.send(message)
-        error = read(socket, "error")
-    assert error["type"] == "error"
-    assert error.get("field") == field
-    assert words in error["message"]
+    socket.send(message)
+    assert words in read(socket, "error")["message"]
     assert ask(socket, type="options")["type"] == "ack"
     read(socket, "result")
-
-
-def test_a_frame_that_is_gone_is_refused_with_what_there_is(socket: ClientConnection) -> None:
-    error = ask(socket, type="click", frame_index=10**9, points=[{"x": 1, "y": 1}])
-    assert error["code"] == "frame_gone"
-    oldest, newest = error["available"]
-    assert 0 <= oldest <= newest
 
 
 def test_answers_come_in_the_order_of_the_questions(socket: ClientConnection) -> None:

@@ -44,7 +44,6 @@ TESTED_ELSEWHERE = {
     "streamer/http/whep.py": "integration/test_whep.py",
     "streamer/http/whip.py": "integration/test_whip.py",
     "streamer/limits.py": "unit/streamer/wire/test_wire.py",
-    "streamer/live/orders.py": "integration/test_live.py",
     "streamer/sources/file.py": "integration/test_sources_file.py",
     "streamer/sources/http.py": "integration/test_sources_http.py",
     "streamer/sources/parts.py": "unit/streamer/sources/test_address.py",
