@@ -158,10 +158,10 @@ def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Se
     from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 
-    screen = Screen(sys.stdout)
-    _log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
     try:
-        return asyncio.run(serve(config, First(sources, prompts, status), screen))
+        with Screen(sys.stdout) as screen:
+            _log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
+            return asyncio.run(serve(config, First(sources, prompts, status), screen))
     except TrackerError as error:
         return _wrong(_words(error))
 
@@ -170,14 +170,16 @@ def _run(given: argparse.Namespace) -> int:
     config = _config(given)
     from streamer.commands.run import Job, run
     from streamer.commands.serve import signals
+    from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 
-    _log_to(logging.StreamHandler(sys.stderr), verbose=False, states=False)
+    screen = Screen(sys.stderr)
+    _log_to(ScreenHandler(screen), verbose=False, states=False)
 
     async def until_stopped() -> int:
         stop = asyncio.Event()
         with signals(stop.set):
-            return await run(Job(given.source, given.prompt, given.out, given.video), config, stop)
+            return await run(Job(given.source, given.prompt, given.out, given.video), config, stop, screen)
 
     try:
         return asyncio.run(until_stopped())

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import av
-from tqdm import tqdm
 
 from streamer.commands.results_file import Recorder
+from streamer.commands.terminal import Bar, Screen
 from streamer.config import Config
 from streamer.engine import Engine, load
 from streamer.errors import BadRequest
@@ -42,11 +42,12 @@ class Job:
     video: Path | None = None
 
 
-async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
+async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> int:
     """
     Run a source to its end, or until ``stop`` is set; the files are complete either way. Returns the exit status.
 
-    Raises BadRequest for what can be seen to be wrong before anything is loaded, and what loading the model raises.
+    How it goes is shown on ``screen``. Raises BadRequest for what can be seen to be wrong before anything is loaded,
+    and what loading the model raises.
     """
     prompts = fields.text_prompts(job.prompts)
     source = open_source(job.source, **config.opening)
@@ -59,13 +60,15 @@ async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
             async with recorder, Sessions(engine, config) as sessions:
                 session = sessions.create(source, prompts, write=recorder.write)
                 for hint in session.tracking.hints(prompts):
-                    _say(hint)
-                await _watch(session, recorder, stop, total=None if source.live else count_frames(job.source))
+                    screen.say(hint)
+                with screen:
+                    bar = Bar(screen, None if source.live else count_frames(job.source))
+                    await _watch(session, recorder, stop, screen, bar)
                 ended = session.state is State.ENDED
                 await sessions.close_all()
         finally:
             await engine.close()
-    return _summary(session, recorder, job, ended=ended)
+    return _summary(session, recorder, job, screen, ended=ended)
 
 
 def count_frames(path: str) -> int | None:
@@ -99,50 +102,42 @@ async def _try_to_load(engine: Engine) -> None:
         await engine.load()
 
 
-async def _watch(session: Session, recorder: Recorder, stop: asyncio.Event, total: int | None) -> None:
+async def _watch(session: Session, recorder: Recorder, stop: asyncio.Event, screen: Screen, bar: Bar) -> None:
     """Show the progress until the session has ended, is to stop, or cannot be written any more."""
     shown = (State.CONNECTING, "")
-    interval = 0.2 if sys.stderr.isatty() else 5.0
-    bar = tqdm(total=total, unit=" frames", mininterval=interval, file=sys.stderr, dynamic_ncols=True)
-    with bar:
-        while session.state is not State.ENDED and not stop.is_set() and recorder.failure is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TICK)
-            _progress(bar, session)
-            now = (session.state, session.reason)
-            if now != shown and now[0] in GOING_ON:
-                shown = now
-                bar.write(f"{session.state}{': ' if session.reason else ''}{session.reason}", file=sys.stderr)
+    while session.state is not State.ENDED and not stop.is_set() and recorder.failure is None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TICK)
+        bar.show(session.looked, _words(session))
+        now = (session.state, session.reason)
+        if now != shown and now[0] in GOING_ON:
+            shown = now
+            screen.say(f"{session.state}{': ' if session.reason else ''}{session.reason}")
 
 
-def _progress(bar: Any, session: Session) -> None:
+def _words(session: Session) -> str:
+    """What there is to see at the moment."""
     last = session.last
-    if last is not None and last.step is not None:
-        words = f"{len(last.step.tracks)} objects"
-        if session.source.live:
-            words += f", {last.age * 1000:.0f} ms old, {session.dropped} dropped"
-        bar.set_postfix_str(words, refresh=False)
-    bar.update(session.looked - bar.n)
+    if last is None or last.step is None:
+        return ""
+    words = f"{len(last.step.tracks)} objects"
+    return f"{words}, {last.age * 1000:.0f} ms old, {session.dropped} dropped" if session.source.live else words
 
 
-def _summary(session: Session, recorder: Recorder, job: Job, *, ended: bool) -> int:
+def _summary(session: Session, recorder: Recorder, job: Job, screen: Screen, *, ended: bool) -> int:
     """Say how it ended; returns the exit status."""
     reason = session.reason if ended else "Stopped."
     if recorder.failure is not None:
         reason = f"The results cannot be written: {getattr(recorder.failure, 'strerror', None) or recorder.failure}."
-    _say(f"{recorder.results} results from {session.decoded} frames. {reason}")
+    screen.say(f"{recorder.results} results from {session.decoded} frames. {reason}")
     for path in filter(None, (job.out, job.video)):
         if path.exists():
-            _say(f"written: {path}")
+            screen.say(f"written: {path}")
     if recorder.failure is not None or not recorder.results:
         return 1
     if ended:
         return 0 if reason == FINISHED else 1
     return 0 if session.source.live else INTERRUPTED
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr)
 
 
 @contextlib.contextmanager

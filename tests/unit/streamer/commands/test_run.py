@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import av
 import pytest
 
 from benchmarks.recording import record
-from streamer.commands.run import INTERRUPTED, Job, count_frames, run
+from streamer.commands import run as command
+from streamer.commands.run import INTERRUPTED, Job, count_frames
+from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest
 from tests.support import needs
@@ -30,6 +33,11 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("world") / "world.mp4", FRAMES)
+
+
+async def run(job: Job, config: Config, stop: asyncio.Event) -> int:
+    """As the command line does it."""
+    return await command.run(job, config, stop, Screen(sys.stderr))
 
 
 def messages(path: Path) -> list[dict[str, Any]]:
