@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
+
+from cachetools import FIFOCache, LRUCache
 
 from tracker import Box, Embedding, Logits, Point, SegmentPrompt
 
@@ -33,10 +34,8 @@ class Cache(Generic[K, V]):
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.nbytes = 0
         self.hits = self.misses = self.evicted = 0
-        self._items: OrderedDict[K, V] = OrderedDict()
+        self._items: LRUCache[K, V] = LRUCache(limit, getsizeof=lambda item: item.nbytes + OVERHEAD)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -44,42 +43,40 @@ class Cache(Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return key in self._items
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held."""
+        return int(self._items.currsize)
+
     def get(self, key: K) -> V | None:
         """The item under a key, which makes it the most recently used one; None when it is not there."""
         item = self._items.get(key)
         if item is None:
             self.misses += 1
-            return None
-        self.hits += 1
-        self._items.move_to_end(key)
+        else:
+            self.hits += 1
         return item
 
     def put(self, key: K, item: V) -> None:
         """Keep an item, in place of one that had the key."""
-        self._drop(key)
-        if item.nbytes + OVERHEAD > self.limit:
+        self._items.pop(key, None)
+        before = len(self._items)
+        try:
+            self._items[key] = item
+        except ValueError:  # larger than the bound
             return
-        self._items[key] = item
-        self.nbytes += item.nbytes + OVERHEAD
-        while self.nbytes > self.limit:
-            self._drop(next(iter(self._items)))
-            self.evicted += 1
+        self.evicted += before + 1 - len(self._items)
 
     def figures(self) -> dict[str, int]:
         """The counters, and what it holds."""
         return {
             "entries": len(self),
             "bytes": self.nbytes,
-            "limit_bytes": self.limit,
+            "limit_bytes": int(self._items.maxsize),
             "hits": self.hits,
             "misses": self.misses,
             "evicted": self.evicted,
         }
-
-    def _drop(self, key: K) -> None:
-        item = self._items.pop(key, None)
-        if item is not None:
-            self.nbytes -= item.nbytes + OVERHEAD
 
 
 Account = str  # a digest of the API key, whether or not the server has any: nobody is given what another one left
@@ -96,7 +93,7 @@ class Caches:
     def __init__(self, embeddings: int, logits: int) -> None:
         self.embeddings: Cache[tuple[Account, str], Embedding] = Cache(embeddings)
         self.logits: Cache[tuple[Account, str, Box | None, tuple[Point, ...]], Logits] = Cache(logits)
-        self._ids: OrderedDict[tuple[Account, str], str] = OrderedDict()  # at most MAX_IDS
+        self._ids: FIFOCache[tuple[Account, str], str] = FIFOCache(MAX_IDS)
 
     def named(self, account: Account, image_id: str | None) -> str | None:
         """The picture that has this id and whose embedding is kept, else None."""
@@ -110,9 +107,6 @@ class Caches:
     def name(self, account: Account, image_id: str, picture: str) -> None:
         """Let an id mean a picture from now on."""
         self._ids[account, image_id] = picture
-        self._ids.move_to_end((account, image_id))
-        if len(self._ids) > MAX_IDS:
-            self._ids.popitem(last=False)
 
     def save(self, account: Account, picture: str, prompt: SegmentPrompt, logits: Logits) -> None:
         """Keep the best low-resolution logits (S, S) of a prompt on a picture."""
