@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import hmac
+from typing import Annotated
 
+from fastapi import Security
 from fastapi.requests import HTTPConnection
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
 from streamer.config import Config
 from streamer.errors import Unauthorized
 
+_QUERY = APIKeyQuery(name="api_key", auto_error=False, description="One of the server's keys, where it has any.")
+_BEARER = HTTPBearer(auto_error=False, description="The same key as a header.")
 
-def check(connection: HTTPConnection) -> None:
+
+async def check(
+    connection: HTTPConnection,
+    query: Annotated[str | None, Security(_QUERY)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> None:
     """Dependency of routes: ``?api_key=`` or ``Authorization: Bearer``. Raises Unauthorized."""
-    config: Config = connection.app.state.config
-    check_key(config, key_of(connection))
+    check_key(connection.app.state.config, _one_of(query, bearer))
 
 
-def key_of(connection: HTTPConnection) -> str | None:
+async def key_of(connection: HTTPConnection) -> str | None:
     """The key that a request or WebSocket brings in its query or its header."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    return connection.query_params.get("api_key") or (token.strip() if scheme.lower() == "bearer" else None)
+    return _one_of(await _QUERY(connection), await _BEARER(connection))
 
 
 def check_key(config: Config, key: str | None) -> None:
@@ -32,3 +40,7 @@ def check_key(config: Config, key: str | None) -> None:
         raise Unauthorized(
             words, detail="Send it as ?api_key=…, as Authorization: Bearer …, or in the JSON body of /sam3/…."
         )
+
+
+def _one_of(query: str | None, bearer: HTTPAuthorizationCredentials | None) -> str | None:
+    return query or (bearer.credentials if bearer is not None else None)

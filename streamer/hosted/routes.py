@@ -31,7 +31,7 @@ router = APIRouter(prefix="/sam3", tags=["images"])
 @router.post("/concept_segment", include_in_schema=False)
 async def concept_segment(body: ConceptRequest, request: Request, response: Response) -> dict[str, Any]:
     """Find every object of each concept in a picture: promptable concept segmentation."""
-    began, account = time.perf_counter(), _admit(request, body)
+    began, account = time.perf_counter(), await _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
     async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
@@ -46,7 +46,7 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
 @router.post("/visual_segment", response_model=None, include_in_schema=False)
 async def visual_segment(body: VisualRequest, request: Request, response: Response) -> dict[str, Any] | Response:
     """Segment what points and boxes point at in a picture: promptable visual segmentation."""
-    began, account = time.perf_counter(), _admit(request, body)
+    began, account = time.perf_counter(), await _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
     async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
@@ -70,7 +70,7 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
 @router.post("/embed_image", include_in_schema=False)
 async def embed_image(body: EmbedRequest, request: Request, response: Response) -> dict[str, Any]:
     """Embed a picture now, so that later requests with its ``image_id`` are answered sooner."""
-    began, account = time.perf_counter(), _admit(request, body)
+    began, account = time.perf_counter(), await _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
     async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
         _label(response, asked)
@@ -87,9 +87,9 @@ async def refuses(call: str, request: Request) -> None:
     raise NotFound(f"There is no /sam3/{call:.80} here.", detail=f"There is /sam3/ with {', '.join(CALLS)}.")
 
 
-def _admit(request: Request, body: OnPicture) -> Account:
+async def _admit(request: Request, body: OnPicture) -> Account:
     """Whose request this is. Raises Unauthorized; NotFound for a model that is not here; NotReady."""
-    key = auth.key_of(request) or body.api_key
+    key = await auth.key_of(request) or body.api_key
     auth.check_key(request.app.state.config, key)
     engine: Engine = request.app.state.engine
     _check_model(engine.need_model(), body.model_id)

@@ -31,6 +31,8 @@ def merged(app: FastAPI, published: Document) -> Document:
     schemas: Document = found.setdefault("components", {}).setdefault("schemas", {})
     for ours in (*(operation for path in found["paths"].values() for operation in path.values()), *schemas.values()):
         ours["x-extension"] = True  # sessions, and what else the hosted API has not
+        if "security" in ours:
+            ours["security"].append({})  # none: a key is needed only where the server has keys
     found["paths"] |= published["paths"]
     schemas |= published["schemas"]
     return found

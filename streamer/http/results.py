@@ -25,7 +25,7 @@ async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions
     try:
-        auth.check(socket)
+        auth.check_key(socket.app.state.config, await auth.key_of(socket))
         session = sessions.get(id)
         asked = reader_options.of_query(socket.query_params)
         with session.subscribe(pictures=asked.pictures, options=Options().changed(asked)) as subscription:
