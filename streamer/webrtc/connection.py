@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
 import logging
 import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from streamer.errors import BadRequest, TooLarge, TooMany
-from streamer.webrtc import ports, sdp
+from streamer.webrtc import patches, ports, sdp
 
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 2  # a STUN or TURN server that has not answered by then is left out of the answer
 NAME_SECONDS = 3.0  # to look an mDNS name up; aioice gives up after one
-CLOSE_SECONDS = 1.0  # for aioice to see that it was closed; it looks every 20 ms
 MAX_CANDIDATES = 64  # of one far side; each is paired with each of ours and checked
 _FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:)+[0-9A-Fa-f]{2}")  # RFC 8122, section 5
 
@@ -40,6 +36,7 @@ class Connection(ABC):
     no_port = "Either all of --udp-ports are taken, or it has no network address."
 
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
+        patches.install()
         # An explicit list, be it empty: aiortc would else ask a public STUN server.
         servers = [RTCIceServer(*sdp.split_ice_server(server)) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
@@ -108,7 +105,7 @@ class Connection(ABC):
 
     async def close(self) -> None:
         """Close the connection; cancelling this does not leave it half closed. Does nothing the second time."""
-        await asyncio.shield(hang_up(self._connection))
+        await asyncio.shield(patches.hang_up(self._connection))
 
     @abstractmethod
     def _agree(self) -> None:
@@ -126,18 +123,12 @@ class Connection(ABC):
         _check_encryption(SessionDescription.parse(offer))
         await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         self._agree()
-        self._bound_gathering()
+        patches.bound_gathering(self._connection, GATHER_SECONDS)
         ours = ports.ours.set(True)
         try:
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         finally:
             ports.ours.reset(ours)
-
-    def _bound_gathering(self) -> None:
-        """Wait GATHER_SECONDS for STUN and TURN servers; aioice waits five by default."""
-        for transceiver in self._connection.getTransceivers():
-            ice: Any = transceiver.receiver.transport.transport.iceGatherer._connection
-            ice.get_component_candidates = functools.partial(ice.get_component_candidates, timeout=GATHER_SECONDS)
 
     async def _add(self, candidate: sdp.Candidate) -> None:
         parsed = candidate_from_sdp(candidate.text)
@@ -147,37 +138,6 @@ class Connection(ABC):
     async def _end_candidates(self) -> None:
         if self._ended and not self._named:
             await self._connection.addIceCandidate(None)
-
-
-async def hang_up(connection: RTCPeerConnection) -> None:
-    """
-    Close a peer connection with all that was started for it, whatever state it is in.
-
-    aiortc 1.16 closes what there is at the moment. What is connecting goes on for a few datagrams, and then starts
-    tasks that nobody ends: one that asks a closed connection for consent, others that report on closed media.
-    """
-    transports: list[Any] = list(connection._RTCPeerConnection__dtlsTransports)  # type: ignore[attr-defined]
-    paths: list[Any] = [each.transport for each in transports]
-    try:
-        await connection.close()
-    except Exception:  # it stumbles over sections of a refused offer that it gave no transport
-        log.info("A connection was closed piece by piece.", exc_info=True)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            for path in paths:
-                await path.stop()
-                if path._RTCIceTransport__start is not None:
-                    await path._RTCIceTransport__start.wait()
-            while any(each.state in ("connecting", "connected") for each in transports):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-    for path in paths:
-        if path._connection._query_consent_task is not None:
-            path._connection._query_consent_task.cancel()
-    for transceiver in connection.getTransceivers():
-        with contextlib.suppress(TimeoutError, AttributeError):  # the latter for a section without transport
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await transceiver.receiver.stop()
-                await transceiver.sender.stop()
 
 
 def _check_encryption(offer: SessionDescription) -> None:

@@ -17,7 +17,7 @@ from streamer.latest import Closed
 from streamer.video.viewers import Line
 from streamer.webrtc import sdp
 from streamer.webrtc.connection import Connection
-from streamer.webrtc.sender import hear_keyframe_requests
+from streamer.webrtc.patches import hear_keyframe_requests
 
 log = logging.getLogger(__name__)
 

@@ -1,12 +1,12 @@
 """
-What aiortc keeps to itself about a received video track: the only file that reaches into a receiver's private parts.
+What aiortc keeps to itself about a received video track.
 
 Things are needed that aiortc 1.16 has no call for: the RTP timestamp that the packets of a frame carried (it subtracts
 the first one of the connection), a keyframe request, a way out of a jitter buffer that waits for a packet that will
 never come, a second request for one that was lost twice, frames that are given on when they are complete instead of
-when the next one begins, none of those that a lost one leaves broken, and bounds on the decoder's threads and on the
-line in front of it. tests/unit/streamer/webrtc/test_receiver.py holds each of them against real packets, and fails when
-aiortc changes its insides.
+when the next one begins, none of those that a lost one leaves broken, and a bound on the line in front of the decoder.
+The private names that this takes, and what is known of each upstream, stand in patches.py;
+tests/unit/streamer/webrtc/test_receiver.py holds all of it against real packets.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
-from aiortc import RTCRtpReceiver, rtcrtpreceiver
-from aiortc.codecs import get_decoder
-from aiortc.codecs.base import Decoder
+from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add
 
+from streamer.webrtc import patches
+
 log = logging.getLogger(__name__)
 
-DECODER_THREADS = 1  # a stream; FFmpeg's default is one for each CPU, and one decodes 1080p in 2 to 3 ms
 MAX_BACKLOG = 60  # encoded frames in front of the decoder, two seconds at 30 fps; then it starts again at a keyframe
 JITTER_PACKETS = 512  # aiortc's own size for video; a power of two
 LATE = 1024  # packets; further behind than this the sender has begun to count anew
@@ -46,12 +45,9 @@ class VideoReceiver:
 
     def __init__(self, receiver: RTCRtpReceiver) -> None:
         self._receiver = receiver
-        self._line = DecoderLine(self._private("decoder_error"))
-        self._replace("decoder_queue", self._line)
+        self._line = DecoderLine(patches.DECODER_ERROR.of(receiver))
         self._buffer = FrameBuffer(self._line)
-        self._replace("jitter_buffer", self._buffer)
-        self._handle_packet = receiver._handle_rtp_packet
-        receiver._handle_rtp_packet = self._handle_rtp_packet  # type: ignore[method-assign]
+        self._handle_packet = patches.take_over(receiver, self._line, self._buffer, self._handle_rtp_packet)
 
     def rtp_timestamp(self, frame: av.VideoFrame) -> int | None:
         """
@@ -60,7 +56,7 @@ class VideoReceiver:
         aiortc's ``pts`` is that timestamp less the connection's first one, unwrapped; its origin moves in whole
         wraps only, so adding it modulo 2**32 gives the packet's own number back (RFC 3550, section 5.1).
         """
-        origin = self._private("timestamp_mapper")._origin
+        origin = patches.TIMESTAMP_ORIGIN.of(patches.TIMESTAMP_MAPPER.of(self._receiver))
         if frame.pts is None or origin is None:
             return None
         return int(frame.pts + origin) & 0xFFFFFFFF
@@ -68,7 +64,7 @@ class VideoReceiver:
     @property
     def packets(self) -> int:
         """How many RTP packets have come in."""
-        streams = self._private("remote_streams")
+        streams = patches.REMOTE_STREAMS.of(self._receiver)
         return sum(stream.packets_received for stream in streams.values())
 
     @property
@@ -78,24 +74,21 @@ class VideoReceiver:
 
     async def request_keyframe(self) -> None:
         """Send a picture loss indication (RFC 4585, section 6.3.1) for each video stream seen; nothing before that."""
-        repairs = self._private("rtx_ssrc")
-        for ssrc in list(self._private("remote_streams")):
-            if ssrc not in repairs:
-                await self._receiver._send_rtcp_pli(ssrc)
+        for ssrc in self._streams():
+            await patches.SEND_PLI.of(self._receiver)(ssrc)
 
     async def request_packets(self) -> None:
         """Ask again for the packets that are missing (RFC 4585, section 6.2.1); aiortc asks when it sees a new gap."""
-        repairs = self._private("rtx_ssrc")
-        missing = sorted(self._private("nack_generator").missing)
-        for ssrc in [ssrc for ssrc in self._private("remote_streams") if ssrc not in repairs and missing]:
-            await self._receiver._send_rtcp_nack(ssrc, missing)
+        missing = sorted(patches.NACK_GENERATOR.of(self._receiver).missing)
+        for ssrc in self._streams() if missing else ():
+            await patches.SEND_NACK.of(self._receiver)(ssrc, missing)
 
     def forget_packets(self) -> None:
         """Empty the jitter buffer, so that it waits no longer for lost packets. The next picture is a keyframe."""
-        asked = self._private("nack_generator")
+        asked = patches.NACK_GENERATOR.of(self._receiver)
         asked.missing.clear()
         self._buffer = FrameBuffer(self._line, None if asked.max_seq is None else uint16_add(asked.max_seq, 1))
-        self._replace("jitter_buffer", self._buffer)
+        patches.JITTER_BUFFER.replace(self._receiver, self._buffer)
         self._line.start_anew()
 
     @property
@@ -111,17 +104,15 @@ class VideoReceiver:
         packet, those left in the buffer would stay there as delay for ever.
         """
         await self._handle_packet(packet, arrival_time_ms)
-        mapper = self._private("timestamp_mapper")
+        mapper = patches.TIMESTAMP_MAPPER.of(self._receiver)
         while self._line.codec is not None and (frame := self._buffer.next_frame()) is not None:
             frame.timestamp = mapper.map(frame.timestamp)
             self._line.put((self._line.codec, frame))
 
-    def _private(self, name: str) -> Any:
-        return getattr(self._receiver, f"_RTCRtpReceiver__{name}")
-
-    def _replace(self, name: str, value: object) -> None:
-        self._private(name)  # an AttributeError when aiortc has it no more
-        setattr(self._receiver, f"_RTCRtpReceiver__{name}", value)
+    def _streams(self) -> list[int]:
+        """The streams of pictures that were seen; repairs come in streams of their own."""
+        repairs = patches.RTX_SSRC.of(self._receiver)
+        return [ssrc for ssrc in patches.REMOTE_STREAMS.of(self._receiver) if ssrc not in repairs]
 
 
 class FrameBuffer(JitterBuffer):
@@ -289,16 +280,3 @@ def begins_anew(data: bytes, *, whole: bool = True) -> bool:
     if data.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")):
         return (_H264_ANEW if whole else _H264_FIRST).search(data) is not None
     return _VP8_ANEW.match(data) is not None and not data[0] & 1
-
-
-def bounded_decoder(codec: RTCRtpCodecParameters) -> Decoder:
-    """Make aiortc's decoder for a codec, with DECODER_THREADS threads if it is a video decoder."""
-    decoder = get_decoder(codec)
-    context = getattr(decoder, "codec", None)
-    if isinstance(context, av.VideoCodecContext):
-        context.thread_count = DECODER_THREADS
-    return decoder
-
-
-# aiortc's decoder thread looks this name up in its own module, and offers no other place to say it.
-rtcrtpreceiver.get_decoder = bounded_decoder  # type: ignore[attr-defined]

@@ -51,8 +51,6 @@ TESTED_ELSEWHERE = {
     "streamer/sources/rtsp.py": "integration/test_rtsp.py",
     "streamer/video/composer.py": "unit/streamer/video/test_viewers.py",
     "streamer/video/file.py": "unit/streamer/commands/test_results_file.py",
-    "streamer/webrtc/channel.py": "unit/streamer/webrtc/test_camera.py",
-    "streamer/webrtc/connection.py": "unit/streamer/webrtc/test_camera.py",
     "streamer/webrtc/player.py": "integration/test_whep.py",
     "streamer/webrtc/source.py": "integration/test_sources_webrtc.py",
     "streamer/wire/fields.py": "unit/streamer/wire/test_wire.py",

@@ -20,7 +20,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
-from streamer.webrtc.connection import hang_up
+from streamer.webrtc.patches import hang_up
 
 BITS = 12
 TICKS = 90000

@@ -16,7 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from streamer.webrtc.connection import hang_up
+from streamer.webrtc.patches import hang_up
 
 
 class Viewer:

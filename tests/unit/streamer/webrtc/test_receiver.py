@@ -1,4 +1,4 @@
-"""streamer.rtp against aiortc's real receiver: these fail when aiortc changes its insides."""
+"""streamer.webrtc.receiver against aiortc's real receiver: these fail when aiortc changes its insides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtcrtpreceiver
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
 from aiortc.codecs import depayload
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
@@ -19,14 +19,13 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpDecodingParamet
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
 
-from streamer.webrtc import receiver
+from streamer.webrtc import patches, receiver
 from streamer.webrtc.receiver import DecoderLine, VideoReceiver
 from tests.support.camera import number_of, numbered
 
 SSRC = 4711
 STEP = 3000
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)
-H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=99)
 
 
 class Wire:
@@ -303,7 +302,7 @@ def test_a_real_encoders_keyframes_are_known(encoder: type[Vp8Encoder | H264Enco
 
 async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> None:
     """With the decoder held up, the receiver's packets fill our line and a keyframe is asked for."""
-    line = wire.receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
+    line = patches.DECODER_QUEUE.of(wire.receiver)
     assert isinstance(line, DecoderLine)
     with line._news:  # the decoder waits for this lock
         line._items.extend([(VP8, JitterFrame(KEY, 0))] * receiver.MAX_BACKLOG)
@@ -312,11 +311,3 @@ async def test_the_decoders_line_is_the_one_the_decoder_reads(wire: Wire) -> Non
     assert wire.keyframe_requests == 1
     assert wire.video.skipped == receiver.MAX_BACKLOG
     assert (await wire.picture())[0] == 0
-
-
-@pytest.mark.parametrize("codec", [VP8, H264], ids=lambda codec: codec.name)
-def test_decoders_have_one_thread(codec: RTCRtpCodecParameters) -> None:
-    worker = rtcrtpreceiver.decoder_worker
-    assert worker.__globals__["get_decoder"] is receiver.bounded_decoder
-    context = getattr(receiver.bounded_decoder(codec), "codec")  # noqa: B009
-    assert context.thread_count == receiver.DECODER_THREADS == 1
