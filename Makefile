@@ -25,7 +25,7 @@ help:
 	@echo "make serve      start the server alone"
 	@echo "make test       run the tests"
 	@echo "make test-slow  run the slow ones (full-size model on the CPU, minutes)"
-	@echo "make check      format check, lint, types, tests"
+	@echo "make check      format check, lint, imports, types, tests"
 	@echo "make format     rewrite the sources in the project's format"
 	@echo "make bench      print the first figures of docs/figures.md"
 	@echo "make clean      remove .venv and all caches"
@@ -60,10 +60,7 @@ test: $(DEV_INSTALLED)
 test-slow: $(DEV_INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
-check: $(DEV_INSTALLED)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+check: lint types
 	@$(TESTS)
 
 format: $(DEV_INSTALLED)
@@ -73,6 +70,8 @@ format: $(DEV_INSTALLED)
 lint: $(DEV_INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry streamer tracker
 
 types: $(DEV_INSTALLED)
 	$(BIN)/mypy

@@ -101,23 +101,6 @@ def test_pins_satisfy_what_the_project_declares() -> None:
             assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)]), str(requirement)
 
 
-def test_every_foreign_import_is_a_declared_dependency() -> None:
-    """What sam3 forgets to declare we declare; what we import we declare too."""
-    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]]
-    declared = {canonicalize_name(Requirement(line).name) for line in lines}
-    provided_by = metadata.packages_distributions()
-    stubbed = {"triton"}  # tracker/model/compat.py asks whether it is there
-    for path in [*(ROOT / "streamer").rglob("*.py"), *(ROOT / "tracker").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                modules = [node.module]
-            for top in {module.split(".")[0] for module in modules} - {"streamer", "tracker"} - stubbed:
-                if top not in sys.stdlib_module_names:
-                    owners = {canonicalize_name(each) for each in provided_by.get(top, [])}
-                    assert owners & declared, f"{path.relative_to(ROOT)} imports {top}, which no dependency declares"
-
-
 def test_the_entry_point_is_there() -> None:
     module, _, function = PROJECT["scripts"]["streamer"].partition(":")
     source = (ROOT / Path(*module.split("."))).with_suffix(".py").read_text()
@@ -157,9 +140,9 @@ def plain_env() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
 
 
-def test_check_is_format_lint_types_and_tests(tmp_path: Path) -> None:
+def test_check_is_format_lint_imports_types_and_tests(tmp_path: Path) -> None:
     commands = dry_run("check", tmp_path)
-    for command in ("ruff format --check", "ruff check", "mypy", "pytest"):
+    for command in ("ruff format --check", "ruff check", "lint-imports", "deptry streamer tracker", "mypy", "pytest"):
         assert command in commands
 
 
