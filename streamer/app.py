@@ -13,18 +13,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from streamer.config import Config
 from streamer.engine import Engine, load
-from streamer.errors import NotReady, StreamerError
+from streamer.errors import NotAllowed, NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
 from streamer.hosted.contract import contract
 from streamer.hosted.embeddings import Embeddings
 from streamer.hosted.fetch import Rules
-from streamer.http import metrics, openapi, results, sessions, whep, whip
+from streamer.http import metrics, openapi, page, results, sessions, whep, whip
 from streamer.http.middleware import BodyLimit, ModelName
 from streamer.live.sessions import Sessions
 from streamer.webrtc import ports
@@ -73,7 +73,7 @@ def create_app(
     app.include_router(whep.router)
     app.include_router(routes.router)
     openapi.install(app, contract())
-    app.mount("/", StaticFiles(directory=web_folder(), html=True), name="web")
+    page.install(app, web_folder())
     return app
 
 
@@ -119,6 +119,17 @@ def _watch(app: FastAPI) -> None:
         return {"status": "ready", "model": app.state.engine.need_model().name}
 
 
+def _methods(request: Request) -> str:
+    """All the methods that the address of a request takes; the framework names those of its first route alone."""
+    routes = request.app.router.routes
+    taken = [
+        method
+        for method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return ", ".join(taken)
+
+
 def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(StreamerError)
     async def refused(request: Request, error: StreamerError) -> JSONResponse:
@@ -126,6 +137,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == NotAllowed.status:
+            return await refused(request, NotAllowed(request.method, _methods(request)))
         cause = error.__cause__
         if isinstance(cause, ValueError | RecursionError):  # FastAPI's 400 for a body that is no JSON
             words = "It is nested too deeply" if isinstance(cause, RecursionError) else "A number in it is too long"

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
-    NotAllowed,
     NotFound,
     StreamerError,
     TooLarge,
@@ -23,7 +22,7 @@ from streamer.webrtc.connection import Connection
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT_METHODS = "OPTIONS, POST"
-SESSION_METHODS = "OPTIONS, PATCH, DELETE"
+SESSION_METHODS = "DELETE, OPTIONS, PATCH"
 
 
 class PreconditionFailed(StreamerError):
@@ -111,12 +110,8 @@ async def trickle(request: Request, find: Callable[[], Connection | None], inste
     return Response(status_code=204)
 
 
-def answer_other_methods(router: APIRouter, endpoint: str, session: str) -> None:
-    """
-    Answer OPTIONS at both paths, and refuse what they do not take: else the page's files would be looked through.
-
-    Browsers' preflights are answered before they come here.
-    """
+def answer_options(router: APIRouter, endpoint: str, session: str) -> None:
+    """Say at both paths what may be sent there, as RFC 9725 asks. Preflights of browsers are answered before."""
 
     async def endpoint_options() -> Response:
         return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
@@ -124,19 +119,8 @@ def answer_other_methods(router: APIRouter, endpoint: str, session: str) -> None
     async def session_options() -> Response:
         return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
 
-    async def endpoint_refuses(request: Request) -> None:
-        raise NotAllowed(request.method, ENDPOINT_METHODS)
-
-    async def session_refuses(request: Request) -> None:
-        raise NotAllowed(request.method, SESSION_METHODS)
-
-    for path, call, methods in (
-        (endpoint, endpoint_options, ["OPTIONS"]),
-        (session, session_options, ["OPTIONS"]),
-        (endpoint, endpoint_refuses, ["GET", "HEAD", "PUT", "PATCH", "DELETE"]),
-        (session, session_refuses, ["GET", "HEAD", "PUT", "POST"]),
-    ):
-        router.add_api_route(path, call, methods=methods, include_in_schema=False, response_model=None)
+    router.add_api_route(endpoint, endpoint_options, methods=["OPTIONS"], include_in_schema=False)
+    router.add_api_route(session, session_options, methods=["OPTIONS"], include_in_schema=False)
 
 
 def _no_restart(instead: str) -> Unprocessable:

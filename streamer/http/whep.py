@@ -87,4 +87,4 @@ def _find(request: Request, id: str) -> Playback:  # noqa: A002
 
 
 router.include_router(guarded)
-signalling.answer_other_methods(router, "/whep/{id}", "/whep/{id}/{viewer}")
+signalling.answer_options(router, "/whep/{id}", "/whep/{id}/{viewer}")

@@ -128,4 +128,4 @@ def _created(request: Request, session: Session, source: WebRTCSource, answer: s
 
 
 router.include_router(guarded)
-signalling.answer_other_methods(router, "/whip", "/whip/{id}")
+signalling.answer_options(router, "/whip", "/whip/{id}")

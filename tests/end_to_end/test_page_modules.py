@@ -21,7 +21,7 @@ def test_run_lengths_are_decoded_as_pycocotools_does(page: Visit) -> None:
     sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in coded]
     decoded = page.page.evaluate(
         """async (masks) => {
-          const { decode } = await import("/rle.js");
+          const { decode } = await import("/static/rle.js");
           return masks.map((mask) => {
             const { bytes, spans } = decode(mask);
             const inside = spans.every(([from, to]) => bytes.subarray(from, to).every((byte) => byte === 1));
@@ -42,7 +42,7 @@ def test_run_lengths_are_decoded_as_pycocotools_does(page: Visit) -> None:
 def test_damaged_run_lengths_are_refused(page: Visit, counts: str) -> None:
     refused = page.page.evaluate(
         """async (counts) => {
-          const { decode } = await import("/rle.js");
+          const { decode } = await import("/static/rle.js");
           try { decode({ size: [4, 4], counts }); return false; } catch (error) { return error instanceof RangeError; }
         }""",
         counts,
@@ -52,7 +52,7 @@ def test_damaged_run_lengths_are_refused(page: Visit, counts: str) -> None:
 
 # A sender's clock: pictures and packets as Chromium gives them, with what goes wrong on a busy machine.
 _PAIRING = """async ({ interval, jitter, encode, lost, started }) => {
-  const { Clock } = await import("/clock.js");
+  const { Clock } = await import("/static/clock.js");
   let seed = 7;
   const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
   const clock = new Clock();
@@ -101,7 +101,7 @@ def test_packets_find_the_picture_they_were_made_of(page: Visit, conditions: dic
 def test_held_back_pictures_are_bounded_by_count_and_by_bytes(page: Visit) -> None:
     got = page.page.evaluate(
         """async () => {
-          const { Ring, MAX_PICTURES, MAX_BYTES } = await import("/ring.js");
+          const { Ring, MAX_PICTURES, MAX_BYTES } = await import("/static/ring.js");
           const fill = (count, width, height) => {
             const ring = new Ring();
             let closed = 0;
@@ -132,7 +132,7 @@ def test_run_lengths_tell_what_is_asked_of_them_without_being_decoded(page: Visi
     sent = [{"size": each["size"], "counts": each["counts"].decode()} for each in (coded, nothing)]
     got = page.page.evaluate(
         """async ([some, none]) => {
-          const { area, covers, empty, inside } = await import("/rle.js");
+          const { area, covers, empty, inside } = await import("/static/rle.js");
           const covered = [];
           for (let y = 0; y < 40; y++) for (let x = 0; x < 60; x++) covered.push(covers(some, x + 0.5, y + 0.5));
           const outside = [covers(some, -1, 3), covers(some, 60, 3), covers(some, 3, 40)];
@@ -152,7 +152,7 @@ def test_run_lengths_tell_what_is_asked_of_them_without_being_decoded(page: Visi
 def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None:
     got = page.page.evaluate(
         """async () => {
-          const { Minute, MAX_BYTES, MAX_RESULTS, SPAN } = await import("/minute.js");
+          const { Minute, MAX_BYTES, MAX_RESULTS, SPAN } = await import("/static/minute.js");
           const fill = (count, pause, size) => {
             const minute = new Minute();
             const counts = "0".repeat(size);

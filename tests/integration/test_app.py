@@ -30,13 +30,6 @@ def test_it_says_that_it_lives_and_is_ready(served: Served) -> None:
     assert served.http.get("/readyz").json() == {"status": "ready", "model": "nano"}
 
 
-def test_the_page_stands_at_the_root(served: Served) -> None:
-    answer = served.http.get("/")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert (web_folder() / "index.html").read_bytes() == answer.content
-
-
 def test_the_page_is_found_inside_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "streamer" / "web").mkdir(parents=True)
     monkeypatch.setattr(module, "__file__", str(tmp_path / "streamer" / "app.py"))

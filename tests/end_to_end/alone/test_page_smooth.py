@@ -25,11 +25,11 @@ RESULTS = 16  # different ones, shown again and again
 
 # Shows `seconds` of results at `rate`, as the page does; tells what the screen's refreshes saw of it.
 _PLAY = """async ({ messages, jpeg, rate, seconds, here }) => {
-  const { Player } = await import("/player.js");
-  const { Screen } = await import("/screen.js");
-  const { Painter } = await import("/painter.js");
-  const { Minute } = await import("/minute.js");
-  const panel = await import("/panel.js");
+  const { Player } = await import("/static/player.js");
+  const { Screen } = await import("/static/screen.js");
+  const { Painter } = await import("/static/painter.js");
+  const { Minute } = await import("/static/minute.js");
+  const panel = await import("/static/panel.js");
   const picture = Uint8Array.from(atob(jpeg), (each) => each.charCodeAt(0));
   const canvas = document.getElementById("screen");
   panel.started("Synthetic results", { video: null });
