@@ -169,7 +169,7 @@ def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Se
 def _run(given: argparse.Namespace) -> int:
     config = _config(given)
     from streamer.commands.run import Job, run
-    from streamer.commands.serve import signals
+    from streamer.commands.signals import signals
     from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 

@@ -111,8 +111,8 @@ class Engine:
         await asyncio.to_thread(self._thread.shutdown, wait=True)
 
 
-def load(config: Config) -> Sam3:
-    """Runs on the model thread, where torch keeps its number of threads."""
+def load(config: Config, *, warm: bool = True) -> Sam3:
+    """Runs on the model thread, where torch keeps its number of threads. ``warm``: its first answer comes at once."""
     set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
     model = load_model(
         config.model,
@@ -127,5 +127,6 @@ def load(config: Config) -> Sam3:
         plain(model)
     else:
         accelerate(model, say=log.info)
-    warm_up(model, log.info)  # /readyz says yes to what answers at once
+    if warm:
+        warm_up(model, log.info)  # /readyz says yes to what answers at once
     return model

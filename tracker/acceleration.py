@@ -22,7 +22,6 @@ from tracker.model.compute import BUCKETS, Speed, Static
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.types import Box
-from tracker.worlds.worlds import Video, box_around
 
 COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
 OBJECTS = 5
@@ -67,6 +66,8 @@ class Question:
     """A drawn picture, boxes around what is on it, and the picture after it."""
 
     def __init__(self) -> None:
+        from tracker.worlds.worlds import Video, box_around  # drawn on CUDA alone, so loaded there alone
+
         video = Video(0, 640, 480, objects=(OBJECTS, OBJECTS))
         frame = video.next()
         self.image, self.later = frame.image, video.next().image

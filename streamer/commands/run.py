@@ -53,7 +53,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
     source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
         recorder = Recorder(lines, job.video)
-        engine = Engine(partial(load, config))
+        engine = Engine(partial(load, config, warm=False))  # nobody waits for an answer to the first frame
         try:
             if not await _load(engine, stop):
                 return INTERRUPTED

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import errno
 import logging
-import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
 
 from streamer.app import create_app
+from streamer.commands.signals import signals
 from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
 from streamer.engine import Engine
@@ -117,20 +117,6 @@ async def _end(web: uvicorn.Server, stop: asyncio.Event) -> None:
     while not web.started:  # noqa: ASYNC110  (uvicorn tells nobody, and stopped before that it leaves its lifespan open)
         await asyncio.sleep(POLL)
     web.should_exit = True
-
-
-@contextlib.contextmanager
-def signals(told: Callable[[], None]) -> Iterator[None]:
-    """Call ``told`` on SIGINT and SIGTERM, on the running loop, for the length of a ``with`` block."""
-    loop = asyncio.get_running_loop()
-    known = (signal.SIGINT, signal.SIGTERM)
-    for each in known:
-        loop.add_signal_handler(each, told)
-    try:
-        yield
-    finally:
-        for each in known:
-            loop.remove_signal_handler(each)
 
 
 async def _start(app: FastAPI, sources: Sequence[Source], prompts: Sequence[Prompt]) -> None:

@@ -10,7 +10,6 @@ from streamer.errors import BadSource
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
 from streamer.sources.thread import Outlet, pump
-from tracker.worlds import things, worlds
 
 CLOCK = 90_000  # ticks a second, as video over RTP has
 SEED = 22  # a world in which a red circle, a star and green and blue things are to be seen most of the time
@@ -62,6 +61,8 @@ class DemoSource:
             raise BadSource(f"demo: has no option {key!r:.40}.", detail=known)
 
     def _draw(self, outlet: Outlet) -> None:
+        from tracker.worlds import things, worlds  # only this camera draws, so only its thread waits for the import
+
         pictures = list(things.shipped()) if self.things else []
         world = worlds.Video(
             self.seed,

@@ -131,7 +131,7 @@ def test_asked_without_a_point_theirs_adds_one_that_is_none(ours: Sam3, clicker:
     none = torch.zeros(1, 1, 2), torch.full((1, 1), -1)
     with pytest.MonkeyPatch.context() as patch:
         assert not Pair("", "", ours.segment(embedding, [prompt], multimask=True).logits[0], expected).agrees
-        patch.setattr(ours, "_points", lambda *_: none)
+        patch.setattr(ours.segmenter, "_points", lambda *_: none)
         assert Pair("", "", ours.segment(embedding, [prompt], multimask=True).logits[0], expected).agrees
 
 

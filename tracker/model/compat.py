@@ -17,14 +17,16 @@ from functools import cache
 
 import torch
 
+from tracker.model.imports import check_bools_without_sympy, put_off
+
 
 @cache
 def prepare() -> tuple[str, ...]:
     """Make ``import sam3`` work here. Returns the names of the stand-ins that were needed, for ``streamer doctor``."""
     used = []
-    if _torchvision_ops():
-        used.append("torchvision-ops")
-    with stub_triton() as stubbed:
+    with put_off(), stub_triton() as stubbed:
+        if _torchvision_ops():
+            used.append("torchvision-ops")
         if stubbed:
             used.append("triton")
         with warnings.catch_warnings():
@@ -33,6 +35,7 @@ def prepare() -> tuple[str, ...]:
             import sam3.model.edt
             import sam3.model.sam3_image
             import sam3.model.sam3_tracking_predictor  # noqa: F401
+    check_bools_without_sympy()
     if not torch.cuda.is_available():
         _host_only_tensors()
         used.append("cuda-calls")
@@ -62,8 +65,9 @@ def _torchvision_ops() -> bool:
 
     library.impl("nms", nms, "CPU")
     torchvision._sam3_streamer_ops = library
-    # torchvision's Python version compiles itself on first use: half a minute, and a C++ compiler needed.
-    sys.modules["torchvision.ops.roi_align"]._roi_align = roi_align  # type: ignore[attr-defined]
+    # torchvision's Python version compiles itself on first use: half a minute, and a C++ compiler needed. It asks
+    # torch._dynamo whether that is supported; ours is not compiled.
+    vars(sys.modules["torchvision.ops.roi_align"]).update(_roi_align=roi_align, is_compile_supported=lambda _: True)
     return True
 
 

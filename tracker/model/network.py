@@ -208,7 +208,7 @@ def _segmentation(c: Config) -> UniversalSegmentationHead:
         aux_masks=False,
         presence_head=False,
         dot_product_scorer=None,
-        act_ckpt=True,
+        act_ckpt=False,  # it would wrap what is not trained too, and load torch._dynamo for that
         cross_attend_prompt=_attention(c),
         pixel_decoder=PixelDecoder(num_upsampling_stages=3, interpolation_mode="nearest", hidden_dim=c.dim),
     )

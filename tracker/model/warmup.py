@@ -22,6 +22,8 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
 
     ``progress`` is told each stage before it starts.
     """
+    import scipy.optimize  # noqa: F401  (association needs it from the second keyframe on, and it takes half a second)
+
     image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
     seconds: dict[str, float] = {}
 

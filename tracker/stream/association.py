@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from tracker.model import postprocess
@@ -170,5 +169,9 @@ def assign(ious: npt.NDArray[np.floating], min_iou: float) -> list[tuple[int, in
     """
     # What may not be paired is worth nothing, so that it never takes a column from a pair that may.
     allowed = np.where(ious >= min_iou, ious, 0.0)
+    if not allowed.any():
+        return []
+    from scipy.optimize import linear_sum_assignment  # half a second, which `streamer run` on one picture does without
+
     rows, columns = linear_sum_assignment(allowed, maximize=True)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if allowed[row, column] > 0]
