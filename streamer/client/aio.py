@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -219,13 +220,13 @@ class AsyncSession:
         """Results that were replaced by newer ones before anybody took them."""
         return self._talk.missed
 
-    def results(self) -> AsyncIterator[Result]:
+    def results(self, *, seconds: float | None = None) -> AsyncIterator[Result]:
         """
-        Each frame's result as it comes; ends when the session has ended. Raises ClientError.
+        Each frame's result as it comes; ends when the session has ended, or after so many ``seconds``.
 
-        Waiting may be given up, as by ``asyncio.wait_for(anext(results), 5)``, and taken up again.
+        Raises ClientError. Waiting may be given up, as by ``asyncio.wait_for(anext(results), 5)``, and taken up again.
         """
-        return _Results(self)
+        return _Results(self, seconds)
 
     async def prompt(self, *prompts: Prompts, frame: Frame | int | None = None) -> str | None:
         """Replace the prompts, as :meth:`streamer.client.Session.prompt`; returns the model's hint about them."""
@@ -321,10 +322,14 @@ class AsyncSession:
             self._talk.end(error)
             self._news.notify_all()
 
-    async def _next(self, seen: int) -> tuple[int, Result] | None:
-        async with self._news:
-            await self._news.wait_for(lambda: self._talk.ready(seen))
-            return self._talk.take(seen)
+    async def _next(self, seen: int, end: float) -> tuple[int, Result] | None:
+        """The newest result after number ``seen``; None when there will be none before ``end`` (the loop's time)."""
+        try:
+            async with asyncio.timeout_at(end), self._news:
+                await self._news.wait_for(lambda: self._talk.ready(seen))
+                return self._talk.take(seen) if asyncio.get_running_loop().time() < end else None
+        except TimeoutError:
+            return None
 
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send a message and wait for its answer. Raises ClientError for a refusal, or when none comes."""
@@ -347,16 +352,19 @@ class AsyncSession:
 class _Results(AsyncIterator[Result]):
     """A reader of a session's results. No generator: one that is cancelled while it waits is over for good."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, seconds: float | None) -> None:
         self._session = session
+        self._seconds = math.inf if seconds is None else seconds
+        self._end = math.inf  # in the loop's time, which begins to count with the first wait
         self._seen: int | None = None
 
     async def __anext__(self) -> Result:
         session = self._session
         if self._seen is None:
+            self._end = asyncio.get_running_loop().time() + self._seconds
             await session._open()
             self._seen = session._talk.taken
-        news = await session._next(self._seen)
+        news = await session._next(self._seen, self._end)
         if news is None:
             raise StopAsyncIteration
         self._seen, result = news

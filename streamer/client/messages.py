@@ -101,6 +101,7 @@ class SessionInfo:
     """
     A session as the server lists it.
 
+    ``kind`` is webrtc for a camera that sends to the server, url or demo for what the server fetches.
     ``state`` is connecting, live, reconnecting or ended, ``reason`` says why, ``since`` when that began. ``fps`` is
     results a second, ``age_ms`` how old the last one was when it was published, ``dropped`` how many frames were never
     looked at. ``prompts`` are the texts (None for a prompt of boxes), ``hint`` what the model has to say about them.
@@ -116,6 +117,7 @@ class SessionInfo:
     dropped: int
     prompts: tuple[str | None, ...] = ()
     hint: str | None = None
+    kind: str = ""
 
 
 def session_info(data: Any) -> SessionInfo:
@@ -131,6 +133,7 @@ def session_info(data: Any) -> SessionInfo:
         dropped=int(data["dropped"]["source"]),
         prompts=tuple(prompt["text"] for prompt in data.get("prompts", ())),
         hint=data.get("hint"),
+        kind=str(data.get("kind", "")),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -200,16 +202,17 @@ class Session:
         """Results that were replaced by newer ones before anybody took them."""
         return self._talk.missed
 
-    def results(self) -> Iterator[Result]:
+    def results(self, *, seconds: float | None = None) -> Iterator[Result]:
         """
-        Each frame's result as it comes; ends when the session has ended.
+        Each frame's result as it comes; ends when the session has ended, or after so many ``seconds``.
 
-        It waits as long as the camera does. Raises ClientError when the connection is lost or refused; calling it again
-        connects again.
+        Without ``seconds`` it waits as long as the camera does. Raises ClientError when the connection is lost or
+        refused; calling it again connects again.
         """
+        end = math.inf if seconds is None else time.monotonic() + seconds
         self._open()
         seen = self._talk.taken
-        while (news := self._next(seen)) is not None:
+        while (news := self._next(seen, end)) is not None:
             seen, result = news
             yield result
 
@@ -325,9 +328,12 @@ class Session:
             self._talk.end(error)
             self._news.notify_all()
 
-    def _next(self, seen: int) -> tuple[int, Result] | None:
+    def _next(self, seen: int, end: float) -> tuple[int, Result] | None:
+        """The newest result after number ``seen``; None when there will be none before ``end`` (monotonic time)."""
+        left = end - time.monotonic()
         with self._news:
-            self._news.wait_for(lambda: self._talk.ready(seen))
+            if left <= 0 or not self._news.wait_for(lambda: self._talk.ready(seen), min(left, threading.TIMEOUT_MAX)):
+                return None
             return self._talk.take(seen)
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -252,6 +252,7 @@ def test_a_session_is_started_listed_and_ended_with_its_block(client: Client) ->
     with client.start(DEMO, ["star", Prompt("zebra", threshold=0.2)]) as session:
         (listed,) = client.sessions()
         assert (listed.id, listed.source, listed.prompts) == (session.id, DEMO, ("star", "zebra"))
+        assert listed.kind == "demo"
         assert "zebra" in (session.hint or "")
         assert "zebra" in (listed.hint or "")
         assert session.state == "connecting"
@@ -402,6 +403,15 @@ def test_iteration_ends_with_the_recording(client: Client, tmp_path: Path) -> No
         assert [result.frame.index for result in session.results()][-1] == 11
         assert session.reason == "The recording has ended."
         assert list(client.attach(session.id).results()) == []
+
+
+def test_iteration_ends_after_so_many_seconds_whether_or_not_results_come(client: Client, session: Session) -> None:
+    assert newest(session)
+    assert list(session.results(seconds=0)) == []
+    assert 0 < len(list(session.results(seconds=1))) <= 15
+    with client.start("udp://127.0.0.1:0") as silent:
+        assert list(silent.results(seconds=0.2)) == []
+    assert newest(session)
 
 
 def test_a_session_that_was_joined_is_left_running(client: Client, session: Session) -> None:
