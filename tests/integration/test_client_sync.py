@@ -406,12 +406,12 @@ def test_iteration_ends_with_the_recording(client: Client, tmp_path: Path) -> No
 
 
 def test_iteration_ends_after_so_many_seconds_whether_or_not_results_come(client: Client, session: Session) -> None:
-    assert newest(session)
+    newest(session)
     assert list(session.results(seconds=0)) == []
     assert 0 < len(list(session.results(seconds=1))) <= 15
     with client.start("udp://127.0.0.1:0") as silent:
         assert list(silent.results(seconds=0.2)) == []
-    assert newest(session)
+    newest(session)
 
 
 def test_a_session_that_was_joined_is_left_running(client: Client, session: Session) -> None:
