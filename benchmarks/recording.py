@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -25,9 +26,14 @@ def record(
     fps: int = 15,
     size: tuple[int, int] = (320, 240),
     codec: str = "libx264",
+    script: Callable[[worlds.Video], list[worlds.Body]] | None = None,
 ) -> Path:
-    """Draw a world with so many objects into a file; its name's ending is the container. A keyframe each second."""
-    world = worlds.Video(seed, *size, fps=fps, objects=(objects, objects))
+    """
+    Draw a world with so many objects, or those of a script, into a file; its name's ending is the container.
+
+    There is a keyframe each second.
+    """
+    world = worlds.Video(seed, *size, fps=fps, objects=(objects, objects), script=script)
     options = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}  # not every web server lets clients seek
     with av.open(path, "w", options=options) as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=fps, options=_CAMERA.get(codec, {})))

@@ -51,7 +51,7 @@ def main() -> None:
         for result in session.results(seconds=args.seconds):
             if result.picture is not None and result.error is None:
                 picture = blurred(result.picture.rgb(), result)
-                if not video.width:
+                if not video.codec_context.is_open:
                     video.height, video.width = (side // 2 * 2 for side in picture.shape[:2])  # H.264 wants even ones
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts, frame.time_base = int((time.monotonic() - began) * 1000), MILLISECOND

@@ -39,7 +39,10 @@ def main() -> None:
     image = {"type": "base64", "value": base64.b64encode(picture).decode()}
     body: dict[str, Any] = {"image": image, "prompts": prompts, "format": "polygon"}
     headers = {"Authorization": f"Bearer {args.key}"} if args.key else {}
-    answer = requests.post(f"{args.server}/sam3/concept_segment", json=body, headers=headers, timeout=TIMEOUT)
+    try:
+        answer = requests.post(f"{args.server}/sam3/concept_segment", json=body, headers=headers, timeout=TIMEOUT)
+    except requests.ConnectionError:
+        sys.exit(f"No server could be reached at {args.server}. Is it running there?")
     if not answer.ok:
         sys.exit(f"The server says {answer.status_code}: {answer.text}")
 
@@ -57,7 +60,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (requests.RequestException, OSError) as error:
-        sys.exit(f"No answer: {error}")
+    except OSError as error:  # the picture cannot be read, or no answer came in time
+        sys.exit(str(error))
     except KeyboardInterrupt:
         pass

@@ -47,15 +47,16 @@ def main() -> None:
 
 def send(source: av.container.InputContainer, target: av.container.OutputContainer, limit: float | None) -> None:
     """Encode and send each frame at its time; ``limit`` in seconds."""
+    camera = source.streams.video[0]
     video = target.add_stream("libx264", rate=30, options=ENCODER)
+    video.width, video.height = camera.width // 2 * 2, camera.height // 2 * 2  # H.264 wants even ones
     began, first = time.monotonic(), None
-    for frame in source.decode(video=0):
+    for frame in source.decode(camera):
         first = frame.time or 0.0 if first is None else first
         seconds = (frame.time or 0.0) - first
         if limit is not None and seconds > limit:
             break
         time.sleep(max(0.0, began + seconds - time.monotonic()))
-        video.width, video.height = frame.width // 2 * 2, frame.height // 2 * 2
         frame = frame.reformat(video.width, video.height, "yuv420p")
         frame.pts, frame.time_base = int(seconds / CLOCK), CLOCK
         target.mux(video.encode(frame))

@@ -1,11 +1,11 @@
 """
-Write what a camera sees to a file, one JSON line for each result.
+Write what a camera sees, one JSON line for each result.
 
-    python examples/rtsp_to_jsonl.py rtsp://user:password@192.0.2.10/stream1 --prompt person --out seen.jsonl
+    python examples/rtsp_to_jsonl.py rtsp://user:password@192.0.2.10/stream1 --prompt person > seen.jsonl
 
 Any address that the server can read will do: rtsp://, http(s)://, rtmp://, a file's path, /dev/video0, demo:.
-A camera that goes away is tried again by the server for as long as this runs, and ids and prompts stay. When that
-happens is told on the terminal. Without --out the lines go to the terminal too.
+A camera that goes away is tried again by the server for as long as this runs, and prompts and ids stay. Such changes
+are told on standard error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import contextlib
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from streamer.client import AsyncClient, AsyncSession, ClientError, Result
 
@@ -29,19 +28,18 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description="One JSON line for each result of a camera.")
     parser.add_argument("source", nargs="?", default="demo:", help="the camera's address")
     parser.add_argument("--prompt", action="append", help="what to look for; may be given several times")
-    parser.add_argument("--out", type=Path, help="the file to append to")
     parser.add_argument("--server", default="http://localhost:8000")
     parser.add_argument("--key", help="API key, if the server has keys")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds")
     args = parser.parse_args()
-    async with contextlib.AsyncExitStack() as running:
-        out = running.enter_context(args.out.open("a")) if args.out else sys.stdout
-        client = await running.enter_async_context(AsyncClient(args.server, api_key=args.key))
-        session = await running.enter_async_context(client.start(args.source, args.prompt or ["person"]))
-        await write(session, out, args.seconds)
+    async with (
+        AsyncClient(args.server, api_key=args.key) as client,
+        client.start(args.source, args.prompt or ["person"]) as session,
+    ):
+        await write(session, args.seconds)
 
 
-async def write(session: AsyncSession, out: TextIO, seconds: float | None) -> None:
+async def write(session: AsyncSession, seconds: float | None) -> None:
     """Write each result; tell each change of the camera's state."""
     results, told = session.results(seconds=seconds), ""
     while True:
@@ -53,7 +51,7 @@ async def write(session: AsyncSession, out: TextIO, seconds: float | None) -> No
             print(f"{datetime.now(UTC):%H:%M:%S} {now}", file=sys.stderr, flush=True)
             told = now
         if result is not None:
-            print(json.dumps(line(result)), file=out, flush=True)
+            print(json.dumps(line(result)), flush=True)
 
 
 def line(result: Result) -> dict[str, Any]:

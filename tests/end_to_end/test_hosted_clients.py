@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from tests.support import needs
+from tests.support import client_environment
 from tests.support.documents import ROOT
 from tests.support.serving import Served, serving
 from tracker import Mask, load_model
 from tracker.worlds import worlds
 
-# In an environment of their own: their numpy, OpenCV and Pillow are not ours.
-CLIENTS = ("inference-sdk==1.8.3", "supervision==0.30.9", "requests==2.34.2")
 KEY = "secret"
 SEED = 5
 
@@ -63,16 +60,9 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python() -> Path:
     """The interpreter of an environment that holds the clients."""
-    folder = tmp_path_factory.mktemp("clients")
-    venv.create(folder, with_pip=True)
-    made = folder / "bin" / "python"
-    command = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        needs.absent(f"the clients cannot be installed: {done.stderr[-400:]}")
-    return made
+    return client_environment.python()
 
 
 @pytest.fixture(scope="module")
