@@ -54,7 +54,7 @@ def main() -> None:
 def record(folder: Path, result: Result, picture: Picture, thing: Tracked) -> None:
     """Write one object's two files."""
     now = datetime.now(UTC)
-    path = folder / f"{now:%Y%m%d-%H%M%S}-{thing.text}-{thing.id}.jpg".replace(" ", "-")
+    path = folder / f"{now:%Y%m%d-%H%M%S}-{result.frame.index}-{thing.text}-{thing.id}.jpg".replace(" ", "-")
     path.write_bytes(picture.jpeg)
     facts = {"time": now.isoformat(), "frame": result.frame.index, "name": thing.text, "id": thing.id}
     facts |= {"confidence": round(thing.confidence, 3), "box": list(thing.box)}
