@@ -11,19 +11,21 @@ PORT ?= 8000
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet
 
-# Two at a time where tests only calculate, then one by one what meets a camera, a browser or a clock; both in any case.
-TESTS := $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not alone"; first=$$?; \
-	$(BIN)/python -m pytest -m "alone and not slow" && exit $$first
+# Three at a time on two cores, since many wait for a camera, a browser or a clock. What lies in a folder `alone` holds
+# times against each other and comes afterwards, one by one; both in any case.
+PYTEST := $(BIN)/python -m pytest
+TESTS := $(PYTEST) -n 3 --dist worksteal --ignore-glob='*/alone/*'; first=$$?; $(PYTEST) tests/*/alone && exit $$first
 
 RUN_INSTALLED := $(VENV)/.installed-run
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-.PHONY: help demo serve test test-slow check format lint types bench clean
+.PHONY: help demo serve test test-unit test-slow check format lint types bench clean
 
 help:
 	@echo "make demo       start the server with the embedded model and the synthetic camera"
 	@echo "make serve      start the server alone"
 	@echo "make test       run the tests"
+	@echo "make test-unit  run the tests of single modules (under two minutes)"
 	@echo "make test-slow  run the slow ones (full-size model on the CPU, minutes)"
 	@echo "make check      format check, lint, imports, types, tests"
 	@echo "make format     rewrite the sources in the project's format"
@@ -57,8 +59,11 @@ serve: $(RUN_INSTALLED)
 test: $(DEV_INSTALLED)
 	@$(TESTS)
 
+test-unit: $(DEV_INSTALLED)
+	$(PYTEST) -n 2 --dist worksteal tests/unit
+
 test-slow: $(DEV_INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 check: lint types
 	@$(TESTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 # Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,22 +20,9 @@ from tests.support import needs
 
 torch.set_num_threads(1)
 
-HERE = Path(__file__).resolve().parent
-
-# Tests below a folder of this name hold times against each other: what runs beside them would be measured too.
-# The others run beside each other (`make test` does the two kinds one after the other).
-ALONE = "alone"
-
 # A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that want the machine to themselves: their folder says it."""
-    for item in items:
-        if ALONE in item.path.relative_to(HERE).parts:
-            item.add_marker(pytest.mark.alone)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -48,6 +48,8 @@ PIXEL = """([x, y]) => {
   return [video.videoWidth, video.videoHeight, ...canvas.getImageData(x, y, 1, 1).data.slice(0, 3)];
 }"""
 
+CONSENT = 0.5  # seconds between two questions whether a browser still wants its pictures; six without an answer end it
+
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -120,7 +122,11 @@ async def test_the_whip_client_publishes_a_browsers_camera(service: Service, bun
                 await asyncio.sleep(0.05)
 
 
-async def test_the_whep_player_shows_the_picture_with_its_masks(service: Service, bundle: Path) -> None:
+async def test_the_whep_player_shows_the_picture_with_its_masks(
+    service: Service, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its browser goes without a word: that it is gone is known when it consents no more (RFC 7675), soon enough here."""
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", CONSENT)
     session = service.app.state.sessions.create(RedSquare(width=320, height=240), [Prompt("red")])
     await service.until(session.id, State.LIVE, looked_at=1)
     async with page(service, bundle) as opened:
