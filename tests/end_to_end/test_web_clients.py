@@ -125,7 +125,7 @@ async def test_the_whip_client_publishes_a_browsers_camera(service: Service, bun
 async def test_the_whep_player_shows_the_picture_with_its_masks(
     service: Service, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its browser goes without a word: that it is gone is known when it consents no more (RFC 7675), soon enough here."""
+    """Its browser goes without a word: that it is gone is known when it consents no more (RFC 7675)."""
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", CONSENT)
     session = service.app.state.sessions.create(RedSquare(width=320, height=240), [Prompt("red")])
     await service.until(session.id, State.LIVE, looked_at=1)

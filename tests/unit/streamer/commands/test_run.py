@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from streamer.commands.run import INTERRUPTED, Job, count_frames
 from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest
-from tests.support import needs
 from tests.support.weights import random_weights
 from tracker import WeightsError
 
@@ -190,24 +188,3 @@ def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: 
     assert count_frames(f"file:{world}") == FRAMES
     (tmp_path / "text.mp4").write_text("no video")
     assert count_frames(str(tmp_path / "text.mp4")) is None
-
-
-def begun(film: Path, beginning: Path, frames: int) -> Path:
-    """The first so many frames of a film, as they are."""
-    with av.open(str(film)) as whole, av.open(str(beginning), "w") as part:
-        video = part.add_stream_from_template(whole.streams.video[0])
-        for packet in itertools.islice(whole.demux(video=0), frames):
-            packet.stream = video
-            part.mux(packet)
-    return beginning
-
-
-@pytest.mark.timeout(600)  # a quarter of a minute on an idle machine
-async def test_real_street_footage_runs_through(config: Config, tmp_path: Path) -> None:
-    """Debian's vtest.avi: people walking. What an untrained model makes of them does not matter here."""
-    street = begun(needs.opencv_doc("vtest.avi"), tmp_path / "street.avi", 200)
-    seldom = config.model_copy(update={"interval": 30})
-    assert await run(Job(str(street), ["circle"], tmp_path / "out.jsonl"), seldom, asyncio.Event()) == 0
-    written = messages(tmp_path / "out.jsonl")
-    assert len(written) == pictures(street) == 200
-    assert {(each["frame"]["width"], each["frame"]["height"]) for each in written} == {(768, 576)}
