@@ -70,8 +70,3 @@ class Latest(Generic[T]):
         if not self.closed:
             self._full.clear()
         return item
-
-    async def get(self) -> T:
-        """Wait for the item, then remove and return it."""
-        await self.ready()
-        return self.take()

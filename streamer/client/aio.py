@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamer.client import errors, requests
-from streamer.client.conversation import Conversation, socket_options
+from streamer.client.conversation import SessionBase, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
@@ -61,11 +61,9 @@ class AsyncClient:
         image_id: str | None = None,
     ) -> Found:
         """Find every object of each concept in a picture, as :meth:`streamer.client.Client.concept_segment`."""
-
-        def call() -> Call[Found]:
-            return requests.concept_segment(image, prompts, threshold=threshold, nms_iou=nms_iou, image_id=image_id)
-
-        return await self._send_built(call)
+        return await self._send_built(
+            lambda: requests.concept_segment(image, prompts, threshold=threshold, nms_iou=nms_iou, image_id=image_id)
+        )
 
     async def visual_segment(
         self,
@@ -81,19 +79,19 @@ class AsyncClient:
         load_logits: bool = False,
     ) -> Found:
         """Segment what points and a box point at, as :meth:`streamer.client.Client.visual_segment`."""
-
-        def call() -> Call[Found]:
-            return requests.visual_segment(
+        return await self._send_built(
+            lambda: requests.visual_segment(
                 image,
-                requests.visual_prompts(points, box, prompts),
+                points,
+                box,
+                prompts,
                 image_id=image_id,
                 multimask=multimask,
                 candidates=candidates,
                 save_logits=save_logits,
                 load_logits=load_logits,
             )
-
-        return await self._send_built(call)
+        )
 
     async def embed_image(self, image: Source, image_id: str | None = None) -> str:
         """Have the server keep a picture's embedding; the id that later calls may give in place of the picture."""
@@ -167,7 +165,7 @@ class Opening:
             await self._session.__aexit__(kind, error, trace)
 
 
-class AsyncSession:
+class AsyncSession(SessionBase):
     """
     A live session: :class:`streamer.client.Session` for asyncio, call for call.
 
@@ -178,13 +176,8 @@ class AsyncSession:
     def __init__(
         self, client: AsyncClient, info: SessionInfo, *, pictures: bool, encoding: Encoding = "json", ours: bool
     ) -> None:
-        self.id = info.id
-        self.hint = info.hint
+        super().__init__(info, pictures=pictures, encoding=encoding, ours=ours)
         self._client = client
-        self._pictures = pictures
-        self._encoding = encoding
-        self._ours = ours
-        self._talk = Conversation(info, encoding)
         self._news = asyncio.Condition()
         self._opening = asyncio.Lock()
         self._socket: ClientConnection | None = None
@@ -204,21 +197,6 @@ class AsyncSession:
                 raise
         finally:
             await self.close()
-
-    @property
-    def state(self) -> str:
-        """Connecting, live, reconnecting or ended: at the start, and as told since results are read."""
-        return self._talk.state
-
-    @property
-    def reason(self) -> str:
-        """Why it is in that state."""
-        return self._talk.reason
-
-    @property
-    def missed(self) -> int:
-        """Results that were replaced by newer ones before anybody took them."""
-        return self._talk.missed
 
     def results(self, *, seconds: float | None = None) -> AsyncIterator[Result]:
         """
@@ -292,8 +270,7 @@ class AsyncSession:
                 self._reader = asyncio.create_task(self._read(self._socket), name=f"results of {self.id}")
 
     async def _connect(self) -> ClientConnection:
-        asked = requests.reader_query(self._encoding, pictures=self._pictures, options=self._talk.options)
-        url = self._client.address.results(self.id, asked)
+        url = self._results_at(self._client.address)
         options = socket_options(self._client.headers, self._client.timeout)
         try:
             return await connect(url, **options)

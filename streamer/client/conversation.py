@@ -7,11 +7,11 @@ from typing import Any
 
 import msgpack
 
-from streamer.client import errors, messages
+from streamer.client import errors, messages, requests
 from streamer.client.errors import ClientError
 from streamer.client.messages import Result, SessionInfo
 from streamer.client.pictures import Picture
-from streamer.client.requests import Encoding
+from streamer.client.requests import Address, Encoding
 
 _ENDED = "ended"
 _PING_TIMEOUT = 60.0  # seconds: a machine that is busy with a model is no dead peer
@@ -28,6 +28,38 @@ def socket_options(headers: dict[str, str], timeout: float) -> dict[str, Any]:
         "close_timeout": _CLOSING,
         "max_size": None,  # pictures, and masks of large frames
     }
+
+
+class SessionBase:
+    """What the sessions of both clients have in common: which one it is, and what was heard of it last."""
+
+    def __init__(self, info: SessionInfo, *, pictures: bool, encoding: Encoding, ours: bool) -> None:
+        self.id = info.id
+        self.hint = info.hint
+        self._pictures = pictures
+        self._encoding = encoding
+        self._ours = ours
+        self._talk = Conversation(info, encoding)
+
+    @property
+    def state(self) -> str:
+        """Connecting, live, reconnecting or ended: at the start, and as told since results are read."""
+        return self._talk.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in that state."""
+        return self._talk.reason
+
+    @property
+    def missed(self) -> int:
+        """Results that were replaced by newer ones before anybody took them."""
+        return self._talk.missed
+
+    def _results_at(self, address: Address) -> str:
+        """The WebSocket to read along on."""
+        asked = requests.reader_query(self._encoding, pictures=self._pictures, options=self._talk.options)
+        return address.results(self.id, asked)
 
 
 class Conversation:

@@ -128,7 +128,9 @@ def concept_segment(
 
 def visual_segment(
     image: Source | None,
-    prompts: Sequence[VisualPrompt],
+    points: Clicks,
+    box: Edges | None,
+    prompts: VisualPrompt | Sequence[VisualPrompt] | None,
     *,
     image_id: str | None,
     multimask: bool,
@@ -136,10 +138,10 @@ def visual_segment(
     save_logits: bool,
     load_logits: bool,
 ) -> Call[Found]:
-    """``POST /sam3/visual_segment``. Raises as :func:`pictures.image_json`."""
+    """``POST /sam3/visual_segment``. Raises as :func:`pictures.image_json` and :func:`visual_prompts`."""
     body = {
         **_picture(image, image_id),
-        "prompts": {"prompts": [_visual_json(prompt) for prompt in prompts]},
+        "prompts": {"prompts": [_visual_json(prompt) for prompt in visual_prompts(points, box, prompts)]},
         "format": "rle",
         "multimask_output": multimask,
         "return_candidates": candidates,

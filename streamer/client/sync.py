@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from streamer.client import errors, requests
-from streamer.client.conversation import Conversation, socket_options
+from streamer.client.conversation import SessionBase, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
@@ -103,7 +103,9 @@ class Client:
         """
         call = requests.visual_segment(
             image,
-            requests.visual_prompts(points, box, prompts),
+            points,
+            box,
+            prompts,
             image_id=image_id,
             multimask=multimask,
             candidates=candidates,
@@ -146,7 +148,7 @@ class Client:
         return call.read(answer)
 
 
-class Session:
+class Session(SessionBase):
     """
     A live session, as :meth:`Client.start` and :meth:`Client.attach` give it.
 
@@ -159,13 +161,8 @@ class Session:
     def __init__(
         self, client: Client, info: SessionInfo, *, pictures: bool, encoding: Encoding = "json", ours: bool
     ) -> None:
-        self.id = info.id
-        self.hint = info.hint
+        super().__init__(info, pictures=pictures, encoding=encoding, ours=ours)
         self._client = client
-        self._pictures = pictures
-        self._encoding = encoding
-        self._ours = ours
-        self._talk = Conversation(info, encoding)
         self._news = threading.Condition()  # guards _talk
         self._opening = threading.Lock()
         self._sockets = contextlib.ExitStack()
@@ -186,21 +183,6 @@ class Session:
                 raise
         finally:
             self.close()
-
-    @property
-    def state(self) -> str:
-        """Connecting, live, reconnecting or ended: at the start, and as told since results are read."""
-        return self._talk.state
-
-    @property
-    def reason(self) -> str:
-        """Why it is in that state."""
-        return self._talk.reason
-
-    @property
-    def missed(self) -> int:
-        """Results that were replaced by newer ones before anybody took them."""
-        return self._talk.missed
 
     def results(self, *, seconds: float | None = None) -> Iterator[Result]:
         """
@@ -297,8 +279,7 @@ class Session:
                 self._reader.start()
 
     def _connect(self) -> ClientConnection:
-        asked = requests.reader_query(self._encoding, pictures=self._pictures, options=self._talk.options)
-        url = self._client.address.results(self.id, asked)
+        url = self._results_at(self._client.address)
         options = socket_options(self._client.headers, self._client.timeout)
         try:
             socket: ClientConnection = connect(url, **options)

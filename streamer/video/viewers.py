@@ -54,7 +54,6 @@ class Line:
 
     def __init__(self, begin: Callable[[Line], None]) -> None:
         self.wants_keyframe = True
-        self.skipped = 0  # pictures that were thrown away
         self._begin: Callable[[Line], None] | None = begin
         self._whole = False  # nothing is missing since the last keyframe
         self._packets: deque[av.Packet[Any]] = deque(maxlen=UNSENT)
@@ -64,7 +63,6 @@ class Line:
     def put(self, coded: Coded) -> None:
         """Add a picture; never waits."""
         if len(self._packets) == UNSENT:
-            self.skipped += UNSENT
             self._packets.clear()
             self._whole, self.wants_keyframe = False, True
         if coded.keyframe:
@@ -72,8 +70,6 @@ class Line:
         if self._whole:
             self._packets.append(coded.packet)
             self._news.set()
-        else:
-            self.skipped += 1
 
     async def next(self) -> av.Packet[Any]:
         """Wait for the next picture. Raises Closed."""
@@ -108,7 +104,6 @@ class Playback:
     """
 
     def __init__(self, newest: Callable[[], Result | None], limit: int) -> None:
-        self.composed = 0  # pictures
         self._newest = newest
         self._limit = limit
         self._frames: Latest[Frame] = Latest()
@@ -137,11 +132,6 @@ class Playback:
     def viewers(self) -> int:
         """Those who watch or are about to."""
         return len(self._viewers)
-
-    @property
-    def watching(self) -> int:
-        """Those who are connected."""
-        return len(self._lines)
 
     def show(self, frame: Frame) -> None:
         """Take a frame of the source; never waits."""
@@ -242,6 +232,5 @@ class Playback:
                 if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
                     log.exception("A picture could not be composed, %d by now.", self._failures)
                 continue
-            self.composed += 1
             for line in self._lines:
                 line.put(coded)

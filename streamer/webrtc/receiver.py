@@ -67,11 +67,6 @@ class VideoReceiver:
         streams = patches.REMOTE_STREAMS.of(self._receiver)
         return sum(stream.packets_received for stream in streams.values())
 
-    @property
-    def skipped(self) -> int:
-        """How many encoded frames were thrown away: the decoder was too slow, or what they build on was lost."""
-        return self._line.skipped
-
     async def request_keyframe(self) -> None:
         """Send a picture loss indication (RFC 4585, section 6.3.1) for each video stream seen; nothing before that."""
         for ssrc in self._streams():
@@ -211,7 +206,6 @@ class DecoderLine:
     """
 
     def __init__(self, picture_lost: threading.Event) -> None:
-        self.skipped = 0
         self.codec: RTCRtpCodecParameters | None = None  # of the newest frame
         self._picture_lost = picture_lost  # aiortc answers it with a picture loss indication
         self._items: deque[Any] = deque(maxlen=MAX_BACKLOG + 1)  # one more for the None that ends it
@@ -230,7 +224,6 @@ class DecoderLine:
                 if len(self._items) >= MAX_BACKLOG:
                     self._empty()
                 if not self._stands_alone(item[1]):
-                    self.skipped += 1
                     return
             self._items.append(item)
             self._news.notify()
@@ -265,7 +258,6 @@ class DecoderLine:
 
     def _empty(self) -> None:
         log.warning("The video decoder is too slow: %d encoded frames are thrown away.", len(self._items))
-        self.skipped += len(self._items)
         self._items.clear()
         self._picture_lost.set()
         self.start_anew()

@@ -14,10 +14,16 @@ from streamer.webrtc import connection
 from streamer.webrtc.camera import CameraConnection
 from tests.support.camera import Camera, number_of
 from tests.support.models import untrained
+from tests.support.playback import Compositions
 from tests.support.turn import PASSWORD, USER, coturn
 from tests.support.viewer import Viewer
 from tests.support.whep import BEGINNING, Cinema, until
 from tests.support.whip import WAIT, id_of, serving
+
+
+@pytest.fixture
+def compositions(monkeypatch: pytest.MonkeyPatch) -> Compositions:
+    return Compositions(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -57,32 +63,34 @@ async def test_a_camera_reaches_the_server_through_the_relay(server: str, no_oth
         assert far_ends(camera.sender.transport) == {"relay"}
 
 
-async def test_a_player_is_shown_the_picture_through_the_relay(server: str, no_other_way: Callable[[], None]) -> None:
+async def test_a_player_is_shown_the_picture_through_the_relay(
+    server: str, no_other_way: Callable[[], None], compositions: Compositions
+) -> None:
     async with serving(untrained(), ice_servers=(server,)) as service:
-        cinema = Cinema(service)
+        cinema = Cinema(service, compositions)
         viewer = cinema.viewer()
         offer = await viewer.offer()
         no_other_way()
         answer = await cinema.post(offer)
         assert kinds(answer.text) == {"relay"}
         await viewer.accept(answer.text)
-        await until(lambda: cinema.session.playback.watching == 1)
+        await until(lambda: cinema.connected == 1)
         assert number_of(await cinema.shown_to(viewer, BEGINNING)) == 0
         assert far_ends(viewer.receiver.transport) == {"relay"}
         await viewer.close()
 
 
-async def test_a_player_behind_a_relay_of_its_own_is_shown_the_picture(server: str) -> None:
+async def test_a_player_behind_a_relay_of_its_own_is_shown_the_picture(server: str, compositions: Compositions) -> None:
     """Its ICE uses nothing but the relay, as in a network that lets no other UDP out."""
     address = server.rpartition("@")[2]
     async with serving(untrained()) as service:
-        cinema = Cinema(service)
+        cinema = Cinema(service, compositions)
         viewer = Viewer(relay=f"turn:{address}")
         offer = await viewer.offer()
         assert kinds(offer) == {"relay"}
         answer = await cinema.post(offer)
         await viewer.accept(answer.text)
-        await until(lambda: cinema.session.playback.watching == 1)
+        await until(lambda: cinema.connected == 1)
         assert number_of(await cinema.shown_to(viewer, BEGINNING)) == 0
         await viewer.close()
 

@@ -13,14 +13,20 @@ import pytest
 from streamer.webrtc import player, sdp
 from tests.support.camera import number_of
 from tests.support.models import untrained
+from tests.support.playback import Compositions
 from tests.support.whep import BEGINNING, Cinema, until
 from tests.support.whip import FRAGMENT, SDP, WAIT, serving
 
 
 @pytest.fixture
-async def cinema() -> AsyncIterator[Cinema]:
+def compositions(monkeypatch: pytest.MonkeyPatch) -> Compositions:
+    return Compositions(monkeypatch)
+
+
+@pytest.fixture
+async def cinema(compositions: Compositions) -> AsyncIterator[Cinema]:
     async with serving(untrained(), max_viewers=2) as service:
-        cinema = Cinema(service)
+        cinema = Cinema(service, compositions)
         await until(lambda: cinema.source.running.is_set())
         yield cinema
         for viewer in cinema.viewers:
@@ -64,16 +70,16 @@ async def test_frames_that_were_not_looked_at_are_shown_too(cinema: Cinema) -> N
 async def test_nothing_is_composed_before_the_first_viewer_nor_after_the_last(cinema: Cinema) -> None:
     cinema.source.give(3)
     await until(lambda: cinema.session.looked > 0)
-    assert cinema.session.playback.composed == 0
+    assert cinema.compositions.count == 0
     viewer, answer = await cinema.join()
     await cinema.shown_to(viewer, 3)
     assert (await cinema.service.http.delete(answer.headers["location"])).status_code == 200
     assert cinema.session.playback.viewers == 0
     await asyncio.wait_for(viewer.hung_up.wait(), WAIT)
-    composed, decoded = cinema.session.playback.composed, cinema.session.decoded
+    composed, decoded = cinema.compositions.count, cinema.session.decoded
     cinema.source.give(3)
     await until(lambda: cinema.session.decoded == decoded + 3)
-    assert cinema.session.playback.composed == composed
+    assert cinema.compositions.count == composed
     assert (await cinema.service.http.delete(answer.headers["location"])).status_code == 404
 
 
@@ -131,7 +137,7 @@ async def test_who_never_connects_keeps_no_place(cinema: Cinema, monkeypatch: py
     assert (await cinema.post(await cinema.viewer().offer())).status_code == 201
     assert cinema.session.playback.viewers == 1
     await until(lambda: cinema.session.playback.viewers == 0)
-    assert cinema.session.playback.composed == 0
+    assert cinema.compositions.count == 0
 
 
 async def test_a_session_that_is_deleted_hangs_up_on_its_viewers(cinema: Cinema) -> None:
@@ -190,7 +196,7 @@ async def test_candidates_may_trickle_in(cinema: Cinema) -> None:
     patched = await cinema.service.http.patch(answer.headers["location"], content="\r\n".join(lines), headers=headers)
     assert (patched.status_code, patched.content) == (204, b"")
     await viewer.accept(without(answer.text, "a=candidate", "a=end-of"))
-    await until(lambda: cinema.session.playback.watching == 1)
+    await until(lambda: cinema.connected == 1)
 
 
 async def test_a_patch_is_refused_as_the_draft_says_and_the_viewer_goes_on(cinema: Cinema) -> None:
@@ -236,10 +242,10 @@ async def allowed(http: httpx.AsyncClient, address: str, methods: Iterable[str])
     return {answer.headers["allow"] for answer in refused}
 
 
-async def test_a_key_is_needed_where_the_server_has_keys_and_ice_servers_are_told() -> None:
+async def test_a_key_is_needed_where_the_server_has_keys_and_ice_servers_are_told(compositions: Compositions) -> None:
     """192.0.2.0/24 is for documentation: nobody answers there."""
     async with serving(untrained(), api_keys=("secret",), ice_servers=("stun:192.0.2.200:3478",)) as service:
-        cinema = Cinema(service)
+        cinema = Cinema(service, compositions)
         await until(lambda: cinema.source.running.is_set())
         offer = await cinema.viewer().offer()
         assert (await cinema.post(offer)).status_code == 401
@@ -251,10 +257,10 @@ async def test_a_key_is_needed_where_the_server_has_keys_and_ice_servers_are_tol
         await cinema.viewers[0].close()
 
 
-async def test_the_server_stops_while_somebody_watches() -> None:
+async def test_the_server_stops_while_somebody_watches(compositions: Compositions) -> None:
     """``serving`` checks that no task is left."""
     async with serving(untrained()) as service:
-        cinema = Cinema(service)
+        cinema = Cinema(service, compositions)
         viewer, _ = await cinema.join()
         assert np.asarray(await cinema.shown_to(viewer, 3)).any()
     await viewer.close()

@@ -10,6 +10,7 @@ import httpx
 from streamer.frame import Picture
 from streamer.live.session import Session
 from tests.support.camera import numbered
+from tests.support.playback import Compositions
 from tests.support.sources import HandSource
 from tests.support.viewer import Viewer
 from tests.support.whip import SDP, WAIT, Service
@@ -30,11 +31,17 @@ class Numbers(HandSource):
 class Cinema:
     """A session whose source gives frames by hand, and its viewers."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, compositions: Compositions) -> None:
         self.service = service
+        self.compositions = compositions
         self.source = Numbers()
         self.session: Session = service.app.state.sessions.create(self.source)
         self.viewers: list[Viewer] = []
+
+    @property
+    def connected(self) -> int:
+        """Viewers who are connected; the session counts those who are about to be too."""
+        return len(self.session.playback._lines)
 
     async def post(self, offer: str | bytes, **headers: str) -> httpx.Response:
         return await self.service.http.post(f"/whep/{self.session.id}", content=offer, headers={**SDP, **headers})
@@ -45,19 +52,19 @@ class Cinema:
 
     async def join(self, *, audio: bool = False) -> tuple[Viewer, httpx.Response]:
         """Let one in, and wait until it is connected."""
-        watching = self.session.playback.watching
+        connected = self.connected
         viewer = self.viewer(audio=audio)
         answer = await self.post(await viewer.offer())
         assert answer.status_code == 201, answer.text
         await viewer.accept(answer.text)
-        await until(lambda: self.session.playback.watching > watching)
+        await until(lambda: self.connected > connected)
         return viewer, answer
 
     async def show(self) -> None:
         """Give a frame and wait until it was composed."""
-        composed = self.session.playback.composed
+        composed = self.compositions.count
         self.source.give()
-        await until(lambda: self.session.playback.composed > composed)
+        await until(lambda: self.compositions.count > composed)
 
     async def shown_to(self, viewer: Viewer, frames: int) -> Picture:
         """Give frames until a viewer gets a picture; it must be within so many."""

@@ -13,7 +13,7 @@ async def test_the_newest_item_replaces_the_one_nobody_took() -> None:
     box: Latest[int] = Latest()
     box.put(1)
     box.put(2)
-    assert await box.get() == 2
+    assert box.take() == 2
     assert box.dropped == 1
 
 
@@ -28,14 +28,14 @@ async def test_it_holds_one_item_however_many_are_put() -> None:
         box.take()
 
 
-async def test_get_waits_for_an_item() -> None:
+async def test_ready_waits_for_an_item() -> None:
     box: Latest[str] = Latest()
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        got = tasks.create_task(box.get())
+        waiting = tasks.create_task(box.ready())
         await asyncio.sleep(0)
-        assert not got.done()
+        assert not waiting.done()
         box.put("frame")
-    assert got.result() == "frame"
+    assert box.take() == "frame"
 
 
 async def test_ready_does_not_take_so_a_newer_item_may_still_come() -> None:
@@ -50,7 +50,8 @@ async def test_false_and_zero_are_items() -> None:
     box: Latest[int] = Latest()
     box.put(0)
     assert box.waiting
-    assert await box.get() == 0
+    await box.ready()
+    assert box.take() == 0
 
 
 async def test_an_item_put_before_close_can_still_be_taken() -> None:
@@ -58,9 +59,10 @@ async def test_an_item_put_before_close_can_still_be_taken() -> None:
     box.put(1)
     box.close()
     box.put(2)
-    assert await box.get() == 1
+    await box.ready()
+    assert box.take() == 1
     with pytest.raises(Closed):
-        await box.get()
+        await box.ready()
 
 
 async def test_close_wakes_who_waits() -> None:

@@ -34,7 +34,9 @@ def concept(image: Any, prompts: Any, **options: Any) -> ConceptRequest:
 
 def visual(image: Any, *prompts: VisualPrompt, **options: Any) -> VisualRequest:
     flags = dict.fromkeys(("candidates", "save_logits", "load_logits"), False)
-    call = requests.visual_segment(image, prompts, **{"image_id": None, "multimask": True, **flags, **options})
+    call = requests.visual_segment(
+        image, (), None, prompts, **{"image_id": None, "multimask": True, **flags, **options}
+    )
     assert (call.method, call.path) == ("POST", "/sam3/visual_segment")
     return fields.parse(VisualRequest, sent(call.body))
 
@@ -109,7 +111,9 @@ def test_a_kept_picture_needs_its_id_alone_and_no_picture_at_all_is_refused() ->
 def test_a_box_goes_by_its_edges_and_never_by_its_centre() -> None:
     body = requests.visual_segment(
         PICTURE,
-        [VisualPrompt(box=BOX)],
+        (),
+        BOX,
+        None,
         image_id=None,
         multimask=True,
         candidates=False,
