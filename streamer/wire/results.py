@@ -1,4 +1,4 @@
-"""Every JSON shape that is read or sent. Other box anchors than ours, and other names, exist only here."""
+"""What readers are sent: results, changes of state, and prompts as listings show them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from streamer.wire.fields import MaskFormat
 from tracker import Mask, Prompt, Track
 
 CLICKED = ""  # names, among the prompts that a reader chooses, the objects made by clicks and boxes
-
-
-# What is read: prompts, boxes, points
-
-
-# What is read: live messages
-
-
-# What is sent
 
 
 def dumps(message: dict[str, Any]) -> str:

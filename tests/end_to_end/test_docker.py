@@ -97,6 +97,7 @@ def test_the_wheel_holds_page_weights_vocabulary_and_licences(wheel: Path) -> No
     assert "tracker/assets/bpe_simple_vocab_16e6.txt.gz" in names
     assert any(re.fullmatch(r"tracker/assets/nano\.safetensors", name) for name in names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
+    assert {"streamer/py.typed", "tracker/py.typed"} <= set(names)  # type checkers may read our hints
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.recording import record
-from streamer.errors import BadSource
-from streamer.sources.address import read_address
 from streamer.sources.base import FINISHED, State
 from streamer.sources.url import UrlSource
 from tests.support.models import untrained
@@ -52,37 +50,3 @@ def test_a_paced_file_is_live_for_its_session_which_drops_what_it_has_no_time_fo
     assert listed["source"] == f"{film}?pace=realtime"
     assert listed["frames"]["decoded"] == FRAMES
     assert listed["frames"]["looked_at"] + listed["dropped"]["source"] <= FRAMES
-
-
-def test_the_pace_may_stand_behind_a_path_or_an_address(film: Path) -> None:
-    for text in (f"{film}?pace=realtime", f"{film.as_uri()}?pace=realtime", f"{film}?pace=REALTIME"):
-        address = read_address(text)
-        assert (address.url, address.paced, address.live) == (f"file:{film}", True, False)
-    assert not read_address(f"{film}?pace=every").paced
-
-
-def test_a_file_that_is_called_so_is_that_file(tmp_path: Path) -> None:
-    odd = tmp_path / "film.mp4?pace=realtime"
-    odd.touch()
-    address = read_address(str(odd))
-    assert (address.url, address.paced) == (f"file:{odd}", False)
-
-
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("pace=slow", "pace is 'slow'; it must be every or realtime"),
-        ("speed=2", "A file has no option 'speed'"),
-    ],
-)
-def test_a_wrong_option_is_refused(film: Path, query: str, words: str) -> None:
-    for text in (f"{film}?{query}", f"{film.as_uri()}?{query}"):
-        with pytest.raises(BadSource, match=words):
-            read_address(text)
-
-
-def test_a_path_that_is_not_there_is_told_as_it_was_written() -> None:
-    with pytest.raises(BadSource, match=r"no file /no/such\?film.mp4"):
-        read_address("/no/such?film.mp4")
-    with pytest.raises(BadSource, match=r"no file /no/such.mp4\."):
-        read_address("/no/such.mp4?pace=realtime")

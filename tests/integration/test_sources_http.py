@@ -18,7 +18,6 @@ import pytest
 from PIL import Image
 
 from benchmarks.recording import record
-from streamer.sources import address
 from streamer.sources import url as module
 from streamer.sources.base import FINISHED, State
 from streamer.sources.url import UrlSource
@@ -204,9 +203,3 @@ async def test_its_password_is_sent_and_not_shown() -> None:
         async with viewer.watching(source):
             await viewer.seen(3)
     assert source.name == f"http://me:***@{web}/wall"
-
-
-def test_opening_tells_whether_it_lasts() -> None:
-    for text in ("http://host/film.mp4", "https://host/live.m3u8?token=a&b=c"):
-        read = address.read_address(text)
-        assert (read.live, read.url) == (None, text)

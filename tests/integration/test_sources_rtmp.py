@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks.recording import record
-from streamer.errors import BadSource
-from streamer.sources.address import read_address
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource
 from tests.support.rtmp import rtmp_server
@@ -30,14 +26,3 @@ async def test_the_picture_of_a_real_server_comes_in_and_its_end_is_told(tmp_pat
     assert times == sorted(set(times))
     assert "127.0.0.1" in lost or "closed the stream" in lost
     assert "secret" not in source.name + str(viewer.states)
-
-
-@pytest.mark.parametrize("scheme", ["rtmp", "rtmps"])
-def test_an_address_names_application_and_stream(scheme: str) -> None:
-    address = read_address(f"{scheme}://me:secret@host:1935/live/camera?key=secret")
-    assert (address.live, address.scheme, address.host) == (True, scheme, "host")
-    assert "secret" not in address.shown
-    for short in (f"{scheme}://host", f"{scheme}://host/"):
-        with pytest.raises(BadSource, match="names no stream") as refused:
-            read_address(short)
-        assert f"{scheme}://host/application/name" in refused.value.detail

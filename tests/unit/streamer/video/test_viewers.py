@@ -7,19 +7,17 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.latest import Closed
 from streamer.result import Result
-from streamer.video import composer, overlay
+from streamer.video import composer
 from streamer.video.viewers import UNSENT, Line, Playback
 from streamer.video.vp8 import Encoder
 from tests.support.playback import Compositions
-from tests.support.results import frame, result, track
-from tracker import Prompt
+from tests.support.results import frame, result
 
 WAIT = 60
 
@@ -94,11 +92,6 @@ async def stage(compositions: Compositions) -> AsyncIterator[Stage]:
         stage.playback.close()
 
 
-def picture(packet: av.Packet[Any]) -> np.ndarray[Any, Any]:
-    decoder: Any = av.CodecContext.create("libvpx", "r")
-    return np.asarray(decoder.decode(packet)[0].to_ndarray(format="rgb24"))
-
-
 async def test_while_nobody_watches_nothing_is_composed_and_no_thread_runs(stage: Stage) -> None:
     assert threads() == 0
     stage.playback.show(frame(0))
@@ -133,30 +126,6 @@ async def test_everybody_is_given_the_very_same_pictures(stage: Stage) -> None:
         await stage.show()
         assert await one.line.next() is await other.line.next()
     assert stage.compositions.count == composed + 3
-
-
-async def test_masks_lie_on_later_frames_and_the_picture_says_how_much_older_they_are() -> None:
-    masks = result(0, (track(3, 0),), (Prompt("cup"),))
-    later = frame(7, arrived=0.25)
-    assert composer.label(later, masks) == "masks 250 ms older (keyframe)"
-    assert composer.label(later, result(0, error="broke")) == "masks 250 ms older (failed)"
-    composer_ = composer.Composer()
-    shown = picture((await composer_.make(later, masks, keyframe=True)).packet)
-    composer_.close()
-    seen, color = shown[20:24, 14:26].mean((0, 1)), np.array(overlay.color_of(3))  # its label has the colour too
-    assert np.abs(seen / seen.max() - color / color.max()).max() < 0.15
-    assert seen.max() > 80
-    assert shown[:4].mean() < 30  # and where nothing is, the picture
-
-
-async def test_masks_of_a_stream_that_has_started_anew_since_are_not_shown() -> None:
-    masks = result(0, (track(3, 0),), (Prompt("cup"),))
-    anew = frame(1)
-    anew.epoch = 1
-    composer_ = composer.Composer()
-    shown = picture((await composer_.make(anew, masks, keyframe=True)).packet)
-    composer_.close()
-    assert shown[:30].mean() < 30
 
 
 async def test_a_picture_that_cannot_be_composed_is_passed_over(stage: Stage) -> None:
