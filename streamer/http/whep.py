@@ -25,6 +25,7 @@ from streamer.http.openapi import refusals
 from streamer.http.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.live.sessions import Sessions
 from streamer.video.viewers import Line, Playback
+from streamer.webrtc import sdp
 from streamer.webrtc.connection import Connection
 from streamer.webrtc.player import Player
 
@@ -48,7 +49,7 @@ async def play(request: Request, id: str) -> Response:  # noqa: A002
     """
     config: Config = request.app.state.config
     playback = _find(request, id)
-    offer = await signalling.read_body(request, SDP)
+    offer = sdp.read_offer(await signalling.read_body(request, SDP))
 
     def player(line: Line) -> Player:
         return Player(line, config.ice_servers, config.announce)

@@ -58,18 +58,18 @@ async def publish(
     ``prompt`` may be repeated. ``session`` continues a session whose connection was lost, with its prompts and ids;
     prompts given with it replace the ones it had.
     """
-    offer = await signalling.read_body(request, SDP)
+    body = await signalling.read_body(request, SDP)
     sessions: Sessions = request.app.state.sessions
     prompts = fields.text_prompts(prompt or [])
     if session is not None:
         found, source = _find(sessions, session)
         if found.state is State.ENDED:
             raise Conflict(f"Session {session} has ended.", detail="Start a new one by a POST without ?session=.")
-        answer = await source.answer(offer)
+        answer = await source.answer(sdp.read_offer(body))
         if prompts:
             await found.tracking.set_prompts(prompts)
         return _created(request, found, source, answer)
-    sdp.split_offer(offer)  # what is no offer at all makes no session
+    offer = sdp.read_offer(body)  # one that cannot be read makes no session
     source = _new_source(request)
     made = sessions.create(source, prompts)
     source.talk = lambda channel: _talk(made, channel)

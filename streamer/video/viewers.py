@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 class Viewer(Protocol):
     """Somebody who watches, as :class:`streamer.webrtc.player.Player` is."""
 
-    async def answer(self, offer: str) -> str:
-        """Take an offer. Raises BadRequest."""
+    async def answer(self, offer: Any) -> str:
+        """Take an offer, in whatever form this kind of viewer takes it. Raises BadRequest."""
         ...
 
     async def live(self) -> None:
@@ -138,7 +138,7 @@ class Playback:
         if self._lines:
             self._frames.put(frame)
 
-    async def admit(self, make: Callable[[Line], V], offer: str) -> tuple[str, V, str]:
+    async def admit(self, make: Callable[[Line], V], offer: Any) -> tuple[str, V, str]:
         """Let somebody in: id, viewer and SDP answer. Raises Conflict, TooMany, and what the viewer's answer raises."""
         self._check_open()
         if len(self._viewers) >= self._limit:

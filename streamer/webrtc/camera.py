@@ -10,6 +10,7 @@ from typing import cast
 import av
 from aiortc import MediaStreamTrack, RTCDataChannel
 from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import SessionDescription
 
 from streamer.errors import BadRequest
 from streamer.webrtc import sdp
@@ -106,7 +107,7 @@ class CameraConnection(Connection):
         if channel.label == CHANNEL and not self._channel.done():
             self._channel.set_result(Channel(channel))
 
-    def _read(self, offer: str) -> str:
+    def _accept(self, offer: str, description: SessionDescription) -> str:
         read, self._profiles = sdp.allow_profiles(offer)
         return read
 

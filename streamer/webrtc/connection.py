@@ -48,17 +48,16 @@ class Connection(ABC):
         self.etag = secrets.token_hex(8)
         self.ufrag: str | None = None
 
-    async def answer(self, offer: str) -> str:
+    async def answer(self, offer: sdp.Offer) -> str:
         """
         Take an SDP offer and return the SDP answer, with all our candidates in it.
 
-        Raises BadRequest for what is no offer, has not the video that is wanted, or no codec of ours; TooLarge; TooMany
-        where no UDP port is left.
+        Raises BadRequest for one that is malformed, has not the video that is wanted, or no codec of ours; TooLarge;
+        TooMany where no UDP port is left.
         """
-        bare, ice = sdp.split_offer(offer)
-        self.ufrag = ice.ufrag
+        self.ufrag = offer.ice.ufrag
         try:
-            await self._negotiate(self._read(bare))
+            await self._negotiate(offer.text)
         except BadRequest:
             raise
         except Exception as error:  # aiortc reads offers with asserts, indexes and its own errors; all mean this
@@ -67,7 +66,7 @@ class Connection(ABC):
             raise BadRequest(f"The offer cannot be answered: {words}.", detail=self.wanted) from error
         if "a=candidate:" not in self._connection.localDescription.sdp:
             raise TooMany("No UDP port of this server can be had for another connection.", detail=self.no_port)
-        await self.add(ice)
+        await self.add(offer.ice)
         return self._dress(self._connection.localDescription.sdp)
 
     async def add(self, ice: sdp.Fragment) -> None:
@@ -115,13 +114,15 @@ class Connection(ABC):
     def _dress(self, answer: str) -> str:
         """Add to an answer what the far side should know."""
 
-    def _read(self, offer: str) -> str:
-        """The offer as aiortc is to see it."""
-        return offer
+    @abstractmethod
+    def _accept(self, offer: str, description: SessionDescription) -> str:
+        """The offer as aiortc is to see it. Raises BadRequest for one that has not what is wanted."""
 
     async def _negotiate(self, offer: str) -> None:
-        _check_encryption(SessionDescription.parse(offer))
-        await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        description = SessionDescription.parse(offer)
+        accepted = self._accept(offer, description)
+        _check_encryption(description)
+        await self._connection.setRemoteDescription(RTCSessionDescription(accepted, "offer"))
         self._agree()
         patches.bound_gathering(self._connection, GATHER_SECONDS)
         ours = ports.ours.set(True)

@@ -60,8 +60,8 @@ class Player(Connection):
         if state in ("failed", "closed"):
             self._gone.set()
 
-    def _read(self, offer: str) -> str:
-        video = next(media for media in SessionDescription.parse(offer).media if media.kind == "video")
+    def _accept(self, offer: str, description: SessionDescription) -> str:
+        video = next(media for media in description.media if media.kind == "video")
         if video.direction not in ("recvonly", "sendrecv"):
             raise BadRequest(
                 f"The offer's video is {video.direction}; to watch, it must be recvonly.", detail=self.wanted

@@ -62,8 +62,16 @@ def read_fragment(text: str) -> Fragment:
     return Fragment(found.ufrag, found.password, tuple(found.candidates), found.end)
 
 
-def split_offer(offer: str) -> tuple[str, Fragment]:
-    """Take an offer apart: without its candidates, and what it says about ICE. Raises BadRequest when it is no SDP."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer that was read: its text without the candidates, and what it says about ICE."""
+
+    text: str
+    ice: Fragment
+
+
+def read_offer(offer: str) -> Offer:
+    """Read an offer of video. Raises BadRequest for what is none."""
     if not offer.lstrip().startswith("v=0"):
         raise BadRequest("The body is no SDP: it does not begin with v=0.")
     if not any(line.startswith("m=video ") for line in offer.splitlines()):
@@ -73,7 +81,7 @@ def split_offer(offer: str) -> tuple[str, Fragment]:
     _check_bundle(offer)
     fragment = read_fragment(offer)
     lines = [line for line in offer.splitlines() if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
-    return "\r\n".join(lines) + "\r\n", fragment
+    return Offer("\r\n".join(lines) + "\r\n", fragment)
 
 
 def _check_bundle(offer: str) -> None:

@@ -13,6 +13,7 @@ from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
 from streamer.webrtc.camera import CameraConnection, Lost
 from streamer.webrtc.channel import Channel
+from streamer.webrtc.sdp import Offer
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,12 @@ class WebRTCSource:
         self._index = 0
         self._epoch = -1
 
-    async def answer(self, offer: str) -> str:
+    async def answer(self, offer: Offer) -> str:
         """
         Connect the camera, or connect it anew: a new connection takes the place of the present one.
 
         Takes an SDP offer, returns the SDP answer. A refused offer leaves all as it was.
-        Raises BadRequest, TooLarge, or Conflict when the source has ended.
+        Raises BadRequest, TooLarge, TooMany, or Conflict when the source has ended.
         """
         peer = CameraConnection(self._ice_servers, self._announce)
         try:

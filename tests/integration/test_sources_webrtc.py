@@ -17,6 +17,7 @@ from streamer.frame import Frame
 from streamer.sources.base import State
 from streamer.webrtc import source
 from streamer.webrtc.channel import Channel
+from streamer.webrtc.sdp import read_offer
 from streamer.webrtc.source import WebRTCSource
 from tests.support.camera import Camera, NumberedTrack, number_of, silent_camera
 
@@ -39,7 +40,7 @@ class Run:
         self.cameras.append(camera)
         near, far = relay.ports if relay else (0, 0)
         offer = await camera.offer()
-        answer = await self.source.answer(through(offer, far) if relay else offer)
+        answer = await self.source.answer(read_offer(through(offer, far) if relay else offer))
         await camera.accept(through(answer, near) if relay else answer)
         return camera
 
@@ -268,7 +269,7 @@ async def test_an_offer_that_sends_nothing_is_refused() -> None:
     source, far = WebRTCSource(), silent_camera()
     await far.setLocalDescription(await far.createOffer())
     with pytest.raises(BadRequest, match="sends no video"):
-        await source.answer(far.localDescription.sdp)
+        await source.answer(read_offer(far.localDescription.sdp))
     assert source.peer is None
     await far.close()
     await source.close()
@@ -293,7 +294,7 @@ async def test_a_broken_offer_is_refused_in_words_and_leaves_nothing_behind(old:
     camera = Camera("VP8")
     source = WebRTCSource()
     with pytest.raises(BadRequest, match=words):
-        await source.answer((await camera.offer()).replace(old, new))
+        await source.answer(read_offer((await camera.offer()).replace(old, new)))
     await source.close()
     await camera.close()
     await gone(before)
@@ -305,7 +306,7 @@ async def test_an_offer_that_would_be_sent_unencrypted_is_refused() -> None:
     head, video, channel = re.split(r"(?m)^(?=m=)", await camera.offer())
     bare = "".join(line for line in video.splitlines(keepends=True) if not line.startswith("a=fingerprint"))
     with pytest.raises(BadRequest, match="video section has no DTLS fingerprint"):
-        await source.answer(head + bare + channel)
+        await source.answer(read_offer(head + bare + channel))
     await source.close()
     await camera.close()
 
@@ -350,7 +351,7 @@ async def test_a_conversation_that_fails_closes_its_channel_and_the_video_goes_o
 async def test_a_source_that_never_ran_can_be_closed() -> None:
     before = asyncio.all_tasks()
     source, camera = WebRTCSource(), Camera()
-    await camera.accept(await source.answer(await camera.offer()))
+    await camera.accept(await source.answer(read_offer(await camera.offer())))
     await source.close()
     await source.close()
     await camera.close()

@@ -12,6 +12,7 @@ import pytest
 from streamer.sources.base import State
 from streamer.webrtc import connection
 from streamer.webrtc.camera import CameraConnection
+from streamer.webrtc.sdp import read_offer
 from tests.support.camera import Camera, number_of
 from tests.support.models import untrained
 from tests.support.playback import Compositions
@@ -98,7 +99,7 @@ async def test_a_player_behind_a_relay_of_its_own_is_shown_the_picture(server: s
 async def test_with_a_wrong_password_there_is_an_answer_without_a_relay(server: str) -> None:
     camera, near = Camera(), CameraConnection([server.replace(PASSWORD, "wrong")])
     async with asyncio.timeout(WAIT):
-        answer = await near.answer(await camera.offer())
+        answer = await near.answer(read_offer(await camera.offer()))
     assert " typ host" in answer
     assert " typ relay" not in answer
     await near.close()
@@ -118,7 +119,7 @@ async def test_many_addresses_and_a_silent_server_do_not_hold_up_the_answer(monk
     near = CameraConnection(["stun:192.0.2.200:3478", "turn:joe:secret@192.0.2.200:3478"])
     loop = asyncio.get_running_loop()
     began = loop.time()
-    answer = await near.answer(offer)
+    answer = await near.answer(read_offer(offer))
     assert loop.time() - began < 3 * connection.GATHER_SECONDS  # one wait for all of them, not one for each
     assert all(f" {address} " in answer for address in addresses)
     await near.close()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamer.webrtc.camera import CameraConnection, Lost
+from streamer.webrtc.sdp import read_offer
 from tests.support.camera import Camera
 
 WAIT = 60
@@ -32,7 +33,7 @@ async def test_without_a_network_path_the_reason_says_so(monkeypatch: pytest.Mon
     lines.append("a=candidate:1 1 udp 2122260223 192.0.2.250 50000 typ host")
     failed = asyncio.Event()
     near._connection.on("connectionstatechange", lambda: _when_failed(near, failed))
-    await near.answer("\r\n".join([*lines, "a=end-of-candidates"]) + "\r\n")
+    await near.answer(read_offer("\r\n".join([*lines, "a=end-of-candidates"]) + "\r\n"))
     async with asyncio.timeout(WAIT):
         await failed.wait()
     with pytest.raises(Lost, match="no network path"):

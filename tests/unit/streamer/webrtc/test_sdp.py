@@ -92,15 +92,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )
 def test_what_is_no_offer_of_video_is_refused_in_words(offer: str, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
-        sdp.split_offer(offer)
+        sdp.read_offer(offer)
 
 
 def test_an_offer_comes_apart_into_description_and_candidates() -> None:
     offer = "v=0\nm=video 9 UDP/TLS/RTP/SAVPF 96\na=fingerprint:sha-256 AA\n" + FRAGMENT.replace("m=audio", "m=video")
-    bare, ice = sdp.split_offer(offer)
-    assert "candidate" not in bare
-    assert bare.startswith("v=0\r\n")
-    assert len(ice.candidates) == 2
+    read = sdp.read_offer(offer)
+    assert "candidate" not in read.text
+    assert read.text.startswith("v=0\r\n")
+    assert len(read.ice.candidates) == 2
 
 
 HIGH = """m=video 9 UDP/TLS/RTP/SAVPF 96 97
