@@ -37,7 +37,7 @@ def scene(frame: int, random: np.random.Generator, blobs: list[list[Any]]) -> li
 
 def held(tracker: Tracker) -> list[int]:
     """Objects, memories of theirs, and kept frames."""
-    banks = [each.bank for each in tracker._objects]
+    banks = [each.memory.bank for each in tracker._objects]
     memories = sum(len(bank.conditioning) + len(bank.recent) for bank in banks)
     return [len(banks), memories, len(tracker._clickable)]
 

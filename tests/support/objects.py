@@ -18,6 +18,7 @@ def square(left: int, top: int, size: int, value: float = 10.0) -> Tensor:
 
 
 def made(logits: Tensor, number: int = 1, *, born: int = 0, confirmed: bool = True) -> Followed:
-    new = Followed(number, ("red",), logits, 0.9, born, 0.0, box=bounds(logits), confirmed=confirmed)
-    new.hits.append(True)
+    new = Followed(number, ("red",), logits, 0.9, born, 0.0, bounds(logits))
+    if confirmed:
+        new.life.confirm()
     return new

@@ -16,7 +16,7 @@ from tracker.model.features import Detected, Embedding
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances
 from tracker.stream.geometry import bounds, lies_on
-from tracker.stream.objects import Followed, nearness
+from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 
 
@@ -50,13 +50,13 @@ class Recognition:
     def likeness(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
         """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
         likely, known = self.covering(objects, logits), self._known(objects)
-        remembered = [row for row, each in enumerate(objects) if each.bank and likely[row].any()]
+        remembered = [row for row, each in enumerate(objects) if each.memory.bank and likely[row].any()]
         same, least = self.model.same_look, self.params.least_look
         if not self.remembers or same is None or not remembered:
             return likely
         memories = self.model.memorize(self.embedding, logits, self.tick)
         for row in remembered:
-            best = resemblance(list(objects[row].bank.conditioning), memories).amax(0).cpu().numpy()
+            best = resemblance(list(objects[row].memory.bank.conditioning), memories).amax(0).cpu().numpy()
             likely[row] *= best.clip(least, 1.0) if row in known else np.where(best >= same, best, 0.0)
         return likely
 
@@ -64,7 +64,7 @@ class Recognition:
         """By row: what those objects covered of which it is known, if what masks cover can be compared at all."""
         if self.model.same_appearance is None:
             return {}
-        return {row: each.appearance for row, each in enumerate(objects) if each.appearance is not None}
+        return {row: each.memory.appearance for row, each in enumerate(objects) if each.memory.appearance is not None}
 
 
 def associate(
@@ -90,33 +90,19 @@ def associate(
     free = list(range(len(found)))
     for some, known in ((visible, None), (lost, recognition)):
         for each, place in _pairs(some, found, free, seconds, known, params):
-            _accept(each, found.logits[place], float(found.scores[place]), tick)
+            each.detect(found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
-    strays = [each for each in objects if each.detected != tick and (each.bad or each.misses or alone)]
+    strays = [
+        each for each in objects if each.evidence.detected != tick and (each.doubt.bad or each.evidence.misses or alone)
+    ]
     for each, place in _nearest(strays, found, free[: params.most_looks], seconds, recognition):
-        _accept(each, found.logits[place], float(found.scores[place]), tick)
+        each.detect(found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:
-        each.hits.append(each.detected == tick)
-        if each.detected == tick:
-            each.misses = 0
-        elif each.visible:
-            each.misses += 1
-        each.confirmed = each.confirmed or sum(each.hits) >= params.confirm_hits
-        if each.missed and each.visible:
-            each.lose()
+        each.judge(tick)
     seen = [each.logits for each in objects if each.visible]
     new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen), params.taken)]
     return [(found.logits[place], float(found.scores[place])) for place in new]
-
-
-def hopeless(each: Followed) -> bool:
-    """Whether keyframes say that it is no object: a new one that too few of them found."""
-    return (
-        not each.confirmed
-        and len(each.hits) == each.params.confirm_window
-        and sum(each.hits) < each.params.confirm_hits
-    )
 
 
 def _pairs(
@@ -134,8 +120,8 @@ def _pairs(
     likely = postprocess.pairwise_iou(mine, found.logits[list(free)] > 0).cpu().numpy()
     places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
     for row, each in enumerate(objects):
-        if each.entangled and seconds - each.sure_seconds <= params.stale:
-            likely[row] = [nearness(each, box, seconds) for box in places]
+        if each.entangled and each.motion.known(seconds):
+            likely[row] = [each.motion.nearness(box, seconds) for box in places]
     if recognition is not None and likely.any():
         likely = likely * recognition.covering(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(likely, params.match_iou)]
@@ -148,17 +134,10 @@ def _nearest(
     if not objects or not free:
         return []
     places = [bounds(found.logits[place]) for place in free]
-    likely = np.array([[nearness(each, box, seconds) for box in places] for each in objects])
+    likely = np.array([[each.motion.nearness(box, seconds) for box in places] for each in objects])
     if recognition is not None and likely.any():
         likely *= recognition.likeness(objects, found.logits[list(free)])
     return [(objects[row], free[column]) for row, column in assign(likely, 0.0)]
-
-
-def _accept(each: Followed, logits: Tensor, score: float, tick: int) -> None:
-    """A detection is this object, and its mask is the better one, unless a user said what the object is."""
-    each.detected, each.score = tick, score
-    if not (each.by_user and each.visible):
-        each.see(logits)
 
 
 def assign(ious: npt.NDArray[np.floating], min_iou: float) -> list[tuple[int, int]]:

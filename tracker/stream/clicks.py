@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,12 +15,110 @@ from tracker.model.sam3 import Sam3
 from tracker.stream import optical_flow
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import near
-from tracker.stream.geometry import LIMIT, Spot, bounds, pixels
+from tracker.stream.geometry import LIMIT, Spot, bounds, pixels, shares
+from tracker.stream.object_list import ObjectList
+from tracker.stream.objects import Followed, Key
 from tracker.stream.params import DEFAULTS, TrackingParams
-from tracker.types import Box, Mask, Point, Track, TrackerError
+from tracker.stream.prompts import KeyframePrompts, example
+from tracker.types import Answer, Box, Mask, Point, Prompt, Track, TrackerError
 
 MOST_SPOTS = 32  # clicks on one object and frame that count, the newest
 MASK_LOGIT = 10.0  # what a finished mask is worth as a mask prompt: upstream's ±10 for masks taken as true
+
+
+class Clicks:
+    """
+    What a stream's user points at: clicks, boxes and drawn examples.
+
+    Each is answered on the clickable frame that it was made on, and the mask carried to the newest one. ``tick`` is the
+    newest frame's. ``seconds``, where it is known, is the time of the frame that was pointed at, by the stream's clock.
+    """
+
+    def __init__(
+        self, model: Sam3, frames: ClickableFrames, objects: ObjectList, params: TrackingParams = DEFAULTS
+    ) -> None:
+        self.model = model
+        self.frames = frames
+        self.objects = objects
+        self.params = params
+
+    def click(
+        self, index: int, made: Sequence[Point], object_id: int | None, *, seconds: float | None, tick: int
+    ) -> Answer:
+        """Refine the object with that id, or the one that was shown under the clicks, or make a new one of them."""
+        if not made:
+            raise TrackerError("a click has no points")
+        kept = self.frames.nearest(index, seconds)
+        check(kept, made)
+        known = self.objects.find(object_id) if object_id is not None else None
+        shown = under(kept, made) if known is None else None
+        if shown is not None:
+            known = next((each for each in self.objects if each.id == shown.id and not each.told.dismissed), None)
+        if known is None:
+            if not any(point.positive for point in made):
+                raise TrackerError("a new object needs a point that belongs to it")
+            return self._new(kept, SegmentPrompt(points=tuple(made)), made, tick)
+        return self._refine(known, kept, made, tick)
+
+    def box(self, index: int, box: Box, *, seconds: float | None, tick: int) -> Answer:
+        """Make an object of a box."""
+        kept = self.frames.nearest(index, seconds)
+        check_box(kept, box)
+        return self._new(kept, SegmentPrompt(box=box), (), tick)
+
+    def draw(
+        self, new: Mapping[Key, tuple[int, Prompt]], index: int | None, *, seconds: float | None
+    ) -> KeyframePrompts:
+        """New exemplars, each with its place; boxes carried from the frame they were drawn on to the newest one."""
+        kept = self._newest if index is None else self.frames.nearest(index, seconds)
+        present = self._newest.embedding
+        ask = KeyframePrompts()
+        for key, (place, prompt) in new.items():
+            boxes = []
+            for number, box in enumerate(prompt.boxes):
+                check_box(kept, box, f"prompts[{place}].boxes[{number}]")
+                share = shares(box, kept.embedding.height, kept.embedding.width)
+                if kept is not self._newest:
+                    logits, _ = answer(self.model, kept, SegmentPrompt(box=box), self.params)
+                    share = bounds(carry(self.model, self.frames, kept, logits, self.params).logits)
+                boxes.append(share)
+            labels = prompt.labels or (True,) * len(boxes)
+            ask.asked[key] = example(prompt, boxes, labels, present.height, present.width)
+        return ask
+
+    @property
+    def _newest(self) -> ClickableFrame:
+        newest = self.frames.newest
+        assert newest is not None
+        return newest
+
+    def _new(self, kept: ClickableFrame, prompt: SegmentPrompt, made: Sequence[Point], tick: int) -> Answer:
+        self.objects.check_room()
+        logits, score = answer(self.model, kept, prompt, self.params)
+        new = self.objects.pointed_at(logits, score, tick, kept.seconds)
+        self._bring(new, kept, logits, made, tick)
+        return Answer(new.id, kept.index, score)
+
+    def _refine(self, known: Followed, kept: ClickableFrame, made: Sequence[Point], tick: int) -> Answer:
+        height, width = kept.embedding.height, kept.embedding.width
+        frame, clicked = known.told.spots
+        earlier = points(clicked, height, width) if frame == kept.index else ()
+        together = (*earlier, *made)[-MOST_SPOTS:]
+        shown = next((each.mask for each in kept.tracks if each.id == known.id), None)
+        previous = as_logits(shown, self.model.side) if shown is not None else None
+        logits, score = answer(self.model, kept, SegmentPrompt(points=together, logits=previous), self.params)
+        self._bring(known, kept, logits, together, tick)
+        return Answer(known.id, kept.index, score)
+
+    def _bring(self, each: Followed, kept: ClickableFrame, logits: Tensor, made: Sequence[Point], tick: int) -> None:
+        """Put an object's mask, given by a user on a kept frame, onto the newest frame."""
+        carried = carry(self.model, self.frames, kept, logits, self.params)
+        each.choose(carried.logits, bounds(carried.logits), self._newest.seconds, unseen=carried.unseen)
+        each.told.spots = kept.index, spots(made, kept.embedding.height, kept.embedding.width)
+        if not carried.unseen:
+            (memory,) = self.model.memorize(self._newest.embedding, carried.logits[None], tick)
+            each.memory.bank.condition(memory)
+            each.memory.memorized = tick
 
 
 @dataclass(frozen=True, slots=True, eq=False)

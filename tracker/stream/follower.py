@@ -24,7 +24,7 @@ from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances, blended
 from tracker.stream.geometry import bounds, lies_on, pixels, shares, shifted
-from tracker.stream.objects import Followed, nearness
+from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Stage
 
@@ -63,21 +63,21 @@ class Follower:
         ``foreseen``: the masks were already moved along with the picture.
         """
         if self.mode == "memory":
-            remembered = [each for each in objects if each.bank]
+            remembered = [each for each in objects if each.memory.bank]
             self._by_memory(embedding, remembered, seconds, tick)
-            self._by_mask(embedding, [each for each in objects if not each.bank], seconds, foreseen)
+            self._by_mask(embedding, [each for each in objects if not each.memory.bank], seconds, foreseen)
             return
         self._by_mask(embedding, objects, seconds, foreseen)
-        self._by_place(embedding, _due([each for each in objects if each.unseen], self.params), seconds, objects)
+        self._by_place(embedding, _due([each for each in objects if each.doubt.unseen], self.params), seconds, objects)
         if self.mode == "auto":
-            doubted = _due([each for each in objects if each.bank], self.params)
+            doubted = _due([each for each in objects if each.memory.bank], self.params)
             self._by_memory(embedding, doubted, seconds, tick, among=objects)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
-        due = [each for each in objects if each.visible and each.confirmed and each.bad == 0]
-        due = [each for each in due if tick - each.memorized >= self.params.memorize_every]
-        due = sorted(due, key=lambda each: each.memorized)
+        due = [each for each in objects if each.visible and each.confirmed and each.doubt.bad == 0]
+        due = [each for each in due if tick - each.memory.memorized >= self.params.memorize_every]
+        due = sorted(due, key=lambda each: each.memory.memorized)
         if not self.remembers:
             return
         if self.mode == "auto":  # where memory is for objects in doubt only, it may not cost much
@@ -86,18 +86,18 @@ class Follower:
             return
         memories = self.model.memorize(embedding, torch.stack([each.logits for each in due]), tick)
         for each, memory in zip(due, memories, strict=True):
-            each.bank.condition(memory)
-            each.memorized = tick
+            each.memory.bank.condition(memory)
+            each.memory.memorized = tick
 
     def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, foreseen: bool) -> None:
         for each in objects:
-            if each.unseen:
+            if each.doubt.unseen:
                 # A box where it once was would be filled with whatever is there now.
                 each.lose()
-        seen = [each for each in objects if not each.unseen]
+        seen = [each for each in objects if not each.doubt.unseen]
         if not seen:
             return
-        split = [each for each in seen if each.off_course]
+        split = [each for each in seen if each.motion.off_course]
         asked = ask(embedding, seen, seconds, split)
         found = self.model.segment(embedding, asked, multimask=False)
         kept = near(found.logits[:, 0], asked, embedding, self.params.grown)
@@ -110,18 +110,18 @@ class Follower:
         same = self._same(embedding, kept, [*seen, *split])
         for each, row in rows.items():
             each.stage = Stage.REFINE
-            moved = foreseen and each.off_course is None
+            moved = foreseen and each.motion.off_course is None
             each.follow(kept[row], ious[row], present[row], foreseen=moved, same=same[row])
-            each.off_course = None
+            each.motion.off_course = None
 
     def _by_place(
         self, embedding: Embedding, objects: Sequence[Followed], seconds: float, among: Sequence[Followed]
     ) -> None:
         """See whether lost objects are back where they should be by now: whatever is there must look like them."""
-        objects = [each for each in objects if each.appearance is not None]
+        objects = [each for each in objects if each.memory.appearance is not None]
         if self.model.same_appearance is None or not objects:
             return
-        boxes = [pixels(each.expected(seconds), embedding.height, embedding.width) for each in objects]
+        boxes = [pixels(each.motion.expected(seconds), embedding.height, embedding.width) for each in objects]
         asked = {
             each: SegmentPrompt(box=box)
             for each, box in zip(objects, boxes, strict=True)
@@ -147,7 +147,7 @@ class Follower:
         """Ask memories where objects are. ``among``: where they are in doubt only, all that are on the frame."""
         if not objects:
             return
-        found = self.model.propagate(embedding, [each.bank for each in objects], tick)
+        found = self.model.propagate(embedding, [each.memory.bank for each in objects], tick)
         same = self._same(embedding, found.logits, objects)
         answers = list(_each(found.logits, found.ious, found.present, same))
         if self.mode == "auto":
@@ -158,15 +158,15 @@ class Follower:
         if believed:
             memories = self.model.encode_memories(embedding, found, believed)
             for row, memory in zip(believed, memories, strict=True):
-                objects[row].bank.remember(memory)
+                objects[row].memory.bank.remember(memory)
 
     def _bring_back(self, each: Followed, found: Found, seconds: float, among: Sequence[Followed]) -> bool:
         """Take what was found for an object in doubt, if it surely is that one and none ``among`` these; whether so."""
         # Where what it covers cannot be compared, the model itself has to be sure.
-        compared = self.model.same_appearance is not None and each.appearance is not None
+        compared = self.model.same_appearance is not None and each.memory.appearance is not None
         least = self.params.faint_iou if compared else self.params.good_iou
         sure = found.same and found.present >= self.params.present and found.iou >= least
-        sure = sure and nearness(each, bounds(found.logits), seconds) > 0
+        sure = sure and each.motion.nearness(bounds(found.logits), seconds) > 0
         others = [other.logits for other in among if other.visible and other is not each and other.key == each.key]
         if not sure or (others and lies_on(found.logits, torch.stack(others), self.params.taken)):
             return False
@@ -177,39 +177,39 @@ class Follower:
     def _same(self, embedding: Embedding, logits: Tensor, objects: Sequence[Followed]) -> list[bool]:
         """Whether (N, S, S) masks cover what their objects' masks covered before."""
         same = self.model.same_appearance
-        known = [row for row, each in enumerate(objects) if each.appearance is not None]
+        known = [row for row, each in enumerate(objects) if each.memory.appearance is not None]
         answers = [True] * len(objects)
         if same is None or not known:
             return answers
-        before = torch.stack([each.appearance for each in objects if each.appearance is not None])
+        before = torch.stack([each.memory.appearance for each in objects if each.memory.appearance is not None])
         for row, how in zip(known, alike(appearances(embedding, logits[known]), before).tolist(), strict=True):
             answers[row] = how >= same
         return answers
 
     def note_appearances(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Note what the masks cover that are surely right on this frame: found by the detector, or followed well."""
-        sure = [each for each in objects if each.visible and each.bad == 0]
+        sure = [each for each in objects if each.visible and each.doubt.bad == 0]
         if self.model.same_appearance is None or not sure:
             return
         for each, now in zip(sure, appearances(embedding, torch.stack([each.logits for each in sure])), strict=True):
-            each.appearance = blended(
-                each.appearance, now, 1.0 if each.detected == tick else self.params.appearance_rate
+            each.memory.appearance = blended(
+                each.memory.appearance, now, 1.0 if each.evidence.detected == tick else self.params.appearance_rate
             )
 
 
 def _due(objects: Sequence[Followed], params: TrackingParams) -> list[Followed]:
     """Objects in doubt whose turn it is to be looked for: a few, those first that were seen last; none after a cut."""
-    waited = {each: each.bad - params.doubt_steps for each in objects if not each.cut_away}
+    waited = {each: each.doubt.bad - params.doubt_steps for each in objects if not each.doubt.cut_away}
     due = [each for each, steps in waited.items() if steps >= 0 and steps % params.doubt_every == 0]
-    due = [each for each in due if not each.missed and each.unseen <= params.doubt_longest]
-    return sorted(due, key=lambda each: each.unseen)[: params.doubt_batch]
+    due = [each for each in due if not each.missed and each.doubt.unseen <= params.doubt_longest]
+    return sorted(due, key=lambda each: each.doubt.unseen)[: params.doubt_batch]
 
 
 def _take(each: Followed, found: Found) -> bool:
     """Take what was found for an object on this frame; whether it is now followed well."""
     each.stage = Stage.REFINE
     each.follow(found.logits, found.iou, found.present, same=found.same)
-    return each.bad == 0
+    return each.doubt.bad == 0
 
 
 def _each(logits: Tensor, ious: Tensor, present: Tensor, same: Sequence[bool]) -> Iterator[Found]:
@@ -232,12 +232,14 @@ def ask(
 
     The ``split`` are asked about a second time, where their own motion would have put them.
     """
-    moves = [each.motion(seconds) for each in objects] + [each.off_course or (0.0, 0.0) for each in split]
+    moves = [each.motion.within(seconds - each.seconds) for each in objects] + [
+        each.motion.off_course or (0.0, 0.0) for each in split
+    ]
     both = [*objects, *split]
     warped = shifted(torch.stack([each.logits for each in both]), moves)
     prompts = []
     for each, (x, y), logits in zip(both, moves, warped, strict=True):
         x0, y0, x1, y1 = each.box
         box = pixels((x0 + x, y0 + y, x1 + x, y1 + y), embedding.height, embedding.width)
-        prompts.append(SegmentPrompt(box=box, logits=logits if each.bad == 0 else None))
+        prompts.append(SegmentPrompt(box=box, logits=logits if each.doubt.bad == 0 else None))
     return prompts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,75 +12,122 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.bank import Bank
-from tracker.stream.geometry import LIMIT, Share, Spot, middle, overlap, size
+from tracker.stream.geometry import LIMIT, Share, Spot, overlap, size
+from tracker.stream.motion import Motion
 from tracker.stream.params import DEFAULTS, TrackingParams
+from tracker.stream.states import Life, State
 from tracker.types import Stage
 
 Key = tuple[object, ...]
 
 
+@dataclass(slots=True)
+class Evidence:
+    """What keyframes say of an object."""
+
+    hits: deque[bool]  # whether each of the last ones found it; the frame that it was made on counts
+    detected: int  # tick of the one that found it last
+    misses: int = 0  # how many in a row did not find it where it is followed
+
+
+@dataclass(slots=True)
+class Doubt:
+    """What the steps since it was last surely seen say of an object."""
+
+    unseen: int = 0  # looked-at frames since it was last seen; not 0 where a user's mask is shown unseen by the model
+    bad: int = 0  # steps in a row that followed it badly or not at all
+    faint: int = 0  # steps in a row whose mask the model hardly believes
+    cut_away: bool = False  # it was lost by a cut: where it was says nothing of the new scene
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What is remembered of how an object looks."""
+
+    bank: Bank = field(default_factory=Bank)
+    memorized: int = -(10**9)  # tick of the newest conditioning memory
+    appearance: Tensor | None = None  # what its mask covered when it was surely right (appearance.py)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a user said of an object."""
+
+    chosen: bool = False  # what its mask is: the detector does not overrule
+    dismissed: bool = (
+        False  # that it shall go: it is followed on, so that it is not found as a new one, and never shown
+    )
+    spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
+
+
 @dataclass(slots=True, eq=False)
 class Followed:
     """
-    One object of one stream. Its state depends on neither the picture's size nor how long the stream has run.
+    One object of one stream. Nothing in it depends on the picture's size or on how long the stream has run.
 
     ``key``: of the prompt that found it; None for clicks and boxes. ``logits`` (S, S): where it was last seen, over the
-    whole picture. ``tick`` counts looked-at frames of the stream.
+    whole picture; ``box`` and ``seconds``: around it, and when that was. ``born``: the tick on which it was made; ticks
+    count looked-at frames of the stream. ``life`` says what state it is in.
     """
 
     id: int
     key: Key | None
     logits: Tensor
     score: float
-    born: int  # tick
-    seconds: float  # when it was last seen
-    box: Share = (0.0, 0.0, 0.0, 0.0)
-    sure: Share = (0.0, 0.0, 0.0, 0.0)  # its box when it was last followed well and stood alone
-    sure_seconds: float = -math.inf  # when that was
-    velocity: tuple[float, float] = (0.0, 0.0)  # of its centre, shares of the picture a second
-    off_course: tuple[float, float] | None = None  # from where the picture's motion put it to where its own should have
-    entangled: bool = False  # in contact with one that answers the same prompt: its mask may be of both, or of that one
-    extent: float = 0.0  # its side when all of it was to be seen, a share of the picture's
-    confirmed: bool = False
-    hits: deque[bool] = field(default_factory=lambda: deque(maxlen=DEFAULTS.confirm_window))
-    detected: int = 0  # tick of the keyframe that found it last
-    visible: bool = True  # on the present frame
-    unseen: int = 0  # looked-at frames since it was last seen
-    bad: int = 0  # steps in a row that followed it badly or not at all
-    faint: int = 0  # steps in a row whose mask the model hardly believes
-    misses: int = 0  # keyframes in a row that did not find it where it is followed
-    cut_away: bool = False  # it was lost by a cut: where it was says nothing of the new scene
-    dismissed: bool = False  # a user took it away: followed on, so that it is not found anew, and never shown
-    by_user: bool = False  # a user said what its mask is: the detector does not overrule
-    spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
-    bank: Bank = field(default_factory=Bank)
-    memorized: int = -(10**9)  # tick of the newest conditioning memory
-    appearance: Tensor | None = None  # what its mask covered when it was surely right (appearance.py)
-    stage: Stage = Stage.KEYFRAME
+    born: int
+    seconds: float
+    box: Share
     params: TrackingParams = DEFAULTS
+    stage: Stage = Stage.KEYFRAME  # how its newest mask was made
+    entangled: bool = False  # in contact with one that answers the same prompt: its mask may be of both, or of that one
+    life: Life = field(default_factory=Life)
+    doubt: Doubt = field(default_factory=Doubt)
+    memory: Remembered = field(default_factory=Remembered)
+    told: Told = field(default_factory=Told)
+    motion: Motion = field(init=False)
+    evidence: Evidence = field(init=False)
 
     def __post_init__(self) -> None:
-        self.hits = deque(self.hits, maxlen=self.params.confirm_window)
-        self.sure, self.extent = self.box, size(self.box)
+        self.motion = Motion(self.box, self.params)
+        self.evidence = Evidence(deque([True], maxlen=self.params.confirm_window), self.born)
+
+    @property
+    def state(self) -> State:
+        """Tentative, confirmed, lost or removed."""
+        return self.life.state
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is on the present frame."""
+        return self.life.visible
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it is believed, or was before it was lost."""
+        return self.life.confirmed
 
     @property
     def shown(self) -> bool:
         """Whether it is told to anyone: seen on this frame, and believed or at least likely."""
-        return (
-            self.visible
-            and not self.dismissed
-            and (self.confirmed or (self.score >= self.params.shown_at_once and self.hits[-1]))
-        )
+        likely = self.score >= self.params.shown_at_once and self.evidence.hits[-1]
+        return self.visible and not self.told.dismissed and (self.confirmed or likely)
 
     @property
     def doubtful(self) -> bool:
         """Followed badly twice, or not seen: refinement alone will not bring it back."""
-        return self.unseen > 0 or self.bad >= self.params.doubt_steps
+        return self.doubt.unseen > 0 or self.doubt.bad >= self.params.doubt_steps
 
     @property
     def missed(self) -> bool:
         """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
-        return self.misses >= self.params.missed_keyframes and not self.by_user and not self.entangled
+        often = self.evidence.misses >= self.params.missed_keyframes
+        return often and not self.told.chosen and not self.entangled
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether keyframes say that it is no object: a new one that too few of them found."""
+        hits = self.evidence.hits
+        return not self.confirmed and len(hits) == hits.maxlen and sum(hits) < self.params.confirm_hits
 
     def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False, same: bool = True) -> None:
         """
@@ -92,81 +138,85 @@ class Followed:
         moved mask stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
         something else, and only what a user chose is given a few steps, for the detector does not bring it back.
         """
-        self.faint = self.faint + 1 if iou < self.params.faint_iou else 0
-        gone = self.faint >= self.params.faint_steps and not self.by_user
-        if gone or present < self.params.present or not bool((logits > 0).any()) or not (same or self.by_user):
+        params, doubt = self.params, self.doubt
+        doubt.faint = doubt.faint + 1 if iou < params.faint_iou else 0
+        gone = doubt.faint >= params.faint_steps and not self.told.chosen
+        if gone or present < params.present or not bool((logits > 0).any()) or not (same or self.told.chosen):
             self.lose()
             return
-        slipped = not same or (
-            (self.entangled or iou < self.params.good_iou) and overlap(logits, self.logits) < self.params.agree_iou
-        )
-        if foreseen and slipped and self.bad < self.params.hold_steps:
-            self.visible, self.unseen, self.stage = True, 0, Stage.FLOW
-            self.bad += 1
+        unsure = self.entangled or iou < params.good_iou
+        slipped = not same or (unsure and overlap(logits, self.logits) < params.agree_iou)
+        if foreseen and slipped and doubt.bad < params.hold_steps:
+            self.life.see()
+            self.stage, doubt.unseen, doubt.bad = Stage.FLOW, 0, doubt.bad + 1
             return
         if not same:
             self.lose()
             return
-        self.logits, self.visible, self.unseen, self.cut_away = logits, True, 0, False
-        self.bad = 0 if iou >= self.params.good_iou else self.bad + 1
+        self.life.see()
+        self.logits, doubt.unseen, doubt.cut_away = logits, 0, False
+        doubt.bad = 0 if iou >= params.good_iou else doubt.bad + 1
 
     def lose(self) -> None:
         """It cannot be seen on this frame; where it was last seen is kept."""
-        if not self.unseen:
+        if not self.doubt.unseen:
             self.logits = self.logits.clone()  # a row of them would keep everybody's tensor alive for as long
-        self.visible = False
-        self.unseen += 1
-        self.bad += 1
+        self.life.lose()
+        self.doubt.unseen += 1
+        self.doubt.bad += 1
+
+    def cut(self) -> None:
+        """Lose it to a cut: only a keyframe brings it back, unless a user pointed at it, for none would find that."""
+        self.lose()
+        self.doubt.cut_away = self.key is not None
 
     def see(self, logits: Tensor) -> None:
         """Take a mask that is believed: the detector's or a user's."""
-        self.logits, self.visible, self.unseen, self.bad = logits.clamp(-LIMIT, LIMIT), True, 0, 0
-        self.faint, self.cut_away = 0, False
+        self.life.see()
+        self.logits, self.doubt = logits.clamp(-LIMIT, LIMIT), Doubt()
+
+    def choose(self, logits: Tensor, box: Share, seconds: float, *, unseen: int = 0) -> None:
+        """Take a user's mask as it is at ``seconds``, carried there; it was last not seen for ``unseen`` frames."""
+        self.see(logits)
+        self.life.confirm()
+        self.doubt.unseen, self.told.chosen = unseen, True
+        self.memory.appearance = None  # of what it was taken for before
+        self.box, self.seconds = box, seconds
+
+    def detect(self, logits: Tensor, score: float, tick: int) -> None:
+        """A detection is this object, and its mask is the better one, unless a user said what the object is."""
+        self.evidence.detected, self.score = tick, score
+        if not (self.told.chosen and self.visible):
+            self.see(logits)
+
+    def judge(self, tick: int) -> None:
+        """Draw the conclusions of a keyframe, once all its detections are somebody's."""
+        evidence = self.evidence
+        found = evidence.detected == tick
+        evidence.hits.append(found)
+        if found:
+            evidence.misses = 0
+        elif self.visible:
+            evidence.misses += 1
+        if self.visible and sum(evidence.hits) >= self.params.confirm_hits:
+            self.life.confirm()
+        if self.missed and self.visible:
+            self.lose()
 
     def place(self, box: Share, seconds: float) -> None:
-        """Take its box on this frame, and learn its velocity where that can be trusted."""
+        """Take its box on this frame, and learn its motion where the box can be trusted, or nothing else is known."""
         self.box, self.seconds = box, seconds
-        elapsed = seconds - self.sure_seconds
-        if (self.bad or self.entangled) and elapsed <= self.params.stale:
-            return
-        if 0 < elapsed <= self.params.stale:
-            newest = 1 - math.exp(-elapsed / self.params.smoothing)
-            x, y = ((middle(box, axis) - middle(self.sure, axis)) / elapsed for axis in (0, 1))
-            self.velocity = (
-                newest * x + (1 - newest) * self.velocity[0],
-                newest * y + (1 - newest) * self.velocity[1],
-            )
-        elif elapsed > self.params.stale:
-            self.velocity = (0.0, 0.0)
-        self.sure, self.sure_seconds = box, seconds
-        self.extent = max(size(box), self.params.shrink * self.extent)
-
-    def expected(self, seconds: float) -> Share:
-        """Its box where it should be by ``seconds``, from when it was last followed well."""
-        elapsed = min(max(0.0, seconds - self.sure_seconds), self.params.stale)
-        x, y = self.velocity[0] * elapsed, self.velocity[1] * elapsed
-        return self.sure[0] + x, self.sure[1] + y, self.sure[2] + x, self.sure[3] + y
+        if self._sure or not self.motion.known(seconds):
+            self.motion.learn(box, seconds)
 
     def foresee(self, logits: Tensor, box: Share, seconds: float) -> None:
         """Take its mask and box as the picture's motion moved them, and note where its own motion disagrees."""
-        self.off_course = None
-        if self.bad == 0 and not self.entangled and 0 < seconds - self.sure_seconds <= self.params.own_motion:
-            expected = self.expected(seconds)
-            x, y = (middle(expected, axis) - middle(box, axis) for axis in (0, 1))
-            if math.hypot(x, y) > self.params.off_course * self.extent:
-                self.off_course = x, y
+        self.motion.compare(box, seconds, sure=self._sure)
         self.logits, self.box, self.seconds = logits, box, seconds
 
-    def motion(self, seconds: float) -> tuple[float, float]:
-        """How far it has probably moved by ``seconds`` since it was last seen, in shares of the picture."""
-        elapsed = seconds - self.seconds
-        if not 0 < elapsed <= self.params.stale:
-            return 0.0, 0.0
-        x, y = (
-            max(-self.params.farthest_guess, min(self.params.farthest_guess, speed * elapsed))
-            for speed in self.velocity
-        )
-        return x, y
+    @property
+    def _sure(self) -> bool:
+        return not self.doubt.bad and not self.entangled
 
 
 def entangle(objects: Sequence[Followed], seconds: float, params: TrackingParams = DEFAULTS) -> None:
@@ -175,31 +225,19 @@ def entangle(objects: Sequence[Followed], seconds: float, params: TrackingParams
 
     By where they should be, seen or not, and by masks that have become larger than the object is.
     """
-    near = [each for each in objects if seconds - each.sure_seconds <= params.stale]
+    near = [each for each in objects if each.motion.known(seconds)]
     for each in objects:
         each.entangled = False
     if len(near) < 2:
         return
-    x0, y0, x1, y1 = np.array([each.expected(seconds) for each in near]).T
+    x0, y0, x1, y1 = np.array([each.motion.expected(seconds) for each in near]).T
     wide = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
     high = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
     area = (x1 - x0) * (y1 - y0)
     common = wide.clip(0) * high.clip(0) / np.maximum(np.minimum(area[:, None], area), 1e-9)
     np.fill_diagonal(common, 0.0)
     for each, most in zip(near, common.max(1), strict=True):
-        each.entangled = bool(most > params.contact) or size(each.box) > params.swollen * each.extent
-
-
-def nearness(each: Followed, box: Share, seconds: float) -> float:
-    """1 where the object should be at ``seconds``, 0 at the farthest that it may be, or where it cannot be ``box``."""
-    params = each.params
-    elapsed = min(max(0.0, seconds - each.sure_seconds), params.stale)
-    largest = max(each.extent, size(box))
-    if largest > params.resized * each.extent:  # smaller it may well be: half of it is still hidden
-        return 0.0
-    expected = each.expected(seconds)
-    x, y = (middle(box, axis) - middle(expected, axis) for axis in (0, 1))
-    return max(0.0, 1 - math.hypot(x, y) / (params.reach * largest + params.wander * elapsed))
+        each.entangled = bool(most > params.contact) or size(each.box) > params.swollen * each.motion.extent
 
 
 def settle(objects: Sequence[Followed], params: TrackingParams = DEFAULTS) -> None:

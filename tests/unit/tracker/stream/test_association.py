@@ -17,7 +17,7 @@ from tests.support.objects import made, square
 from tracker import Detected, Embedding, Sam3
 from tracker.model.bank import Memory
 from tracker.stream.appearance import appearances
-from tracker.stream.association import Recognition, assign, associate, hopeless
+from tracker.stream.association import Recognition, assign, associate
 from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 
@@ -64,13 +64,13 @@ def test_the_detectors_mask_and_score_are_taken_over() -> None:
     for left in (11, 17):
         each = made(square(10, 10, 20))
         assert associate([each], found(square(left, 10, 20)), NOW, TICK) == []
-        assert (each.detected, round(each.score, 6), each.bad) == (TICK, 0.8, 0)
+        assert (each.evidence.detected, round(each.score, 6), each.doubt.bad) == (TICK, 0.8, 0)
         assert bounds(each.logits) == bounds(square(left, 10, 20))
 
 
 def test_a_users_mask_stays_while_it_is_seen() -> None:
     each = made(square(10, 10, 20))
-    each.by_user = True
+    each.told.chosen = True
     associate([each], found(square(11, 10, 20)), NOW, TICK)
     assert bounds(each.logits) == bounds(square(10, 10, 20))
     associate([lost(each)], found(square(11, 10, 20)), NOW, TICK + 1)
@@ -80,13 +80,13 @@ def test_a_users_mask_stays_while_it_is_seen() -> None:
 def test_visible_objects_choose_before_lost_ones() -> None:
     gone, here = lost(made(square(10, 10, 20), 1)), made(square(14, 10, 20), 2)
     associate([gone, here], found(square(11, 10, 20)), NOW, TICK)
-    assert (gone.visible, here.detected) == (False, TICK)
+    assert (gone.visible, here.evidence.detected) == (False, TICK)
 
 
 def test_a_lost_object_that_is_found_is_visible_again() -> None:
     gone = lost(made(square(10, 10, 20)))
     assert associate([gone], found(square(14, 10, 20)), NOW, TICK) == []
-    assert (gone.visible, gone.unseen, gone.bad) == (True, 0, 0)
+    assert (gone.visible, gone.doubt.unseen, gone.doubt.bad) == (True, 0, 0)
 
 
 def test_what_nobody_is_is_new_unless_it_lies_on_a_visible_object() -> None:
@@ -100,7 +100,7 @@ def test_a_new_object_is_confirmed_by_two_of_three_and_hopeless_without() -> Non
         each = made(square(10, 10, 20), confirmed=False)
         for tick, hit in enumerate(answers, 1):
             associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
-        assert (each.confirmed, hopeless(each)) == (confirmed, not confirmed)
+        assert (each.confirmed, each.hopeless) == (confirmed, not confirmed)
 
 
 def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_lost() -> None:
@@ -109,7 +109,7 @@ def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_lost() 
         for tick, hit in enumerate(answers, 1):
             associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
         assert each.visible is visible
-        assert not hopeless(each)
+        assert not each.hopeless
 
 
 def moving(number: int, left: int, shares: float) -> Followed:
@@ -148,14 +148,14 @@ def test_a_lost_object_is_recognised_by_its_looks() -> None:
     """Two were lost at one place; what returns there looks like the second."""
     one, other = lost(moving(1, 4, 0.0)), lost(moving(2, 4, 0.0))
     for each, color in ((one, RED), (other, BLUE)):
-        each.bank.condition(looking(color))
+        each.memory.bank.condition(looking(color))
     assert associate([one, other], found(square(21, 20, 16)), 1 / 3, TICK, recognition=recognition(BLUE)) == []
     assert (one.visible, other.visible) == (False, True)
 
 
 def test_what_looks_different_is_new_however_near_it_is() -> None:
     gone = lost(moving(1, 4, 0.0))
-    gone.bank.condition(looking(RED))
+    gone.memory.bank.condition(looking(RED))
     assert len(associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, recognition=recognition(BLUE))) == 1
     assert not gone.visible
 
@@ -191,10 +191,10 @@ def test_an_entangled_one_that_is_not_found_is_not_denied() -> None:
 
 def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() -> None:
     gone, told = lost(made(square(10, 10, 20))), made(square(40, 40, 10))
-    told.by_user = True
+    told.told.chosen = True
     for tick in range(1, 4):
         associate([gone, told], found(), NOW, tick)
-    assert not hopeless(gone)
+    assert not gone.hopeless
     assert told.visible
 
 
@@ -207,14 +207,14 @@ def known(each: Followed) -> Followed:
     """One that covered red when it was seen."""
     x0, y0, x1, _ = (round(64 * edge) for edge in bounds(each.logits))
     shows = FakeModel().embed(blob("red", x0, y0, x1 - x0))
-    (each.appearance,) = appearances(shows, each.logits[None])
+    (each.memory.appearance,) = appearances(shows, each.logits[None])
     return each
 
 
 def test_what_is_half_hidden_is_known_by_what_it_covers_whatever_memory_says() -> None:
     for color, back in (("red", True), ("blue", False)):
         gone = known(lost(moving(1, 4, 24 / 64 * 3)))
-        gone.bank.condition(looking(RED))
+        gone.memory.bank.condition(looking(RED))
         told = recognition(BLUE, same=0.7, shows=blob(color, 28, 20, 16))
         new = associate([gone], found(square(28, 20, 16)), 1 / 3, TICK, recognition=told)
         assert (gone.visible, not new) == (back, back)
@@ -223,7 +223,7 @@ def test_what_is_half_hidden_is_known_by_what_it_covers_whatever_memory_says() -
 def test_of_several_that_cover_the_same_memory_and_place_decide() -> None:
     """Both are as near; the second looks like it."""
     gone = known(lost(moving(1, 20, 0.0)))
-    gone.bank.condition(looking(RED))
+    gone.memory.bank.condition(looking(RED))
     told = recognition(BLUE, RED, same=0.7, shows=picture(("red", 40, 6, 32), ("red", 40, 74, 32)))
     new = associate([gone], found(square(20, 3, 16), square(20, 37, 16)), 0.1, TICK, recognition=told)
     assert bounds(gone.logits) == bounds(square(20, 37, 16))
@@ -240,7 +240,7 @@ def test_what_lies_where_it_was_lost_and_covers_something_else_is_not_it() -> No
 
 def test_where_nobody_measured_how_alike_looks_are_only_the_place_counts() -> None:
     gone = known(lost(moving(1, 4, 0.0)))
-    gone.bank.condition(looking(RED))
+    gone.memory.bank.condition(looking(RED))
     told = recognition(BLUE, shows=blob("blue", 21, 20, 16))
     cast(Any, told.model).same_look = cast(Any, told.model).same_appearance = None
     assert associate([gone], found(square(21, 20, 16)), 1 / 3, TICK, recognition=told) == []

@@ -19,13 +19,13 @@ from tracker.types import Stage
 
 
 def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
-    each.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
+    each.memory.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
     return each
 
 
 def test_an_object_is_asked_for_where_it_has_probably_moved() -> None:
     each = made(square(10, 10, 16))
-    each.velocity = (4 / 64 * 30, 0.0)  # four mask pixels a frame
+    each.motion.velocity = (4 / 64 * 30, 0.0)  # four mask pixels a frame
     embedding = FakeModel().embed(picture(height=128, width=256))
     (prompt,) = ask(embedding, [each], 1 / 30)
     assert prompt.box == Box(56, 20, 120, 52)
@@ -37,13 +37,13 @@ def test_where_two_guesses_disagree_both_are_asked_and_the_better_answer_stays()
     """The picture's motion says that it stood still, its own that it went on; there it is."""
     model = FakeModel()
     each = made(square(4, 10, 10))
-    each.off_course = (24 / 64, 0.0)
+    each.motion.off_course = (24 / 64, 0.0)
     Follower(cast(Sam3, model), "pvs").follow(
         model.embed(picture(("red", 56, 20, 20))), [each], 1 / 30, 1, foreseen=True
     )
     assert [prompt.box and prompt.box.x0 for prompt in model.prompted] == [8, 56]
     assert bounds(each.logits) == bounds(square(28, 10, 10))
-    assert (each.visible, each.bad) == (True, 0)
+    assert (each.visible, each.doubt.bad) == (True, 0)
 
 
 def test_what_is_shown_far_from_where_it_was_asked_is_a_look_alike() -> None:
@@ -56,7 +56,7 @@ def test_what_is_shown_far_from_where_it_was_asked_is_a_look_alike() -> None:
 
 def test_a_box_that_has_moved_out_of_the_picture_is_cut_at_its_edge() -> None:
     each = made(square(60, 10, 4))
-    each.velocity = (3.0, 0.0)
+    each.motion.velocity = (3.0, 0.0)
     (prompt,) = ask(FakeModel().embed(picture()), [each], 1 / 30)
     assert prompt.box is not None
     assert prompt.box.x1 == 128
@@ -69,7 +69,7 @@ def test_a_lost_object_is_not_asked_for_by_a_box_where_something_else_is_now() -
     lost.lose()
     follower.follow(model.embed(picture(("green", 20, 20, 32))), [lost], 1 / 30, 1)
     assert not model.prompted
-    assert (lost.visible, lost.unseen) == (False, 2)
+    assert (lost.visible, lost.doubt.unseen) == (False, 2)
 
 
 def test_memory_brings_a_lost_object_back() -> None:
@@ -77,9 +77,9 @@ def test_memory_brings_a_lost_object_back() -> None:
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
-    assert (lost.visible, lost.unseen, lost.bad) == (True, 0, 0)
+    assert (lost.visible, lost.doubt.unseen, lost.doubt.bad) == (True, 0, 0)
     assert bounds(lost.logits) == bounds(square(40, 40, 16))
-    assert len(lost.bank.recent) == 1
+    assert len(lost.memory.bank.recent) == 1
 
 
 @pytest.mark.parametrize("mode", ["auto", "memory"])
@@ -93,7 +93,7 @@ def test_only_masks_that_are_believed_are_encoded_and_all_in_one_pass(mode: Lite
         remembered(gone, (0.0, 0.0, 255.0))
     follower = Follower(cast(Sam3, model), mode)
     follower.follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
-    assert [len(each.bank.recent) for each in lost] == [1, 0, 1, 0]
+    assert [len(each.memory.bank.recent) for each in lost] == [1, 0, 1, 0]
     assert model.encoded == [2]
     follower.follow(model.embed(picture()), lost, 2 / 30, 2)
     assert model.encoded == [2]
@@ -103,13 +103,13 @@ def test_after_a_cut_only_a_keyframe_brings_back_what_was_there() -> None:
     model = FakeModel()
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
-    lost.cut_away = True
+    lost.doubt.cut_away = True
     follower = Follower(cast(Sam3, model), "auto")
     for tick in range(1, 8):
         follower.follow(model.embed(picture(("red", 80, 80, 32))), [lost], tick / 30, tick)
     assert (lost.visible, model.propagated) == (False, 0)
     lost.see(square(40, 40, 16))
-    assert not lost.cut_away
+    assert not lost.doubt.cut_away
 
 
 def test_memory_that_is_not_sure_changes_nothing() -> None:
@@ -118,8 +118,8 @@ def test_memory_that_is_not_sure_changes_nothing() -> None:
     lost = remembered(made(square(10, 10, 16)))
     lost.lose()
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), [lost], 1 / 30, 1)
-    assert (lost.visible, lost.unseen) == (False, 2)
-    assert not lost.bank.recent
+    assert (lost.visible, lost.doubt.unseen) == (False, 2)
+    assert not lost.memory.bank.recent
 
 
 def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
@@ -128,7 +128,7 @@ def test_only_a_few_objects_in_doubt_are_looked_up_on_one_frame() -> None:
     for waited, each in enumerate(lost):
         each.key = (waited,)  # so that they may all be in one place
         each.lose()
-        each.unseen += waited
+        each.doubt.unseen += waited
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
     assert [each.visible for each in lost] == [True] * DEFAULTS.doubt_batch + [False] * 3
 
@@ -161,21 +161,21 @@ def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
     embedding = model.embed(picture(("red", 20, 20, 32)))
     sure = [made(square(10, 10, 16), number) for number in range(DEFAULTS.memorize_batch + 1)]
     doubted, new = made(square(10, 10, 16)), made(square(10, 10, 16), confirmed=False)
-    doubted.bad = 1
+    doubted.doubt.bad = 1
     everyone = [*sure, doubted, new]
     follower.memorize(embedding, everyone, 5)
-    assert [bool(each.bank) for each in everyone] == [True] * DEFAULTS.memorize_batch + [False] * 3
+    assert [bool(each.memory.bank) for each in everyone] == [True] * DEFAULTS.memorize_batch + [False] * 3
     follower.memorize(embedding, everyone, 6)
-    assert [len(each.bank.conditioning) for each in everyone] == [1] * len(sure) + [0, 0]
+    assert [len(each.memory.bank.conditioning) for each in everyone] == [1] * len(sure) + [0, 0]
     follower.memorize(embedding, everyone, 5 + DEFAULTS.memorize_every)
-    assert [len(each.bank.conditioning) for each in sure] == [2] * DEFAULTS.memorize_batch + [1]
+    assert [len(each.memory.bank.conditioning) for each in sure] == [2] * DEFAULTS.memorize_batch + [1]
 
 
 RED, GREEN = torch.tensor([255.0, 0.0, 0.0]), torch.tensor([0.0, 255.0, 0.0])
 
 
 def known(each: Followed, appearance: torch.Tensor = RED) -> Followed:
-    each.appearance = appearance
+    each.memory.appearance = appearance
     return each
 
 
@@ -185,7 +185,7 @@ def test_a_mask_that_comes_to_cover_something_else_is_of_an_object_that_is_gone(
     screen = model.embed(picture(("green", 16, 16, 40)))
     hidden = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [hidden], 1 / 30, 1)
-    assert (hidden.visible, hidden.unseen) == (False, 1)
+    assert (hidden.visible, hidden.doubt.unseen) == (False, 1)
     model.same_appearance = None  # for a model of which nobody has measured it
     trusting = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [trusting], 1 / 30, 1)
@@ -196,7 +196,7 @@ def test_what_a_user_chose_is_given_a_few_steps_before_it_counts_as_gone() -> No
     model = FakeModel()
     screen = model.embed(picture(("green", 16, 16, 40)))
     chosen = known(made(square(10, 10, 16)))
-    chosen.by_user = True
+    chosen.told.chosen = True
     seen = []
     for tick in range(1, DEFAULTS.hold_steps + 2):
         Follower(cast(Sam3, model), "pvs").follow(screen, [chosen], tick / 30, tick, foreseen=True)
@@ -234,7 +234,7 @@ def test_memory_does_not_bring_an_object_back_as_something_else() -> None:
     lost.lose()
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("green", 80, 80, 32))), [lost], 1 / 30, 1)
     assert not lost.visible
-    assert not lost.bank.recent
+    assert not lost.memory.bank.recent
 
 
 def test_what_an_object_covers_is_noted_where_its_mask_is_surely_right() -> None:
@@ -242,8 +242,12 @@ def test_what_an_object_covers_is_noted_where_its_mask_is_surely_right() -> None
     follower = Follower(cast(Sam3, model), "pvs")
     embedding = model.embed(picture(("red", 20, 20, 32), ("green", 80, 80, 32)))
     new, sure, doubted = (known(made(square(10, 10, 16), number), GREEN) for number in (1, 2, 3))
-    new.detected, sure.detected, doubted.bad = 7, 6, 1
+    new.evidence.detected, sure.evidence.detected, doubted.doubt.bad = 7, 6, 1
     follower.note_appearances(embedding, [new, sure, doubted], 7)
-    assert new.appearance is not None and new.appearance[0] > 200 and new.appearance[1] < 0
-    assert sure.appearance is not None and 0 < sure.appearance[0] < 0.2 * 255 and sure.appearance[1] > 0.8 * 255
-    assert doubted.appearance is GREEN
+    assert new.memory.appearance is not None and new.memory.appearance[0] > 200 and new.memory.appearance[1] < 0
+    assert (
+        sure.memory.appearance is not None
+        and 0 < sure.memory.appearance[0] < 0.2 * 255
+        and sure.memory.appearance[1] > 0.8 * 255
+    )
+    assert doubted.memory.appearance is GREEN

@@ -11,6 +11,7 @@ from tracker import Stage
 from tracker.stream.geometry import bounds, size
 from tracker.stream.objects import Followed, entangle, settle
 from tracker.stream.params import DEFAULTS
+from tracker.stream.states import State
 
 
 def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> None:
@@ -18,7 +19,7 @@ def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> No
     states = []
     for iou in (0.9, 0.5, 0.5, 0.9):
         each.follow(square(11, 10, 10), iou, 0.9)
-        states.append((each.bad, each.doubtful, each.visible))
+        states.append((each.doubt.bad, each.doubtful, each.visible))
     assert states == [(0, False, True), (1, False, True), (2, True, True), (0, False, True)]
 
 
@@ -27,7 +28,7 @@ def test_absent_or_empty_it_is_lost_and_its_last_mask_is_kept(logits: Tensor, pr
     last = square(10, 10, 10)
     each = made(last)
     each.follow(logits, 0.9, present)
-    assert (each.visible, each.unseen, each.doubtful) == (False, 1, True)
+    assert (each.visible, each.doubt.unseen, each.doubtful) == (False, 1, True)
     assert torch.equal(each.logits, last)
 
 
@@ -35,12 +36,12 @@ def test_its_motion_is_learnt_from_where_it_was() -> None:
     each = made(square(10, 10, 10))
     for step in range(1, 12):
         each.place(bounds(square(10 + step, 10, 10)), step / 30)
-    x, y = each.motion(12 / 30)
+    x, y = each.motion.within(12 / 30 - each.seconds)
     assert x == pytest.approx(1 / SIDE, rel=0.05)
     assert y == 0
-    assert each.motion(50.0) == (0, 0)
+    assert each.motion.within(50.0 - each.seconds) == (0, 0)
     each.place(bounds(square(50, 50, 10)), 12 / 30)
-    assert each.motion(1.0)[1] <= DEFAULTS.farthest_guess
+    assert each.motion.within(1.0 - each.seconds)[1] <= DEFAULTS.farthest_guess
 
 
 def walked(number: int, left: int, step: float, frames: int = 8) -> Followed:
@@ -54,27 +55,27 @@ def walked(number: int, left: int, step: float, frames: int = 8) -> Followed:
 
 def test_where_it_should_be_goes_on_from_when_it_was_followed_well() -> None:
     each = walked(1, 20, 1.0, frames=15)
-    each.bad = 1
+    each.doubt.bad = 1
     each.place(bounds(square(2, 40, 10)), 3 / 30)  # its mask has slipped
-    x0, y0, _, _ = each.expected(6 / 30)
+    x0, y0, _, _ = each.motion.expected(6 / 30)
     assert x0 * SIDE == pytest.approx(26, abs=0.3)
     assert y0 * SIDE == pytest.approx(10)
-    each.bad = 0
+    each.doubt.bad = 0
     each.place(bounds(square(26, 10, 10)), 6 / 30)
-    assert each.sure == bounds(square(26, 10, 10))
+    assert each.motion.sure == bounds(square(26, 10, 10))
 
 
 def test_its_full_size_outlasts_its_being_hidden() -> None:
     each = walked(1, 20, 0.0)
     for frame in range(1, 6):
         each.place(bounds(square(20, 10, 10 - 2 * frame + 1)), frame / 30)
-    assert each.extent > 0.8 * size(bounds(square(20, 10, 10)))
+    assert each.motion.extent > 0.8 * size(bounds(square(20, 10, 10)))
 
 
 def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_user_pointed_at_it() -> None:
     for told in (False, True):
         each = made(square(10, 10, 10))
-        each.by_user = told
+        each.told.chosen = told
         seen = []
         for _ in range(DEFAULTS.faint_steps):
             each.follow(square(10, 10, 10), 0.4, 0.99)
@@ -87,7 +88,7 @@ def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagr
     for step in range(DEFAULTS.hold_steps):
         each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
         assert bounds(each.logits) == bounds(square(10, 10, 10))
-        assert (each.visible, each.bad, each.stage) == (True, step + 1, Stage.FLOW)
+        assert (each.visible, each.doubt.bad, each.stage) == (True, step + 1, Stage.FLOW)
     each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
     assert bounds(each.logits) == bounds(square(40, 40, 10))
 
@@ -103,11 +104,11 @@ def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch
 def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
     each = walked(1, 20, 3.0)
     each.foresee(square(23, 10, 10), bounds(square(23, 10, 10)), 1 / 30)
-    assert each.off_course is None
+    assert each.motion.off_course is None
     each = walked(1, 20, 3.0)
     each.foresee(square(20, 10, 10), bounds(square(20, 10, 10)), 1 / 30)  # the picture seems to stand still
-    assert each.off_course is not None
-    x, y = each.off_course
+    assert each.motion.off_course is not None
+    x, y = each.motion.off_course
     assert x * SIDE == pytest.approx(3, rel=0.3)
     assert y == pytest.approx(0, abs=1e-6)
 
@@ -165,3 +166,30 @@ def test_what_is_lost_keeps_its_own_mask_and_not_everybodys() -> None:
     each.lose()
     assert torch.equal(each.logits, square(30, 30, 10))
     assert each.logits.untyped_storage().nbytes() == masks.nbytes / 2
+
+
+def test_a_lost_object_comes_back_as_what_it_was() -> None:
+    new, believed = made(square(10, 10, 10), confirmed=False), made(square(10, 10, 10))
+    for each in (new, believed):
+        each.lose()
+        assert each.state is State.LOST
+        each.see(square(10, 10, 10))
+    assert [new.state, believed.state] == [State.TENTATIVE, State.CONFIRMED]
+
+
+def test_what_a_user_points_at_is_confirmed_at_once_even_where_the_model_did_not_see_it_any_more() -> None:
+    each = made(square(10, 10, 10), confirmed=False)
+    each.lose()
+    mask = square(20, 20, 10)
+    each.choose(mask, bounds(mask), 2.0, unseen=3)
+    assert (each.state, each.told.chosen, each.doubt.unseen) == (State.CONFIRMED, True, 3)
+    assert (each.box, each.seconds, each.memory.appearance) == (bounds(mask), 2.0, None)
+
+
+def test_what_a_cut_took_away_comes_back_by_a_keyframe_unless_a_user_pointed_at_it() -> None:
+    found, pointed_at = made(square(10, 10, 10)), made(square(10, 10, 10))
+    pointed_at.key = None
+    for each in (found, pointed_at):
+        each.cut()
+    assert [each.state for each in (found, pointed_at)] == [State.LOST, State.LOST]
+    assert [each.doubt.cut_away for each in (found, pointed_at)] == [True, False]

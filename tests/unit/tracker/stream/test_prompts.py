@@ -42,9 +42,9 @@ def test_boxes_are_asked_on_the_frame_they_were_drawn_on_only() -> None:
 
 def test_later_the_best_confirmed_object_is_the_example() -> None:
     key = keys([DRAWN])[0]
-    likely, sure, gone = made(square(0, 0, 32)), made(square(32, 32, 32)), made(square(0, 0, 64))
-    for each, confirmed, score in ((likely, False, 0.99), (sure, True, 0.6), (gone, True, 1.0)):
-        each.key, each.confirmed, each.score = key, confirmed, score
+    likely, sure, gone = made(square(0, 0, 32), confirmed=False), made(square(32, 32, 32)), made(square(0, 0, 64))
+    for each, score in ((likely, 0.99), (sure, 0.6), (gone, 1.0)):
+        each.key, each.score = key, score
     gone.lose()
     asked = for_keyframe([DRAWN], [likely, sure, gone], set(), 100, 200).asked[key]
     assert (asked.boxes, asked.labels) == ((Box(100, 50, 200, 100),), (True,))

@@ -323,7 +323,7 @@ def test_a_doubted_mask_is_not_fed_back_and_memory_is_asked_after_two_bad_steps(
 def test_at_a_keyframe_the_detectors_mask_replaces_one_it_agrees_with() -> None:
     stream = Stream(RED, interval=4)
     stream.watch(3, ("red", 20, 20, 30))
-    followed = stream.tracker._objects[0]
+    followed = stream.tracker._objects.everyone[0]
     followed.logits = followed.logits.roll(1, 1)
     step = next(step for step in stream.watch(5, ("red", 20, 20, 30)) if step.stage is Stage.KEYFRAME)
     assert only(step).stage is Stage.KEYFRAME
@@ -376,7 +376,7 @@ def test_a_users_mask_is_not_overruled_by_the_detector() -> None:
     steps = stream.watch(5, ("red", 20, 20, 30))
     keyframe = next(step for step in steps if step.stage is Stage.KEYFRAME)
     assert only(keyframe).stage is Stage.KEYFRAME
-    assert stream.tracker._objects[0].by_user
+    assert stream.tracker._objects.everyone[0].told.chosen
 
 
 def test_a_box_makes_an_object() -> None:
@@ -534,7 +534,7 @@ def test_a_closed_tracker_holds_nothing() -> None:
 
 def sizes(tracker: Tracker) -> list[int]:
     """How much a tracker holds of everything that could grow."""
-    banks = [each.bank for each in tracker._objects]
+    banks = [each.memory.bank for each in tracker._objects]
     return [
         len(tracker._objects),
         len(tracker._clickable),

@@ -1,0 +1,24 @@
+"""What the stages of a step take."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+
+class Stopwatch:
+    """Seconds by stage name."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: dict[str, float] = {}
+        self._device = device
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Put the time since the last lap down to ``name``, with what the device still had to do for it."""
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
