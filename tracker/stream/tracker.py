@@ -33,12 +33,13 @@ class Tracker:
     """
     One stream. All methods are called on the thread that owns the model, and on no other.
 
-    At most ``max_objects`` objects, each with a memory of fixed length, and clickable frames bounded by
-    bytes: nothing grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
+    At most ``max_objects`` objects, each with a memory of fixed length, and clickable frames bounded by bytes: nothing
+    grows with the length of the stream. Ids count from ``first_id`` and are never given twice.
 
     ``interval``: looked-at frames from keyframe to keyframe; ``adaptive``: or fewer, where there is reason to.
     ``rate``: results a second that are wanted; where the model cannot keep it, keyframes become rarer, then masks are
     moved along without an encoder pass (:class:`tracker.stream.schedule.Budget`, which explains ``costs`` too).
+    ``params``: the thresholds of tracking.
     """
 
     def __init__(
@@ -116,17 +117,16 @@ class Tracker:
         known, now = set(keys(self.prompts)), dict(zip(keys(prompts), prompts, strict=True))
         places = enumerate(now.items())
         new = {key: (place, prompt) for place, (key, prompt) in places if prompt.boxes and key not in known}
-        here = index is not None or self._clickable.newest is not None
-        asked = self._clicks.draw(new, index, seconds=seconds) if new and here else None
+        newest = self._clickable.newest
+        asked = self._clicks.draw(new, index, seconds=seconds) if new and (newest or index is not None) else None
         self.prompts = tuple(prompts)
         self._objects.keep(now)
         self._drawn = (self._drawn | (set() if asked else set(new))) & set(now)
         if asked:
             # Found at once: the boxes belong to a frame that will be gone when the next one comes.
             assert self._present is not None
-            self._detect(
-                self._present, asked, self._clickable.newest.seconds if self._clickable.newest else 0.0, self._tick - 1
-            )
+            assert newest is not None
+            self._detect(self._present, asked, newest.seconds, self._tick - 1)
         self._schedule.demand("prompts")
 
     @property
@@ -173,10 +173,7 @@ class Tracker:
         """Show the masks moved along with the picture, without an encoder pass."""
         self._carry_along()
         watch.lap("flow")
-        self._settle(seconds)
-        watch.lap("settle")
-        tracks = self._tracks(image.shape[0], image.shape[1], seconds)
-        watch.lap("encode")
+        tracks = self._show(image.shape[0], image.shape[1], seconds, watch)
         self._objects.forget()
         self._clickable.note(index, seconds)
         return tracks
@@ -228,10 +225,7 @@ class Tracker:
         if reason == "cheaper":
             self._follow([each for each in self._objects if each.evidence.detected != self._tick], embedding, seconds)
             watch.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
-        self._settle(seconds)
-        watch.lap("settle")
-        tracks = self._tracks(embedding.height, embedding.width, seconds)
-        watch.lap("encode")
+        tracks = self._show(embedding.height, embedding.width, seconds, watch)
         self._follower.note_appearances(embedding, self._objects.everyone, self._tick)
         watch.lap("appearance")
         if stage is Stage.KEYFRAME:
@@ -268,8 +262,7 @@ class Tracker:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._objects.refused = 0
         found = self.model.detect(embedding, list(ask.asked.values()))
-        remembers = self._follower.remembers
-        recognition = Recognition(self.model, embedding, tick, remembers, self._params)
+        recognition = Recognition(self.model, embedding, tick, self._follower.remembers, self._params)
         for key, detected in zip(ask.asked, found, strict=True):
             mine = self._objects.of(key)
             for logits, score in associate(
@@ -286,11 +279,15 @@ class Tracker:
             return {}
         return {len(self.prompts) - 1: f"{refused} more were found: at most {self.max_objects} are followed"}
 
-    def _settle(self, seconds: float) -> None:
-        """Settle who owns which pixel, and who touches whom."""
+    def _show(self, height: int, width: int, seconds: float, watch: Stopwatch) -> list[Track]:
+        """Settle who owns which pixel and who touches whom, and encode what is shown."""
         for same in self._objects.by_key():
             settle(same, self._params)
             entangle(same, seconds, self._params)
+        watch.lap("settle")
+        tracks = self._tracks(height, width, seconds)
+        watch.lap("encode")
+        return tracks
 
     def _tracks(self, height: int, width: int, seconds: float) -> list[Track]:
         """Encode what is shown to run lengths."""
