@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, and what stands in them: code blocks, links, headings."""
+"""The README, its neighbours and the pages of docs/, and what is in them: code blocks, links, headings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-PAGES = (README, ROOT / "examples" / "README.md", *sorted(DOCS.glob("*.md")))
+NEIGHBOURS = ("CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
+PAGES = (README, *(ROOT / name for name in NEIGHBOURS), *sorted(DOCS.glob("*.md")))
 
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
