@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -39,13 +38,6 @@ async def client(served: Served) -> AsyncIterator[AsyncClient]:
 async def session(client: AsyncClient) -> AsyncIterator[AsyncSession]:
     async with client.start(DEMO, ALL) as session:
         yield session
-
-
-class FakeServer(httpx.MockTransport):
-    """Gives one answer to everything."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__(lambda request: answer)
 
 
 async def newest(session: AsyncSession) -> Result:
@@ -94,14 +86,6 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         async with AsyncClient(address) as client:
             with pytest.raises(ClientError, match=f"No server could be reached at {address}"):
                 await client.sessions()
-
-
-async def test_a_busy_server_says_when_to_come_back() -> None:
-    fake = FakeServer(httpx.Response(503, json={"message": "Loading.", "detail": "…"}, headers={"Retry-After": "5"}))
-    async with AsyncClient("http://fake", transport=fake) as client:
-        with pytest.raises(Busy, match="Loading") as busy:
-            await client.sessions()
-    assert busy.value.retry_after == 5
 
 
 async def test_where_there_are_keys_a_wrong_one_is_refused_on_both_roads() -> None:

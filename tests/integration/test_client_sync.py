@@ -1,4 +1,4 @@
-"""The client against a real server over real sockets; FakeServer only says what a healthy server cannot be made to."""
+"""The client against a real server over real sockets; what no healthy server says is in unit/…/test_sync.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -40,27 +39,6 @@ def client(served: Served) -> Iterator[Client]:
 def session(client: Client) -> Iterator[Session]:
     with client.start(DEMO, ALL) as session:
         yield session
-
-
-class FakeServer(httpx.MockTransport):
-    """Gives one answer to everything, and keeps what it was asked."""
-
-    def __init__(self, answer: httpx.Response | Exception) -> None:
-        super().__init__(self._reply)
-        self.answer = answer
-        self.asked: list[httpx.Request] = []
-
-    def _reply(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def refusal(self) -> ClientError:
-        """What a client makes of it."""
-        with Client("http://fake", transport=self, timeout=7) as client, pytest.raises(ClientError) as refused:
-            client.sessions()
-        return refused.value
 
 
 def newest(session: Session) -> Result:
@@ -171,22 +149,6 @@ def test_what_makes_no_request_is_refused_in_words(client: Client, session: Sess
     assert session.info().prompts == ("circle", "star")
 
 
-def test_a_closed_client_says_so() -> None:
-    client = Client("http://fake", transport=FakeServer(httpx.Response(200, json={"sessions": []})))
-    client.close()
-    with pytest.raises(ClientError, match="has been closed"):
-        client.sessions()
-
-
-def test_a_key_is_sent_as_it_was_meant_and_never_shown() -> None:
-    for given in ("secret\n", " secret"):
-        assert Client("http://fake", api_key=given).headers == {"Authorization": "Bearer secret"}
-    assert Client("http://fake", api_key="").headers == {}
-    with pytest.raises(ValueError, match="printable ASCII") as refused:
-        Client("http://fake", api_key="schlüssel")
-    assert "schl" not in str(refused.value)
-
-
 def test_what_is_no_picture_is_refused_with_the_cause(client: Client) -> None:
     with pytest.raises(ClientError, match="no picture") as refused:
         client.concept_segment(b"dog", "dog")
@@ -209,25 +171,6 @@ def test_a_server_that_is_not_there_is_named() -> None:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with Client(address) as client, pytest.raises(ClientError, match=f"No server could be reached at {address}"):
             client.sessions()
-
-
-def test_other_failures_are_sentences_too() -> None:
-    loading = FakeServer(httpx.Response(503, json={"message": "Loading.", "detail": "…"}, headers={"Retry-After": "5"}))
-    assert isinstance(busy := loading.refusal(), Busy)
-    assert (busy.message, busy.retry_after) == ("Loading.", 5)
-    assert str(FakeServer(httpx.Response(502, html="<h1>")).refusal()) == "The server answered 502 Bad Gateway."
-    assert str(FakeServer(httpx.Response(307)).refusal()) == "The server answered 307 Temporary Redirect."
-    assert "not one of this API" in str(FakeServer(httpx.Response(200, html="<h1>")).refusal())
-    assert str(FakeServer(httpx.ReadTimeout("")).refusal()) == "The server at http://fake has not answered within 7 s."
-    assert "failed (reset)" in str(FakeServer(httpx.ReadError("reset")).refusal())
-
-
-def test_the_key_goes_with_every_request() -> None:
-    fake = FakeServer(httpx.Response(200, json={"sessions": []}))
-    with Client("http://fake/base/", api_key="secret", transport=fake) as client:
-        assert client.sessions() == []
-    assert str(fake.asked[0].url) == "http://fake/base/sessions"
-    assert fake.asked[0].headers["Authorization"] == "Bearer secret"
 
 
 def test_where_there_are_keys_a_wrong_one_is_refused_on_both_roads() -> None:

@@ -16,8 +16,6 @@ STREAMER = sorted((ROOT / "streamer").rglob("*.py"))
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
     "streamer/app.py": "integration/test_app.py",
-    "streamer/client/aio.py": "integration/test_client_aio.py",
-    "streamer/client/sync.py": "integration/test_client_sync.py",
     "streamer/http/events.py": "integration/test_events.py",
     "streamer/http/metrics.py": "integration/test_metrics.py",
     "streamer/http/middleware.py": "integration/test_app.py",
