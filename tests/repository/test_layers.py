@@ -25,8 +25,6 @@ TESTED_ELSEWHERE = {
     "streamer/http/signalling.py": "integration/test_whip.py",
     "streamer/http/whep.py": "integration/test_whep.py",
     "streamer/http/whip.py": "integration/test_whip.py",
-    "streamer/webrtc/player.py": "integration/test_whep.py",
-    "streamer/webrtc/source.py": "integration/test_sources_webrtc.py",
     "tracker/checkpoints/transformers_names.py": "unit/tracker/checkpoints/test_transformers_layout.py",
     "tracker/model/compute.py": "unit/tracker/test_acceleration.py",
     "tracker/model/configs.py": "unit/streamer/test_config.py",
