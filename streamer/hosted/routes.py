@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from streamer import auth
 from streamer.engine import Engine
 from streamer.errors import Gone, NotAllowed, NotFound
 from streamer.hosted import visual_segment as visual
-from streamer.hosted.cache import Account
+from streamer.hosted.cache import Account, Caches
 from streamer.hosted.embeddings import Asked, Embeddings, There
 from streamer.hosted.schemas import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
 from streamer.wire import fields, results
@@ -31,10 +32,8 @@ router = APIRouter(prefix="/sam3", tags=["images"])
 @router.post("/concept_segment", include_in_schema=False)
 async def concept_segment(body: ConceptRequest, request: Request, response: Response) -> dict[str, Any]:
     """Find every object of each concept in a picture: promptable concept segmentation."""
-    began, account = time.perf_counter(), await _admit(request, body)
-    embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
-        _label(response, asked)
+    began = time.perf_counter()
+    async with _asking(request, response, body) as (_, asked):
         _hint(response, asked.model, body)
         prompts = _prompts(body, *asked.size)
         found = await _find(request.app.state.engine, asked, prompts)
@@ -46,14 +45,12 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
 @router.post("/visual_segment", response_model=None, include_in_schema=False)
 async def visual_segment(body: VisualRequest, request: Request, response: Response) -> dict[str, Any] | Response:
     """Segment what points and boxes point at in a picture: promptable visual segmentation."""
-    began, account = time.perf_counter(), await _admit(request, body)
-    embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
-        _label(response, asked)
+    began = time.perf_counter()
+    async with _asking(request, response, body) as (account, asked):
         prompts = visual.prompts(body, *asked.size)
         if body.format == "binary":
             visual.check_dense(len(prompts), *asked.size)
-        caches = embeddings.caches
+        caches: Caches = request.app.state.embeddings.caches
         if body.load_logits_from_cache:
             prompts = visual.primed(prompts, [caches.load(account, asked.name, prompt) for prompt in prompts])
         found = await visual.segment(request.app.state.engine, asked, prompts, multimask=body.multimask_output)
@@ -70,12 +67,10 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
 @router.post("/embed_image", include_in_schema=False)
 async def embed_image(body: EmbedRequest, request: Request, response: Response) -> dict[str, Any]:
     """Embed a picture now, so that later requests with its ``image_id`` are answered sooner."""
-    began, account = time.perf_counter(), await _admit(request, body)
-    embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
-        _label(response, asked)
+    began = time.perf_counter()
+    async with _asking(request, response, body) as (account, asked):
         image_id = body.image_id or asked.name
-        embeddings.keep(account, image_id, asked)
+        request.app.state.embeddings.keep(account, image_id, asked)
     return {"image_id": image_id, "time": _since(began)}
 
 
@@ -85,6 +80,16 @@ async def refuses(call: str, request: Request) -> None:
     if call in CALLS:
         raise NotAllowed(request.method, "POST")
     raise NotFound(f"There is no /sam3/{call:.80} here.", detail=f"There is /sam3/ with {', '.join(CALLS)}.")
+
+
+@asynccontextmanager
+async def _asking(request: Request, response: Response, body: OnPicture) -> AsyncIterator[tuple[Account, Asked]]:
+    """Let a request in and stand in line with its picture; a header says whether that had to be embedded."""
+    account = await _admit(request, body)
+    embeddings: Embeddings = request.app.state.embeddings
+    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
+        response.headers["X-Cache"] = "hit" if asked.cached else "miss"  # which model answers, middleware.py says
+        yield account, asked
 
 
 async def _admit(request: Request, body: OnPicture) -> Account:
@@ -102,11 +107,6 @@ def _check_model(model: Sam3, asked: str | None) -> None:
         raise NotFound(
             f"There is no model {asked!r} here.", detail=f"{model.name} is loaded; {BASE_MODEL} means it too."
         )
-
-
-def _label(response: Response, asked: Asked) -> None:
-    """Say whether the picture had to be embedded; which model answers, the application says on every answer."""
-    response.headers["X-Cache"] = "hit" if asked.cached else "miss"
 
 
 def _hint(response: Response, model: Sam3, body: ConceptRequest) -> None:
