@@ -7,8 +7,8 @@ Shares are of the picture's side, 0 to 1; seconds are of the stream's clock; a s
 What is not here stands beside what it bounds or computes, because it decides nothing about tracking: bounds of what is
 kept (``clickable_frames``: bytes, frames, known times, and the 100 ms within which the API promises an answer;
 ``clicks.MOST_SPOTS``; the lengths of a memory bank, which are the network's own), and pure numerics
-(``geometry.LIMIT`` and ``clicks.MASK_LOGIT``, the range of mask logits; the small pictures of ``optical_flow`` and
-the grid of ``scene``; how slowly running means follow).
+(``geometry.LIMIT`` and ``clicks.MASK_LOGIT``, the range of mask logits; the small pictures of ``optical_flow``
+and the grid of ``scene``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class TrackingParams:
     """
     How a stream is tracked. Raises :class:`TrackerError` for what makes no sense.
 
-    The values were found with ``benchmarks.tracking`` on worlds of its own; change one, and run it again.
+    Who changes one runs ``benchmarks.tracking``: its tables say what the change is worth.
     """
 
     # What is believed of a mask that was found for an object
@@ -45,9 +45,8 @@ class TrackingParams:
 
     # Detections and objects
     match_iou: float = 0.1  # of a detection and an object, under which they are no pair [assoc_iou_thresh]
-    same_iou: float = (
-        0.7  # two masks of one prompt with this IoU show one object [suppress_overlapping_based_on_recent_*]
-    )
+    # [suppress_overlapping_based_on_recent_occlusion_threshold]
+    same_iou: float = 0.7  # two masks of one prompt with this IoU show one object
     taken: float = 0.7  # share of the smaller mask: what lies on a visible object this much is not another one
     least_look: float = 0.1  # factor: what a memory that recognises nothing leaves of what may well be the object
     most_looks: int = 8  # detections, the best first, that may be a lost object on one keyframe: each is encoded
@@ -82,10 +81,15 @@ class TrackingParams:
     patience: int = 3  # intervals for which a keyframe may be put off where time is short
     longest_flow: int = 6  # steps in succession on which masks are only moved along: they decay
     cheaper: float = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
+    cost_rate: float = 0.2  # share by which the known cost of a stage follows the newest one
+    most_debt: float = 1.0  # seconds that may have been taken too much: what is longer ago is forgiven
+    strained: float = 0.5  # share of the steps of late that found no time: from here on keyframes become rarer
+    strain_rate: float = 0.05  # share by which that follows the newest step: "of late" is some twenty steps
 
     # What the picture itself says
     cut: float = 45.0  # mean difference of two frames, of 255, that is a cut and not movement ...
     cut_ratio: float = 4.0  # ... if it is that many times the usual difference
+    usual_rate: float = 0.1  # share by which the usual difference follows the newest one
     news: float = 40.0  # difference of a sample since the last keyframe, of 255, that is something else and not noise
     news_margin: float = 0.15  # of its box's sides, around a followed object: its own movement is no news
     uncovered: float = 0.08  # share of the picture, outside of what is followed, whose news ask for a keyframe

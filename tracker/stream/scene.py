@@ -32,7 +32,8 @@ class View:
             return False
         change = float(np.abs(self._now - before).mean())
         cut = change > self.params.cut and change > self.params.cut_ratio * self._usual
-        self._usual = change if self._usual == 0 else 0.9 * self._usual + 0.1 * min(change, self.params.cut)
+        rate = self.params.usual_rate
+        self._usual = change if self._usual == 0 else (1 - rate) * self._usual + rate * min(change, self.params.cut)
         return cut
 
     def keyframe(self, boxes: Sequence[Share]) -> None:

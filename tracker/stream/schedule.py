@@ -56,19 +56,21 @@ class Budget:
     @property
     def strained(self) -> bool:
         """Whether time is short more often than not."""
-        return self._strain > 0.5
+        return self._strain > self.params.strained
 
     def spend(self, situation: Situation, seconds: Mapping[str, float]) -> None:
         """Take what a step's stages took."""
         counts = {"detect": situation.prompts, "refine": situation.objects}
         each = {name: took / counts.get(name, 1) for name, took in seconds.items() if counts.get(name, 1)}
         if not self._given:
+            newest = self.params.cost_rate
             for name, took in each.items():
-                self.costs[name] = 0.8 * self.costs.get(name, took) + 0.2 * took
+                self.costs[name] = (1 - newest) * self.costs.get(name, took) + newest * took
         if self.rate is not None:
             took = sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in each)
-            self._debt = min(max(self._debt + took - 1 / self.rate, -1 / self.rate), 1.0)
-            self._strain = 0.95 * self._strain + 0.05 * self.short
+            self._debt = min(max(self._debt + took - 1 / self.rate, -1 / self.rate), self.params.most_debt)
+            newest = self.params.strain_rate
+            self._strain = (1 - newest) * self._strain + newest * self.short
 
     def detecting_is_cheaper(self, situation: Situation) -> bool:
         """Whether one detection of every prompt costs less than refining every object."""
