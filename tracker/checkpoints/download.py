@@ -66,16 +66,15 @@ def download(progress: Say | None = None, *, endpoint: str | None = None, cache:
 def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
     """Bring the file to where ``huggingface_hub`` would put it, unless what the server says does not suffice for it."""
     import huggingface_hub
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-    from huggingface_hub.utils._fixes import WeakFileLock
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+
+    from tracker.checkpoints import hub
 
     url = huggingface_hub.hf_hub_url(REPOSITORY, FILE, endpoint=endpoint)
     about = huggingface_hub.get_hf_file_metadata(url, endpoint=endpoint)
     if not about.size or not about.etag or not re.fullmatch(r"[0-9a-zA-Z-]+", about.etag):
         return
-    folder = Path(cache or constants.HF_HUB_CACHE) / repo_folder_name(repo_id=REPOSITORY, repo_type="model") / "blobs"
+    folder = hub.blobs(REPOSITORY, cache)
     folder.mkdir(parents=True, exist_ok=True)
     whole, part = folder / about.etag, folder / f"{about.etag}.part"
     headers = build_hf_headers() | {"Accept-Encoding": "identity"}
