@@ -38,7 +38,8 @@ from tracker.model.sam3 import Sam3
 from tracker.training.data import draw_still
 from tracker.training.evaluate import compare, iou
 from tracker.types import Detection, Mask, Prompt
-from tracker.worlds.worlds import Video, box_around
+from tracker.worlds.objects import box_around
+from tracker.worlds.worlds import Video
 
 GATE = 0.99
 WARM_UP = 3  # calls that are not counted

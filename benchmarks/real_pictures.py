@@ -15,7 +15,7 @@ from benchmarks.first_light import table
 from benchmarks.support.real_pictures import RealObject, RealPicture, load
 from tracker import Embedding, Mask, Point, Sam3, SegmentPrompt, load_model, set_threads
 from tracker.training.evaluate import iou
-from tracker.worlds.worlds import box_around
+from tracker.worlds.objects import box_around
 
 
 def measure(model: Sam3, pictures: list[RealPicture]) -> dict[str, list[tuple[str, float, float]]]:

@@ -12,6 +12,7 @@ import av
 from av.video.stream import VideoStream
 
 from tracker.worlds import worlds
+from tracker.worlds.bodies import Body
 
 # As cameras send H.264: without B-frames, each picture complete when its packet is.
 _CAMERA = {"libx264": {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}}
@@ -26,7 +27,7 @@ def record(
     fps: int = 15,
     size: tuple[int, int] = (320, 240),
     codec: str = "libx264",
-    script: Callable[[worlds.Video], list[worlds.Body]] | None = None,
+    script: Callable[[worlds.Video], list[Body]] | None = None,
 ) -> Path:
     """
     Draw a world with so many objects, or those of a script, into a file; its name's ending is the container.

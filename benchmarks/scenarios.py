@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.tracking_metrics import Frame
 from tracker import Mask, Point, Prompt
+from tracker.worlds.bodies import Body
 from tracker.worlds.looks import Picture
-from tracker.worlds.worlds import Body, Video, WorldFrame
+from tracker.worlds.worlds import Video, WorldFrame
 
 FPS = 30
 SIZE = (480, 360)

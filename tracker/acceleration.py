@@ -66,7 +66,8 @@ class Question:
     """A drawn picture, boxes around what is on it, and the picture after it."""
 
     def __init__(self) -> None:
-        from tracker.worlds.worlds import Video, box_around  # drawn on CUDA alone, so loaded there alone
+        from tracker.worlds.objects import box_around
+        from tracker.worlds.worlds import Video  # drawn on CUDA alone, so loaded there alone
 
         video = Video(0, 640, 480, objects=(OBJECTS, OBJECTS))
         frame = video.next()

@@ -34,6 +34,8 @@ from tests.support.page import trained
 from tests.support.programs import Program, program
 from tests.support.serving import SECONDS, Served, serving
 from tracker.worlds import worlds
+from tracker.worlds.bodies import Body
+from tracker.worlds.objects import box_around
 
 EXAMPLES = ROOT / "examples"
 NOWHERE = "http://127.0.0.1:1"  # nothing listens there
@@ -87,7 +89,7 @@ def example(served: Served, name: str, *arguments: str | Path) -> Iterator[Progr
 def test_people_are_counted_as_they_cross_the_line(served: Served, tmp_path: Path) -> None:
     """One circle goes to the right, one to the left, one stands still."""
 
-    def walk(video: worlds.Video) -> list[worlds.Body]:
+    def walk(video: worlds.Video) -> list[Body]:
         return [
             video.actor(0, "red", "circle", 0.12, lambda seconds: (0.25 + 0.28 * seconds, 0.2, 1.0)),
             video.actor(1, "blue", "circle", 0.12, lambda seconds: (1.08 - 0.28 * seconds, 0.8, 1.0)),
@@ -103,7 +105,7 @@ def test_people_are_counted_as_they_cross_the_line(served: Served, tmp_path: Pat
 
 
 def test_a_concept_is_blurred_inside_its_masks_and_nothing_else_is(served: Served, tmp_path: Path) -> None:
-    def stand(video: worlds.Video) -> list[worlds.Body]:
+    def stand(video: worlds.Video) -> list[Body]:
         return [
             video.actor(0, "green", "circle", 0.13, lambda _: (0.9, 0.7, 1.0)),
             video.actor(1, "red", "star", 0.13, lambda _: (0.3, 0.3, 1.0)),
@@ -302,7 +304,7 @@ def steepness(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def edges(mask: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    box = worlds.box_around(mask)
+    box = box_around(mask)
     return box.x0, box.y0, box.x1, box.y1
 
 

@@ -25,17 +25,6 @@ TESTED_ELSEWHERE = {
     "streamer/http/signalling.py": "integration/test_whip.py",
     "streamer/http/whep.py": "integration/test_whep.py",
     "streamer/http/whip.py": "integration/test_whip.py",
-    "tracker/checkpoints/transformers_names.py": "unit/tracker/checkpoints/test_transformers_layout.py",
-    "tracker/model/compute.py": "unit/tracker/test_acceleration.py",
-    "tracker/model/configs.py": "unit/streamer/test_config.py",
-    "tracker/model/vocabulary.py": "unit/tracker/training/test_train.py",
-    "tracker/training/data.py": "unit/tracker/training/test_train.py",
-    "tracker/training/evaluate.py": "unit/tracker/training/test_train.py",
-    "tracker/training/losses.py": "unit/tracker/training/test_train.py",
-    "tracker/training/network.py": "unit/tracker/training/test_train.py",
-    "tracker/worlds/camera.py": "unit/tracker/worlds/test_worlds.py",
-    "tracker/worlds/looks.py": "unit/tracker/worlds/test_things.py",
-    "tracker/worlds/photos.py": "repository/test_real_pictures.py",
 }
 WITHOUT_TESTS = {
     "streamer/choices.py": "names and a number; unit/streamer/test_cli.py offers them",
@@ -55,12 +44,9 @@ WITHOUT_TESTS = {
     "tracker/__init__.py": "names the public face; test_layers.py reads it",
     "tracker/checkpoints/__init__.py": "says what the package is",
     "tracker/model/__init__.py": "says what the package is",
-    "tracker/model/configs.py": "sizes; every test that loads nano builds from them",
     "tracker/stream/__init__.py": "says what the package is",
     "tracker/training/__init__.py": "says what the package is",
-    "tracker/training/recipe.py": "numbers; test_nano_training.py runs the smallest recipe",
     "tracker/worlds/__init__.py": "says what the package is",
-    "tracker/worlds/variety.py": "numbers; test_worlds.py draws by them",
 }
 
 

@@ -66,7 +66,6 @@ def download(progress: Say | None = None, *, endpoint: str | None = None, cache:
 def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
     """Bring the file to where ``huggingface_hub`` would put it, unless what the server says does not suffice for it."""
     import huggingface_hub
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
 
     from tracker.checkpoints import hub
 
@@ -77,8 +76,8 @@ def _fetch(say: Say, endpoint: str | None, cache: Path | None) -> None:
     folder = hub.blobs(REPOSITORY, cache)
     folder.mkdir(parents=True, exist_ok=True)
     whole, part = folder / about.etag, folder / f"{about.etag}.part"
-    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
-    with WeakFileLock(folder / f"{about.etag}.lock"):
+    headers = hub.build_hf_headers() | {"Accept-Encoding": "identity"}
+    with hub.WeakFileLock(folder / f"{about.etag}.lock"):
         if not whole.exists():
             _resume(huggingface_hub.get_session(), url, headers, part, about.size, say)
             _check(part, about.size, about.etag)

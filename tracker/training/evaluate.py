@@ -26,13 +26,15 @@ from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.stream.params import DEFAULTS
-from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still, inside, on_nothing, yesterday
+from tracker.training.clicks import inside, on_nothing, yesterday
+from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.types import Box, Detection, Mask, Point, Prompt
 from tracker.worlds import second_renderer, things
 from tracker.worlds.looks import Picture
+from tracker.worlds.objects import WorldObject, box_around
 from tracker.worlds.things import HELD_OUT_STYLE, Thing
 from tracker.worlds.variety import PLAIN, WIDE
-from tracker.worlds.worlds import Video, WorldObject, box_around
+from tracker.worlds.worlds import Video
 
 
 @dataclass(slots=True)

@@ -23,9 +23,10 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.bank import Bank, resemblance
 from tracker.model.sam3 import Sam3
 from tracker.stream.params import DEFAULTS
-from tracker.training.data import shrink
+from tracker.training.masks import shrink
+from tracker.worlds.objects import Binary, WorldObject
 from tracker.worlds.variety import WIDE
-from tracker.worlds.worlds import Binary, Video, WorldObject
+from tracker.worlds.worlds import Video
 
 FRAMES = 12
 STRIDE = 4  # of 30 frames a second

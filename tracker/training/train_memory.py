@@ -34,8 +34,9 @@ from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
 from tracker.training import network
-from tracker.training.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch, shrink
+from tracker.training.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch
 from tracker.training.losses import interactive_loss, mask_loss
+from tracker.training.masks import shrink
 from tracker.training.recipe import Recipe
 from tracker.training.train import command_line, memory_only, place, precision, share_gradients, to_device
 from tracker.worlds.looks import Picture

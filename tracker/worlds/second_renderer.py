@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from tracker.worlds.worlds import WorldObject
+from tracker.worlds.objects import WorldObject
 
 Floats = npt.NDArray[np.floating[Any]]  # (height, width), or (3, height, width) for colours; float32
 Triple = tuple[float, float, float]  # a colour, or a build: what a shape's proportions are made of, each 0 to 1

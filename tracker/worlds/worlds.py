@@ -16,86 +16,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tracker.model.vocabulary import ANYTHING, PLACES, SIZES, words
-from tracker.types import Box
 from tracker.worlds import looks
+from tracker.worlds.bodies import Body, Path, paint
 from tracker.worlds.camera import Camera, Damage
 from tracker.worlds.looks import Outline, Paint, Picture, Sprite
+from tracker.worlds.objects import WorldObject
 from tracker.worlds.things import Thing
 from tracker.worlds.variety import PLAIN, TINY, Variety
 
-Binary = npt.NDArray[np.bool_]  # (height, width)
-Path = Callable[[float], tuple[float, float, float]]
-
-_SUBPIXEL_BITS = 4  # cv2 draws in sixteenths of a pixel
 _MARGIN = 0.3  # of the picture's size: what the backdrop has more than the picture, for a camera that moves
-
-# An object with less than this to be seen is no longer asked for: neither finding nor missing it is an error.
-MIN_VISIBLE_AREA = 0.0006  # of the picture
-MIN_VISIBLE_SHARE = 0.2  # of the object
-
-# "big" and "small" by the square root of the share of the picture, "left" and "top" by the middle of the box: yes, no,
-# and between them doubt.
-_BIG, _NOT_BIG = 0.25, 0.19
-_SMALL, _NOT_SMALL = 0.085, 0.125
-_SIDE = 0.07  # from the middle
-
-
-@dataclass(frozen=True, slots=True)
-class WorldObject:
-    """
-    One object on one frame. ``mask`` is what can be seen of it; ``visible`` is that share of the whole object.
-
-    ``color`` is empty for a thing, ``shape`` is its name or empty for a shape that has none; ``more`` are patterns,
-    categories and a thing's colour; about ``doubtful`` words people would not agree.
-    """
-
-    id: int
-    color: str
-    shape: str
-    mask: Binary
-    visible: float
-    more: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """What it is called in full, such as "red circle"."""
-        return f"{self.color} {self.shape or 'thing'}".strip()
-
-    @property
-    def countable(self) -> bool:
-        """Whether enough of it can be seen to ask for it."""
-        return bool(self.visible >= MIN_VISIBLE_SHARE and self.mask.sum() >= MIN_VISIBLE_AREA * self.mask.size)
-
-    def matches(self, text: str) -> bool:
-        """Whether ``text``, in nano's words, names this object."""
-        return self.answers(text) is True
-
-    def answers(self, text: str) -> bool | None:
-        """Whether ``text`` names this object; None where people would not agree, such as "big" of a middling one."""
-        found = [self._answers(word) for word in words(text)]
-        return False if False in found else None if None in found else bool(found)
-
-    def _answers(self, word: str) -> bool | None:
-        if word in SIZES:
-            size = math.sqrt(self.mask.mean())
-            yes, no = (size > _BIG, size < _NOT_BIG) if word == "big" else (size < _SMALL, size > _NOT_SMALL)
-            return True if yes else False if no else None
-        if word in PLACES:
-            return self._lies(word)
-        if word == "shape":
-            return bool(self.color)
-        return None if word in self.doubtful else word in (self.color, self.shape, *self.more, *ANYTHING)
-
-    def _lies(self, word: str) -> bool | None:
-        axis = 0 if word in ("left", "right") else 1
-        there = np.flatnonzero(self.mask.any(axis))
-        if not len(there):
-            return False
-        middle = (there[0] + there[-1] + 1) / 2 / self.mask.shape[1 - axis] - 0.5
-        beyond = -middle if word in ("left", "top") else middle
-        return True if beyond > _SIDE else False if beyond < -_SIDE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,59 +34,6 @@ class WorldFrame:
     index: int
     image: Picture
     objects: list[WorldObject]
-
-
-@dataclass(slots=True)
-class Body:
-    """
-    One moving thing. Lengths are in units of the picture's shorter side.
-
-    ``path`` gives its place and the factor of its size at a moment, (x, y, factor), for worlds with a script; else it
-    wanders about.
-    """
-
-    id: int
-    named: bool  # nobody can ask for what is not: it is only in the way
-    color: str
-    shape: str
-    more: tuple[str, ...]
-    doubtful: tuple[str, ...]
-    outline: Outline | None  # else a sprite
-    paint: Paint | None
-    sprite: Sprite | None
-    radius: float
-    squeeze: float  # width to height
-    position: npt.NDArray[np.float64]
-    velocity: npt.NDArray[np.float64]  # a second
-    angle: float
-    spin: float  # radians a second
-    breath: float  # amplitude of its change of size
-    breath_rate: float  # radians a second
-    phase: float
-    path: Path | None = None
-    seconds: float = 0.0
-
-    def advance(self, seconds: float, aspect: tuple[float, float], leave: float) -> None:
-        """Move on; turn back once ``leave`` beyond the border."""
-        self.seconds += seconds
-        self.position += self.velocity * seconds
-        for axis in (0, 1):
-            low, high = -leave, aspect[axis] + leave
-            if not low <= self.position[axis] <= high:
-                self.velocity[axis] = abs(self.velocity[axis]) * (1 if self.position[axis] < low else -1)
-                self.position[axis] = min(max(self.position[axis], low), high)
-        self.angle += self.spin * seconds
-        self.phase += self.breath_rate * seconds
-
-    def place(self) -> npt.NDArray[np.float64]:
-        """The (2, 3) matrix from its own units, radii from its middle, to the world."""
-        size = self.radius * (1 + self.breath * math.sin(self.phase))
-        x, y = self.position
-        if self.path is not None:
-            x, y, factor = self.path(self.seconds)
-            size = self.radius * factor
-        cos, sin = math.cos(self.angle) * size, math.sin(self.angle) * size
-        return np.array([[cos * self.squeeze, -sin, x], [sin * self.squeeze, cos, y]])
 
 
 class Video:
@@ -332,7 +208,7 @@ class Video:
             place = view[:, :2] @ body.place()
             place[:, 2] += view[:, 2]
             place *= self._unit
-            whole.append(_paint(image, owner, number, body, place))
+            whole.append(paint(image, owner, number, body, place))
         counts = np.bincount(owner.ravel(), minlength=len(whole))
         objects = [
             WorldObject(
@@ -359,86 +235,3 @@ class Video:
         matrix[:, 2] -= matrix[:, :2] @ offset
         mode = cv2.BORDER_REFLECT
         return np.asarray(cv2.warpAffine(self._backdrop, matrix, (self.width, self.height), borderMode=mode), np.uint8)
-
-
-def _paint(
-    image: Picture, owner: npt.NDArray[np.uint8], number: int, body: Body, place: npt.NDArray[np.float64]
-) -> float:
-    """Draw a body into the picture and the map of who is in front; returns its whole area in pixels."""
-    if body.sprite is not None:
-        return _paint_sprite(image, owner, number, body.sprite, place)
-    assert body.outline is not None and body.paint is not None
-    contours = [points @ place[:, :2].T + place[:, 2] for points in body.outline]
-    area = float(cv2.contourArea(contours[0].astype(np.float32)))
-    area -= sum(float(cv2.contourArea(hole.astype(np.float32))) for hole in contours[1:])
-    patch = _patch(np.concatenate(contours), image)
-    if patch is None:
-        return area
-    rows, columns, corner = patch
-    local = [np.round((points - corner - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for points in contours]
-    part = image[rows, columns]
-    cover = np.zeros(part.shape[:2], np.uint8)
-    cv2.fillPoly(cover, local, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    back = np.linalg.inv(place[:, :2])
-    x, y = np.meshgrid(
-        np.arange(part.shape[1], dtype=np.float32) + (0.5 + corner[0] - place[0, 2]),
-        np.arange(part.shape[0], dtype=np.float32) + (0.5 + corner[1] - place[1, 2]),
-    )
-    paint = body.paint.fill(
-        (back[0, 0] * x + back[0, 1] * y).astype(np.float32), (back[1, 0] * x + back[1, 1] * y).astype(np.float32)
-    )
-    if body.paint.line is not None:
-        width = max(1, round(body.paint.line_width * math.sqrt(abs(np.linalg.det(place[:, :2])))))
-        line = body.paint.line.tolist()
-        cv2.polylines(paint, local, True, line, width, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    owner[rows, columns][cover > 127] = number
-    part[:] = (part + (paint - part) * (cover.astype(np.float32)[..., None] * (body.paint.alpha / 255))).astype(
-        np.uint8
-    )
-    return area
-
-
-def _paint_sprite(
-    image: Picture, owner: npt.NDArray[np.uint8], number: int, sprite: Sprite, place: npt.NDArray[np.float64]
-) -> float:
-    """The same for a picture of a thing, its longer side two radii."""
-    height, width = sprite.shape[:2]
-    scale = 2 / max(height, width)
-    own = np.array([[scale, 0, -width * scale / 2], [0, scale, -height * scale / 2], [0, 0, 1]])
-    matrix = place @ own  # from the sprite's pixels to the picture's
-    size = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    area = float((sprite[..., 3] > 127).sum()) * size**2
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)]) @ matrix[:, :2].T + matrix[:, 2]
-    patch = _patch(corners, image)
-    if patch is None:
-        return area
-    rows, columns, corner = patch
-    part = image[rows, columns]
-    if size < 0.6:  # what is made much smaller must be made smaller first, or it flickers
-        factor = max(size, 2 / min(height, width))
-        small = cv2.resize(sprite, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        matrix[:, 0] *= width / small.shape[1]
-        matrix[:, 1] *= height / small.shape[0]
-        sprite = np.asarray(small, np.uint8)
-    matrix[:, 2] -= corner
-    warped = cv2.warpAffine(sprite, matrix, (part.shape[1], part.shape[0]), flags=cv2.INTER_LINEAR).astype(np.float32)
-    cover = warped[..., 3]
-    owner[rows, columns][cover > 127] = number
-    part[:] = (part + (warped[..., :3] - part) * (cover[..., None] / 255)).astype(np.uint8)
-    return area
-
-
-def _patch(points: npt.NDArray[np.float64], image: Picture) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
-    """The part of the picture around some points: rows, columns, and its corner x, y; None if they are outside."""
-    height, width = image.shape[:2]
-    low = np.maximum(np.floor(points.min(0)).astype(int) - 2, 0)
-    high = np.minimum(np.ceil(points.max(0)).astype(int) + 3, (width, height))
-    if (high <= low).any():
-        return None
-    return slice(low[1], high[1]), slice(low[0], high[0]), low.astype(np.float64)
-
-
-def box_around(mask: Binary) -> Box:
-    """The smallest box around a mask that is not empty, pixels."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))

@@ -7,10 +7,12 @@ import inspect
 import threading
 from pathlib import Path
 
+import filelock
 import huggingface_hub
+import pytest
 from huggingface_hub import constants, file_download
 
-from tracker.checkpoints.hub import blobs
+from tracker.checkpoints.hub import WeakFileLock, blobs, build_hf_headers
 
 TAG = "a1b2c3"
 
@@ -50,5 +52,23 @@ def test_the_cache_is_where_huggingface_hub_says() -> None:
     assert blobs("some/model", None).is_relative_to(constants.HF_HUB_CACHE)
 
 
-def test_the_private_name_is_still_there() -> None:
+def test_the_private_names_are_still_there() -> None:
     assert list(inspect.signature(file_download.repo_folder_name).parameters) == ["repo_id", "repo_type"]
+    assert next(iter(inspect.signature(WeakFileLock).parameters)) == "lock_file"
+    assert "token" in inspect.signature(build_hf_headers).parameters
+
+
+def test_two_do_not_write_one_file_at_once(tmp_path: Path) -> None:
+    with (
+        WeakFileLock(tmp_path / "lock"),
+        pytest.raises(filelock.Timeout),
+        WeakFileLock(tmp_path / "lock", timeout=0.01),
+    ):
+        raise AssertionError("both have it")
+
+
+def test_the_token_is_sent_and_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_told")
+    headers = build_hf_headers()
+    assert headers["authorization"] == "Bearer hf_told"
+    assert headers["user-agent"]

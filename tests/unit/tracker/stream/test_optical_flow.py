@@ -8,7 +8,7 @@ import torch
 
 from tracker.model.postprocess import to_masks
 from tracker.stream.optical_flow import Flow
-from tracker.training.data import shrink
+from tracker.training.masks import shrink
 from tracker.worlds.worlds import Video
 
 SIDE = 56

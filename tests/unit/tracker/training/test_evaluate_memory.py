@@ -19,8 +19,9 @@ from tracker.training import evaluate_memory
 from tracker.training.evaluate_memory import FRAMES, HIDDEN, STRIDE, border, evaluate, region
 from tracker.types import Box, Mask
 from tracker.worlds.looks import Picture
+from tracker.worlds.objects import Binary
 from tracker.worlds.variety import WIDE
-from tracker.worlds.worlds import Binary, Video, WorldFrame
+from tracker.worlds.worlds import Video, WorldFrame
 
 LOOKS = [
     "pairs of looks, one object",

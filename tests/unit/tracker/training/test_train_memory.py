@@ -18,7 +18,8 @@ from tracker.model.bank import Propagation
 from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.training import train_memory
-from tracker.training.data import BARE, MASK_SIDE
+from tracker.training.data import BARE
+from tracker.training.masks import MASK_SIDE
 from tracker.training.network import fresh
 from tracker.training.recipe import RECIPES
 from tracker.training.train import memory_only

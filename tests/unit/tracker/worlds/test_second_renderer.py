@@ -12,8 +12,8 @@ from PIL import Image
 
 from tracker.model.vocabulary import COLORS, PATTERNS, SHAPES
 from tracker.worlds import second_renderer
+from tracker.worlds.objects import WorldObject
 from tracker.worlds.second_renderer import draw_still
-from tracker.worlds.worlds import WorldObject
 
 Still = tuple[npt.NDArray[np.uint8], list[WorldObject]]
 
@@ -116,4 +116,4 @@ def test_it_draws_with_code_of_its_own() -> None:
     modules |= {node.module or "" for node in froms}
     names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
     assert not {module for module in modules | names if module.split(".")[0] == "cv2" or "looks" in module}
-    assert {name for name in names if name.startswith("tracker")} == {"tracker.worlds.worlds.WorldObject"}
+    assert {name for name in names if name.startswith("tracker")} == {"tracker.worlds.objects.WorldObject"}

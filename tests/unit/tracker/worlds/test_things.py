@@ -10,31 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.sprites import BLUE, RED, YELLOW, photo, sprite
 from tracker.model.vocabulary import CATEGORIES, HELD_OUT_KINDS, KINDS
 from tracker.worlds import things
-from tracker.worlds.looks import Picture, Sprite, cut_out, dressed, named_colors
 from tracker.worlds.things import FILE, HELD_OUT_STYLE, LONGER, NAMELESS, STYLES, Thing, load, nameless, taught
 
-RED, BLUE, YELLOW = (215, 20, 20), (30, 60, 215), (240, 220, 30)
 Icons = dict[str, Any]
-
-
-def sprite(*colors: tuple[tuple[int, int, int], float], side: int = 100) -> Sprite:
-    """Columns of colours, each a share of the width; the lower half is empty."""
-    drawn = np.zeros((side, side, 4), np.uint8)
-    left = 0.0
-    for color, share in colors:
-        drawn[: side // 2, round(left * side) : round((left + share) * side)] = (*color, 255)
-        left += share
-    return drawn
 
 
 def thing(name: str, style: str) -> Thing:
     return Thing.of(name, style, sprite((RED, 1.0), side=10))
-
-
-def photo(seed: int = 0) -> Picture:
-    return np.random.default_rng(seed).integers(0, 256, (60, 80, 3), np.uint8)
 
 
 def icon(body: str) -> dict[str, str]:
@@ -94,79 +79,6 @@ def test_pieces_of_photographs_come_with_photographs_only() -> None:
     again = nameless([], [photo()], cut_outs=3)
     assert all(np.array_equal(a.sprite, b.sprite) for a, b in zip(pieces, again, strict=True))
     assert not np.array_equal(pieces[0].sprite, pieces[1].sprite)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_a_cut_out_shows_something_and_is_decided_by_its_random_numbers(seed: int) -> None:
-    photos = [photo(1), photo(2)]
-    one, again, other = (cut_out(np.random.default_rng(each), photos, 64) for each in (seed, seed, seed + 100))
-    assert one.shape == (64, 64, 4) and one.dtype == np.uint8
-    assert 0.05 < (one[..., 3] > 127).mean() < 1
-    assert not one[one[..., 3] == 0].any()
-    assert np.array_equal(one, again) and not np.array_equal(one, other)
-
-
-def test_cut_outs_hold_pieces_of_their_photographs() -> None:
-    blue = np.zeros((60, 80, 3), np.uint8)
-    blue[..., 2] = 200
-    drawn = [cut_out(np.random.default_rng(seed), [blue], 48) for seed in range(40)]
-    whole = [each[each[..., 3] == 255] for each in drawn]
-    assert sum(bool((each[:, :2] == 0).all() and (each[:, 2] > 100).all()) for each in whole) >= 10
-
-
-def test_shares_of_colours_are_of_what_is_seen() -> None:
-    found = named_colors(sprite((RED, 0.5), (BLUE, 0.3), (YELLOW, 0.2)))
-    assert found["red"] == pytest.approx(0.5) and found["blue"] == pytest.approx(0.3)
-    assert found["yellow"] == pytest.approx(0.2)
-    assert sum(found.values()) == pytest.approx(1.0)
-    glass = sprite((RED, 1.0))
-    glass[..., 3] //= 3
-    assert not any(named_colors(glass).values())
-
-
-@pytest.mark.parametrize(
-    ("color", "name"),
-    [
-        ((250, 140, 20), "orange"),
-        ((40, 170, 60), "green"),
-        ((40, 215, 220), "cyan"),
-        ((140, 60, 170), "purple"),
-        ((245, 110, 190), "pink"),
-        ((245, 150, 150), "pink"),  # pale red is called pink
-        ((200, 10, 40), "red"),  # red lies at both ends of the hues
-    ],
-)
-def test_colours_have_the_names_that_people_give_them(color: tuple[int, int, int], name: str) -> None:
-    assert {each for each, share in named_colors(sprite((color, 1.0))).items() if share} == {name}
-
-
-@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (128, 128, 128), (101, 67, 33)])
-def test_black_white_grey_and_brown_are_no_named_colour(color: tuple[int, int, int]) -> None:
-    assert not any(named_colors(sprite((color, 1.0))).values())
-
-
-def test_a_dressed_thing_is_decided_by_its_random_numbers_and_keeps_its_size() -> None:
-    plain = np.full((60, 36, 4), 255, np.uint8)
-    plain[:, :18, :3] = RED
-    dressings = [dressed(np.random.default_rng(seed), plain) for seed in range(20)]
-    for seed, one in enumerate(dressings):
-        assert one.shape == (80, 56, 4)  # a margin for what leans over
-        assert 0.6 < (one[..., 3] > 127).sum() / (60 * 36) < 1.4
-        assert np.array_equal(one, dressed(np.random.default_rng(seed), plain))
-    left = [one[40, :28, 1].mean() < one[40, 28:, 1].mean() for one in dressings]
-    assert 3 <= sum(left) <= 17  # mirrored or not
-    assert (plain[:, :18, :3] == RED).all()
-
-
-def test_a_shadow_is_never_taken_for_the_thing() -> None:
-    white = np.full((40, 40, 4), 255, np.uint8)
-    shadows = 0
-    for seed in range(40):
-        one = dressed(np.random.default_rng(seed), white)
-        black = (one[..., :3].max(-1) < 5) & (one[..., 3] > 0)
-        shadows += bool(black.any())
-        assert not (one[..., 3][black] > 127).any()
-    assert 8 <= shadows <= 28
 
 
 def test_drawings_of_what_has_a_name_are_not_among_the_nameless() -> None:

@@ -1,0 +1,86 @@
+"""How a model computes: buckets, compiled parts that never compile mid-stream, and devices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tracker import TrackerError
+from tracker.model.compute import BUCKETS, Speed, Static, device_named, on_model
+
+
+def test_buckets_hold_every_number_of_objects() -> None:
+    speed = Speed(buckets=True)
+    sizes = {count: len(speed.padded(range(count))) for count in range(1, 70)}
+    assert set(sizes.values()) == {*BUCKETS, *range(65, 70)}
+    assert all(size >= count for count, size in sizes.items())
+    assert speed.padded([]) == []
+    assert Speed().padded([1, 2, 3]) == [1, 2, 3]
+
+
+def test_a_model_begins_in_fp32_on_a_cpu_and_in_bf16_on_cuda() -> None:
+    assert Speed.of(torch.device("cpu")) == Speed()
+    fast = Speed.of(torch.device("cuda"))
+    assert fast.bf16 and fast.segment_batch == BUCKETS[-1] and fast.memory_batch > Speed().memory_batch
+
+
+class Twice(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (x * 2,)
+
+
+def test_only_shapes_that_were_learnt_go_to_the_compiled_part() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def compiled(x: Tensor) -> tuple[Tensor]:
+        seen.append(tuple(x.shape))
+        return (x * 2,)
+
+    static = Static(Twice(), compiled)
+    assert static(torch.ones(2))[0].tolist() == [2, 2]
+    assert not seen
+    with static.learning():
+        static(torch.ones(3))
+    for value in (torch.ones(3), torch.ones(2), torch.ones(3, dtype=torch.float64), torch.ones(3, 2)[:, 0]):
+        assert torch.equal(static(value)[0], value * 2)
+    assert seen == [(3,), (3,)]
+
+
+def test_answers_that_the_next_call_would_overwrite_are_copied() -> None:
+    memory = torch.zeros(2)
+
+    def compiled(x: Tensor) -> tuple[Tensor]:
+        return (memory.copy_(x * 2),)
+
+    static = Static(Twice(), compiled, copied=True)
+    with static.learning():
+        first = static(torch.ones(2))[0]
+    static(torch.full((2,), 5.0))
+    assert first.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["toaster", "cuda:x"])
+def test_a_device_that_is_none_is_named(name: str) -> None:
+    with pytest.raises(TrackerError, match="is no device: say cpu"):
+        device_named(name)
+
+
+def test_without_cuda_the_device_is_the_cpu_and_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_named(None) == device_named("cpu") == torch.device("cpu")
+    with pytest.raises(TrackerError, match="no CUDA"):
+        device_named("cuda:0")
+
+
+def test_a_method_on_the_model_runs_in_inference_mode_and_leaves_it() -> None:
+    class Adapter:
+        def precision(self) -> torch.autocast:
+            return torch.autocast("cpu", torch.bfloat16)
+
+        @on_model
+        def ask(self) -> tuple[bool, bool]:
+            return torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+
+    assert Adapter().ask() == (True, True)
+    assert not torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
