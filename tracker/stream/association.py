@@ -27,7 +27,7 @@ class Recognition:
 
     What is half hidden still covers the same, and looks different to the memory: where the first is known, it says what
     may be the object, and the second which of several. ``remembers``: whether objects have memories. A model of which
-    nobody has measured how alike two looks of one object are (``same_look``, ``same_appearance``) is not asked.
+    it was never measured how alike two looks of one object are (``same_look``, ``same_appearance``) is not asked.
     """
 
     model: Sam3
@@ -48,7 +48,7 @@ class Recognition:
         return same
 
     def likeness(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
-        """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where nobody knows."""
+        """(N, M) from 0 to 1: 0 where it cannot be the object, 1 for the very same look, or where it is not known."""
         likely, known = self.covering(objects, logits), self._known(objects)
         remembered = [row for row, each in enumerate(objects) if each.memory.bank and likely[row].any()]
         same, least = self.model.same_look, self.params.least_look
@@ -83,7 +83,7 @@ def associate(
     Visible objects choose first, by the overlap of masks; lost ones among what is left, if it covers what they covered;
     then those that were lost or are followed badly by how near they are to where they should be at ``seconds`` of the
     stream's clock, and by ``recognition``. ``alone``: the objects' masks were only moved along. Returns logits (S, S)
-    and score of what is new: what nobody matches and what lies on no visible object.
+    and score of what is new: what matches no object and lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]
@@ -92,10 +92,10 @@ def associate(
         for each, place in _pairs(some, found, free, seconds, known, params):
             each.detect(found.logits[place], float(found.scores[place]), tick)
             free.remove(place)
-    strays = [
+    unmatched = [
         each for each in objects if each.evidence.detected != tick and (each.doubt.bad or each.evidence.misses or alone)
     ]
-    for each, place in _nearest(strays, found, free[: params.most_looks], seconds, recognition):
+    for each, place in _nearest(unmatched, found, free[: params.most_looks], seconds, recognition):
         each.detect(found.logits[place], float(found.scores[place]), tick)
         free.remove(place)
     for each in objects:

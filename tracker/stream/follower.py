@@ -55,19 +55,19 @@ class Follower:
         return self.mode in ("auto", "memory")
 
     def follow(
-        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int, *, foreseen: bool = False
+        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int, *, predicted: bool = False
     ) -> None:
         """
         Find every object on this frame: each one's mask is then the present one, or it counts as lost.
 
-        ``foreseen``: the masks were already moved along with the picture.
+        ``predicted``: the masks were already moved along with the picture.
         """
         if self.mode == "memory":
             remembered = [each for each in objects if each.memory.bank]
             self._by_memory(embedding, remembered, seconds, tick)
-            self._by_mask(embedding, [each for each in objects if not each.memory.bank], seconds, foreseen)
+            self._by_mask(embedding, [each for each in objects if not each.memory.bank], seconds, predicted)
             return
-        self._by_mask(embedding, objects, seconds, foreseen)
+        self._by_mask(embedding, objects, seconds, predicted)
         self._by_place(embedding, _due([each for each in objects if each.doubt.unseen], self.params), seconds, objects)
         if self.mode == "auto":
             doubted = _due([each for each in objects if each.memory.bank], self.params)
@@ -89,7 +89,7 @@ class Follower:
             each.memory.bank.condition(memory)
             each.memory.memorized = tick
 
-    def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, foreseen: bool) -> None:
+    def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, predicted: bool) -> None:
         for each in objects:
             if each.doubt.unseen:
                 # A box where it once was would be filled with whatever is there now.
@@ -110,8 +110,8 @@ class Follower:
         same = self._same(embedding, kept, [*seen, *split])
         for each, row in rows.items():
             each.stage = Stage.REFINE
-            moved = foreseen and each.motion.off_course is None
-            each.follow(kept[row], ious[row], present[row], foreseen=moved, same=same[row])
+            moved = predicted and each.motion.off_course is None
+            each.follow(kept[row], ious[row], present[row], predicted=moved, same=same[row])
             each.motion.off_course = None
 
     def _by_place(

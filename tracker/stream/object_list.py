@@ -72,7 +72,7 @@ class ObjectList:
         """
         A user takes one away. Raises :class:`UnknownObject`.
 
-        One that a prompt found stays, unseen by anybody, for as long as it is there: the next keyframe would find it.
+        One that a prompt found is followed on and never shown: dropped, the next keyframe would find it as a new one.
         """
         each = self.find(object_id)
         each.told.dismissed = True
@@ -86,7 +86,7 @@ class ObjectList:
     def forget(self) -> None:
         """Drop those that were lost for too long, and new ones that were no objects."""
         longest = self._params.keep_alive
-        self._drop([each for each in self.everyone if each.doubt.unseen > longest or each.hopeless])
+        self._drop([each for each in self.everyone if each.doubt.unseen > longest or each.rejected])
 
     def clear(self) -> None:
         """Drop all of them; ids go on from where they are."""

@@ -119,21 +119,21 @@ class Followed:
 
     @property
     def missed(self) -> bool:
-        """Whether keyframes say that it is not there; nobody can say so of what a user chose, or amid look-alikes."""
+        """Whether keyframes say that it is not there; they cannot say so of what a user chose, or amid look-alikes."""
         often = self.evidence.misses >= self.params.missed_keyframes
         return often and not self.told.chosen and not self.entangled
 
     @property
-    def hopeless(self) -> bool:
+    def rejected(self) -> bool:
         """Whether keyframes say that it is no object: a new one that too few of them found."""
         hits = self.evidence.hits
         return not self.confirmed and len(hits) == hits.maxlen and sum(hits) < self.params.confirm_hits
 
-    def follow(self, logits: Tensor, iou: float, present: float, *, foreseen: bool = False, same: bool = True) -> None:
+    def follow(self, logits: Tensor, iou: float, present: float, *, predicted: bool = False, same: bool = True) -> None:
         """
         Take what a follower found on this frame: seen well, seen badly, or lost.
 
-        ``foreseen``: its mask was already moved along with the picture. Where look-alikes touch or the
+        ``predicted``: its mask was already moved along with the picture. Where look-alikes touch or the
         model is in doubt, what was found must agree with it, or refinement has slipped onto something else, and the
         moved mask stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
         something else, and only what a user chose is given a few steps, for the detector does not bring it back.
@@ -146,7 +146,7 @@ class Followed:
             return
         unsure = self.entangled or iou < params.good_iou
         slipped = not same or (unsure and overlap(logits, self.logits) < params.agree_iou)
-        if foreseen and slipped and doubt.bad < params.hold_steps:
+        if predicted and slipped and doubt.bad < params.hold_steps:
             self.life.see()
             self.stage, doubt.unseen, doubt.bad = Stage.FLOW, 0, doubt.bad + 1
             return
@@ -209,7 +209,7 @@ class Followed:
         if self._sure or not self.motion.known(seconds):
             self.motion.learn(box, seconds)
 
-    def foresee(self, logits: Tensor, box: Share, seconds: float) -> None:
+    def predict(self, logits: Tensor, box: Share, seconds: float) -> None:
         """Take its mask and box as the picture's motion moved them, and note where its own motion disagrees."""
         self.motion.compare(box, seconds, sure=self._sure)
         self.logits, self.box, self.seconds = logits, box, seconds

@@ -95,7 +95,7 @@ class Tracker:
         """
         Take one object away. Raises :class:`UnknownObject`.
 
-        One that a prompt found stays unseen for as long as it is there: dropped, the next keyframe would find it anew.
+        One that a prompt found is followed on and never shown: dropped, the next keyframe would find it as a new one.
         """
         self._objects.dismiss(object_id)
 
@@ -189,14 +189,14 @@ class Tracker:
                 else:
                     each.lose()
 
-    def _foresee(self, seconds: float) -> None:
+    def _predict(self, seconds: float) -> None:
         """Where the picture moved says better where things are now than how they moved before."""
         seen = self._objects.visible if self._flow.known else []
         if seen:
             moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
             for each, logits, box in zip(seen, moved, each_bounds(moved), strict=True):
                 if any(box):
-                    each.foresee(logits, box, seconds)
+                    each.predict(logits, box, seconds)
                 else:
                     each.lose()
 
@@ -214,7 +214,7 @@ class Tracker:
         elif alone:
             self._carry_along()
         else:
-            self._foresee(seconds)
+            self._predict(seconds)
             self._follow(self._objects.everyone, embedding, seconds)
         watch.lap("flow" if alone else "refine")
         ask = self._prompts_for(embedding)
@@ -250,8 +250,8 @@ class Tracker:
         self._size = size
 
     def _follow(self, objects: list[Followed], embedding: Embedding, seconds: float) -> None:
-        foreseen = self._flow.known
-        self._follower.follow(embedding, objects, seconds, self._tick, foreseen=foreseen)
+        predicted = self._flow.known
+        self._follower.follow(embedding, objects, seconds, self._tick, predicted=predicted)
 
     def _prompts_for(self, embedding: Embedding) -> KeyframePrompts:
         return for_keyframe(self.prompts, self._objects, self._drawn, embedding.height, embedding.width)

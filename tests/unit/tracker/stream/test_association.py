@@ -89,18 +89,18 @@ def test_a_lost_object_that_is_found_is_visible_again() -> None:
     assert (gone.visible, gone.doubt.unseen, gone.doubt.bad) == (True, 0, 0)
 
 
-def test_what_nobody_is_is_new_unless_it_lies_on_a_visible_object() -> None:
+def test_what_matches_no_object_is_new_unless_it_lies_on_a_visible_object() -> None:
     each = made(square(10, 10, 20))
     new = associate([each], found(square(10, 10, 20), square(12, 12, 5), square(40, 40, 10)), NOW, TICK)
     assert [bounds(logits) for logits, _ in new] == [bounds(square(40, 40, 10))]
 
 
-def test_a_new_object_is_confirmed_by_two_of_three_and_hopeless_without() -> None:
+def test_a_new_object_is_confirmed_by_two_of_three_and_rejected_without() -> None:
     for answers, confirmed in (((True,), True), ((False, True), True), ((False, False), False)):
         each = made(square(10, 10, 20), confirmed=False)
         for tick, hit in enumerate(answers, 1):
             associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
-        assert (each.confirmed, each.hopeless) == (confirmed, not confirmed)
+        assert (each.confirmed, each.rejected) == (confirmed, not confirmed)
 
 
 def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_lost() -> None:
@@ -109,7 +109,7 @@ def test_what_two_keyframes_in_a_row_do_not_find_where_it_is_followed_is_lost() 
         for tick, hit in enumerate(answers, 1):
             associate([each], found(square(10, 10, 20)) if hit else found(), NOW, tick)
         assert each.visible is visible
-        assert not each.hopeless
+        assert not each.rejected
 
 
 def moving(number: int, left: int, shares: float) -> Followed:
@@ -181,7 +181,7 @@ def test_the_entangled_are_told_apart_by_their_motion_and_not_by_their_masks() -
     assert bounds(left.logits) == bounds(square(20, 20, 16))
 
 
-def test_an_entangled_one_that_is_not_found_is_not_denied() -> None:
+def test_an_entangled_one_that_is_not_found_does_not_count_as_missed() -> None:
     each = made(square(10, 10, 20))
     each.entangled = True
     for tick in range(1, 5):
@@ -194,7 +194,7 @@ def test_keyframes_say_nothing_against_what_is_lost_or_what_a_user_pointed_at() 
     told.told.chosen = True
     for tick in range(1, 4):
         associate([gone, told], found(), NOW, tick)
-    assert not gone.hopeless
+    assert not gone.rejected
     assert told.visible
 
 
@@ -238,7 +238,7 @@ def test_what_lies_where_it_was_lost_and_covers_something_else_is_not_it() -> No
         assert (gone.visible, not new) == (back, back)
 
 
-def test_where_nobody_measured_how_alike_looks_are_only_the_place_counts() -> None:
+def test_where_it_was_never_measured_how_alike_looks_are_only_the_place_counts() -> None:
     gone = known(lost(moving(1, 4, 0.0)))
     gone.memory.bank.condition(looking(RED))
     told = recognition(BLUE, shows=blob("blue", 21, 20, 16))

@@ -39,7 +39,7 @@ def test_where_two_guesses_disagree_both_are_asked_and_the_better_answer_stays()
     each = made(square(4, 10, 10))
     each.motion.off_course = (24 / 64, 0.0)
     Follower(cast(Sam3, model), "pvs").follow(
-        model.embed(picture(("red", 56, 20, 20))), [each], 1 / 30, 1, foreseen=True
+        model.embed(picture(("red", 56, 20, 20))), [each], 1 / 30, 1, predicted=True
     )
     assert [prompt.box and prompt.box.x0 for prompt in model.prompted] == [8, 56]
     assert bounds(each.logits) == bounds(square(28, 10, 10))
@@ -186,7 +186,7 @@ def test_a_mask_that_comes_to_cover_something_else_is_of_an_object_that_is_gone(
     hidden = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [hidden], 1 / 30, 1)
     assert (hidden.visible, hidden.doubt.unseen) == (False, 1)
-    model.same_appearance = None  # for a model of which nobody has measured it
+    model.same_appearance = None  # for a model of which it was never measured
     trusting = known(made(square(10, 10, 16)))
     Follower(cast(Sam3, model), "pvs").follow(screen, [trusting], 1 / 30, 1)
     assert trusting.visible
@@ -199,7 +199,7 @@ def test_what_a_user_chose_is_given_a_few_steps_before_it_counts_as_gone() -> No
     chosen.told.chosen = True
     seen = []
     for tick in range(1, DEFAULTS.hold_steps + 2):
-        Follower(cast(Sam3, model), "pvs").follow(screen, [chosen], tick / 30, tick, foreseen=True)
+        Follower(cast(Sam3, model), "pvs").follow(screen, [chosen], tick / 30, tick, predicted=True)
         seen.append((chosen.visible, chosen.stage))
     assert seen[: DEFAULTS.hold_steps] == [(True, Stage.FLOW)] * DEFAULTS.hold_steps
     assert not seen[DEFAULTS.hold_steps][0]
@@ -230,7 +230,7 @@ def test_what_is_lost_does_not_come_back_on_another_object() -> None:
 
 def test_memory_does_not_bring_an_object_back_as_something_else() -> None:
     model = FakeModel()
-    lost = known(remembered(made(square(10, 10, 16)), (0.0, 255.0, 0.0)))  # a memory that has gone astray
+    lost = known(remembered(made(square(10, 10, 16)), (0.0, 255.0, 0.0)))  # a memory of something else
     lost.lose()
     Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("green", 80, 80, 32))), [lost], 1 / 30, 1)
     assert not lost.visible

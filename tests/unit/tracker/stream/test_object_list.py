@@ -45,7 +45,7 @@ def test_a_new_object_is_tentative_and_its_first_frame_counts_as_a_hit() -> None
     assert new.box == (10 / 64, 10 / 64, 30 / 64, 30 / 64)
 
 
-def test_who_was_not_seen_for_longest_makes_room_and_nobody_who_is_seen() -> None:
+def test_who_was_not_seen_for_longest_makes_room_and_none_that_is_seen() -> None:
     objects = filled(RED, RED, RED, most=3)
     assert found(objects, RED) is None
     assert (ids(objects), objects.refused) == ([1, 2, 3], 1)
@@ -56,7 +56,7 @@ def test_who_was_not_seen_for_longest_makes_room_and_nobody_who_is_seen() -> Non
     assert ids(objects) == [1, 3, 4]
 
 
-def test_nobody_is_given_up_for_what_a_user_points_at() -> None:
+def test_no_object_is_given_up_for_what_a_user_points_at() -> None:
     objects = filled(RED, RED, most=2)
     objects.everyone[0].lose()
     with pytest.raises(TrackerError, match="2 objects are followed already"):

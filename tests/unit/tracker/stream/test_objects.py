@@ -86,10 +86,10 @@ def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_u
 def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagrees() -> None:
     each = made(square(10, 10, 10))
     for step in range(DEFAULTS.hold_steps):
-        each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+        each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True)
         assert bounds(each.logits) == bounds(square(10, 10, 10))
         assert (each.visible, each.doubt.bad, each.stage) == (True, step + 1, Stage.FLOW)
-    each.follow(square(40, 40, 10), 0.65, 0.99, foreseen=True)
+    each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True)
     assert bounds(each.logits) == bounds(square(40, 40, 10))
 
 
@@ -97,16 +97,16 @@ def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch
     for touching in (False, True):
         each = made(square(10, 10, 10))
         each.entangled = touching
-        each.follow(square(16, 10, 10), 0.9, 0.99, foreseen=True)
+        each.follow(square(16, 10, 10), 0.9, 0.99, predicted=True)
         assert bounds(each.logits) == bounds(square(10 if touching else 16, 10, 10))
 
 
 def test_the_motion_of_the_picture_and_its_own_may_disagree() -> None:
     each = walked(1, 20, 3.0)
-    each.foresee(square(23, 10, 10), bounds(square(23, 10, 10)), 1 / 30)
+    each.predict(square(23, 10, 10), bounds(square(23, 10, 10)), 1 / 30)
     assert each.motion.off_course is None
     each = walked(1, 20, 3.0)
-    each.foresee(square(20, 10, 10), bounds(square(20, 10, 10)), 1 / 30)  # the picture seems to stand still
+    each.predict(square(20, 10, 10), bounds(square(20, 10, 10)), 1 / 30)  # the picture seems to stand still
     assert each.motion.off_course is not None
     x, y = each.motion.off_course
     assert x * SIDE == pytest.approx(3, rel=0.3)
@@ -120,7 +120,7 @@ def test_those_that_touch_are_entangled_seen_or_not_and_those_apart_are_not() ->
     assert [each.entangled for each in (one, two, far)] == [True, True, False]
     entangle([one, far], 1 / 30)
     assert not one.entangled
-    entangle([one, two], 5.0)  # nobody knows where they should be by now
+    entangle([one, two], 5.0)  # it is not known where they should be by now
     assert not one.entangled
 
 

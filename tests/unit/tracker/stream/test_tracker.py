@@ -159,7 +159,7 @@ def test_an_id_that_was_given_out_is_never_given_again() -> None:
     assert given == [1, 2, 3, 4, 5]
 
 
-def test_a_removed_object_is_gone_and_is_not_found_anew_while_it_is_there() -> None:
+def test_a_removed_object_is_gone_and_is_not_found_again_while_it_is_there() -> None:
     stream = Stream(RED, interval=3)
     stream.watch(4, ("red", 20, 20, 30), ("red", 80, 80, 30))
     stream.tracker.remove(1)
