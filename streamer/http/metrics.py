@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, ProcessCollector, generate_latest
@@ -16,7 +16,6 @@ from streamer import auth
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Unauthorized
-from streamer.hosted.cache import Caches
 from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
@@ -43,6 +42,14 @@ def install(app: FastAPI) -> None:
     ProcessCollector(registry=counters.registry)
     app.add_middleware(Refusals, counters=counters)
     app.include_router(router)
+
+
+class Caches(Protocol):
+    """What HTTP requests leave behind, as far as it is counted here."""
+
+    def figures(self) -> Mapping[str, Mapping[str, int]]:
+        """``bytes``, ``limit_bytes``, ``hits`` and ``misses`` of each cache by its name."""
+        ...
 
 
 class Refusals:

@@ -49,19 +49,6 @@ def test_what_does_not_exist_is_refused_in_our_shape(served: Served, method: str
     assert set(answer.json()) == {"message", "detail"}
 
 
-def test_a_body_that_is_too_long_is_refused(served: Served) -> None:
-    answer = served.http.post("/sessions", json={"source": "x" * 2000})
-    assert answer.status_code == 413
-    assert set(answer.json()) == {"message", "detail"}
-
-    def endless() -> Any:
-        for _ in range(100):
-            yield b"[" * 100
-
-    answer = served.http.post("/sessions", content=endless(), headers={"Content-Type": "application/json"})
-    assert answer.status_code == 413
-
-
 def test_input_is_not_echoed_when_it_is_refused(served: Served) -> None:
     answer = served.http.post("/sessions", json={"source": ["my secret"]})
     assert answer.status_code == 422

@@ -6,14 +6,11 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from benchmarks.recording import record
-from streamer.http import events as module
 from streamer.live.session import Session
 from tests.support.models import untrained
 from tests.support.serving import Served, read, serving
@@ -101,35 +98,6 @@ def test_the_options_of_the_websocket_hold(served: Served, session: str) -> None
         assert live.missed >= 3  # of the one who wants fewer
 
 
-@pytest.mark.parametrize(
-    ("query", "field", "words"),
-    [
-        ("encoding=msgpack", "encoding", "should be json"),
-        ("pictures=1", "pictures", "/sessions/{id}/frames/{index}.jpg"),
-        ("format=png", "format", "'rle', 'polygon' or 'none'"),
-        ("max_fps=-1", "max_fps", "greater than or equal to 0"),
-        ("max_fps=nan", "max_fps", "finite"),
-    ],
-)
-def test_a_wrong_option_is_refused_by_name(served: Served, session: str, query: str, field: str, words: str) -> None:
-    answer = served.http.get(f"/sessions/{session}/events?{query}")
-    assert answer.status_code == 422
-    (problem,) = answer.json()["detail"]
-    assert problem["loc"] == ["query", field]
-    assert words in problem["msg"]
-
-
-def test_the_options_that_text_can_carry_may_be_written_out(served: Served, session: str) -> None:
-    with listening(served, session, "?encoding=json&pictures=0") as events:
-        following(events, "result")
-
-
-def test_a_session_that_is_not_there_is_not_found(served: Served) -> None:
-    answer = served.http.get("/sessions/nobody/events")
-    assert answer.status_code == 404
-    assert set(answer.json()) == {"message", "detail"}
-
-
 def test_readers_over_the_limit_are_sent_away_and_places_come_back(served: Served, session: str) -> None:
     with contextlib.ExitStack() as readers:
         streams = [readers.enter_context(listening(served, session)) for _ in range(3)]
@@ -145,37 +113,6 @@ def test_readers_over_the_limit_are_sent_away_and_places_come_back(served: Serve
             served.http.get("/healthz")
     with listening(served, session) as events:
         following(events, "result")
-
-
-def test_the_last_event_says_that_the_session_ended_and_why(served: Served, tmp_path: Path) -> None:
-    film = record(tmp_path / "film.mp4", 12, size=(64, 64))
-    session = served.start(str(film))
-    with listening(served, session) as events:
-        *_, state, end = [each for each in events if each.kind != "comment"]
-    assert (state.kind, state.data["state"]) == ("state", "ended")
-    assert (end.kind, end.id) == ("end", "end")
-    assert end.data == {"type": "end", "session": session, "reason": "The recording has ended."}
-    with listening(served, session) as events:
-        assert [each.kind for each in events if each.kind != "comment"] == ["state", "end"]
-    again = served.http.get(f"/sessions/{session}/events", headers={"Last-Event-ID": "end"})
-    assert (again.status_code, again.content) == (204, b"")
-
-
-def test_stopping_a_session_ends_its_events(served: Served) -> None:
-    session = served.start(DEMO)
-    with listening(served, session) as events:
-        following(events, "result")
-        served.http.delete(f"/sessions/{session}")
-        assert following(events, "end").data["reason"] == "It was stopped."
-        assert [each.kind for each in events] == []
-
-
-def test_a_quiet_stream_has_a_heartbeat(served: Served, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.05)
-    with listening(served, session, "?max_fps=0.001") as events:
-        following(events, "result")
-        for _ in range(3):
-            assert next(events).kind == "comment"
 
 
 def test_where_there_are_keys_one_is_needed() -> None:

@@ -16,15 +16,6 @@ STREAMER = sorted((ROOT / "streamer").rglob("*.py"))
 # Modules without a test file of their own: the file that tests them, or why there is nothing to test.
 TESTED_ELSEWHERE = {
     "streamer/app.py": "integration/test_app.py",
-    "streamer/http/events.py": "integration/test_events.py",
-    "streamer/http/metrics.py": "integration/test_metrics.py",
-    "streamer/http/middleware.py": "integration/test_app.py",
-    "streamer/http/results.py": "integration/test_live.py",
-    "streamer/http/server.py": "integration/test_live_http.py",
-    "streamer/http/sessions.py": "integration/test_live.py",
-    "streamer/http/signalling.py": "integration/test_whip.py",
-    "streamer/http/whep.py": "integration/test_whep.py",
-    "streamer/http/whip.py": "integration/test_whip.py",
 }
 WITHOUT_TESTS = {
     "streamer/choices.py": "names and a number; unit/streamer/test_cli.py offers them",

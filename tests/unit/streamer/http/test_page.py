@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
 from streamer.app import web_folder
 from streamer.http.page import MODULES
-from tests.support.asgi import Asked, asking
-
-
-@pytest.fixture
-async def here() -> AsyncIterator[Asked]:
-    async with asking() as here:
-        yield here
+from tests.support.asgi import Asked
 
 
 async def test_the_page_stands_at_the_root(here: Asked) -> None:
