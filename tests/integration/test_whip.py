@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from streamer.sources.base import State
-from streamer.webrtc import channel, connection, sdp
+from streamer.webrtc import channel, connection
 from tests.support.camera import Camera, number_of, silent_camera
 from tests.support.whip import FRAGMENT, SDP, WAIT, Service, id_of, serving
 from tracker import Sam3
@@ -101,23 +101,6 @@ async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(se
     await service.until(id_of(answer), State.LIVE, looked_at=looked + 3)
 
 
-async def test_another_content_type_is_refused_with_415(service: Service) -> None:
-    for headers in ({"Content-Type": "application/json"}, {"Content-Type": "text/plain"}, {}):
-        answer = await service.http.post("/whip", content="v=0\r\n", headers=headers)
-        assert answer.status_code == 415
-        assert "application/sdp" in answer.json()["message"]
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"garbage", b"\xff\xfe\x00", b"v=0\r\n", b"v=0\r\nm=video\r\na=fingerprint:x\r\n"]
-)
-async def test_a_body_that_is_no_offer_is_refused_with_400_and_makes_no_session(service: Service, body: bytes) -> None:
-    answer = await service.post(body)
-    assert answer.status_code == 400
-    assert answer.json()["message"]
-    assert (await service.http.get("/sessions")).json() == {"sessions": []}
-
-
 async def test_an_offer_that_sends_no_video_is_refused_with_400(service: Service) -> None:
     far = silent_camera()
     await far.setLocalDescription(await far.createOffer())
@@ -126,15 +109,6 @@ async def test_an_offer_that_sends_no_video_is_refused_with_400(service: Service
     assert answer.status_code == 400
     assert "sends no video" in answer.json()["message"]
     assert (await service.http.get("/sessions")).json() == {"sessions": []}
-
-
-async def test_an_offer_too_long_is_refused_with_413(service: Service) -> None:
-    assert (await service.post("v=0\r\n" + "a=x\r\n" * (sdp.MAX_BYTES // 5))).status_code == 413
-
-
-async def test_too_many_prompts_are_refused_with_400(service: Service) -> None:
-    query = "?" + "&".join(f"prompt=p{number}" for number in range(17))
-    assert (await service.post(await service.camera().offer(), query)).status_code == 400
 
 
 async def test_one_session_more_than_the_limit_is_refused_with_429(service: Service) -> None:
@@ -212,16 +186,6 @@ async def test_a_refused_offer_leaves_the_present_connection_alone(service: Serv
     await service.until(id_of(answer), State.LIVE, looked_at=seen + 2)
 
 
-async def test_sessions_that_no_camera_sends_to_are_none_of_whips(service: Service) -> None:
-    made = await service.http.post("/sessions", json={"source": "demo:?size=128x96&fps=5"})
-    id = made.json()["id"]  # noqa: A001
-    offer = await service.camera().offer()
-    assert (await service.post(offer, f"?session={id}")).status_code == 404
-    assert (await service.post(offer, "?session=nobody")).status_code == 404
-    assert (await service.http.delete(f"/whip/{id}")).status_code == 404
-    assert (await service.http.delete("/whip/nobody")).status_code == 404
-
-
 async def test_candidates_may_trickle_in(service: Service) -> None:
     """The offer has none; the connection comes up by those that are patched in afterwards."""
     camera = service.camera()
@@ -241,28 +205,17 @@ async def test_candidates_may_trickle_in(service: Service) -> None:
     await service.until(id_of(answer), State.LIVE)
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "status", "words"),
-    [
-        ({"Content-Type": "application/sdp", "If-Match": "ETAG"}, "", 415, "trickle-ice-sdpfrag"),
-        ({**FRAGMENT}, "a=end-of-candidates", 428, "If-Match"),
-        ({**FRAGMENT, "If-Match": '"other"'}, "a=end-of-candidates", 412, "another ICE session"),
-        ({**FRAGMENT, "If-Match": "*"}, "a=ice-ufrag:new1\r\na=ice-pwd:" + "x" * 22, 422, "ICE restarts"),
-        ({**FRAGMENT, "If-Match": "ETAG"}, "a=ice-ufrag:new1\r\na=ice-pwd:" + "x" * 22, 422, "ICE restarts"),
-        ({**FRAGMENT, "If-Match": "ETAG"}, "what is this", 400, "no line of SDP"),
-        ({**FRAGMENT, "If-Match": "ETAG"}, "a=candidate:1 1 udp x", 400, "no ICE candidate"),
-    ],
-    ids=["type", "no tag", "other tag", "restart", "restart by ufrag", "no sdp", "no candidate"],
-)
-async def test_a_patch_is_refused_as_the_rfc_says_and_the_stream_goes_on(
-    service: Service, headers: dict[str, str], body: str, status: int, words: str
-) -> None:
+async def test_after_patches_that_were_refused_the_stream_goes_on(service: Service) -> None:
     answer = await service.publish(service.camera())
-    if headers.get("If-Match") == "ETAG":
-        headers = {**headers, "If-Match": answer.headers["etag"]}
-    refused = await service.http.patch(answer.headers["location"], content=body, headers=headers)
-    assert refused.status_code == status
-    assert words in refused.json()["message"]
+    restart = "a=ice-ufrag:new1\r\na=ice-pwd:" + "x" * 22
+    for tag, body, status in (
+        ("*", restart, 422),
+        (answer.headers["etag"], restart, 422),
+        (answer.headers["etag"], "a=candidate:1 1 udp x", 400),
+    ):
+        headers = {**FRAGMENT, "If-Match": tag}
+        refused = await service.http.patch(answer.headers["location"], content=body, headers=headers)
+        assert refused.status_code == status
     await service.until(id_of(answer), State.LIVE, looked_at=1)
 
 
@@ -284,17 +237,6 @@ async def test_browsers_of_other_pages_may_send_and_read_the_headers(service: Se
     assert {"location", "etag", "link"} <= exposed
     patch = {**origin, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
     assert (await service.http.options(answer.headers["location"], headers=patch)).status_code == 200
-
-
-async def test_options_tell_what_is_taken_and_other_methods_are_refused(service: Service) -> None:
-    assert (await service.http.options("/whip")).headers["accept-post"] == "application/sdp"
-    assert (await service.http.options("/whip/x")).headers["accept-patch"] == "application/trickle-ice-sdpfrag"
-    for method in ("GET", "HEAD", "PUT", "DELETE"):
-        refused = await service.http.request(method, "/whip")
-        assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, POST"), method
-    for method in ("GET", "HEAD", "PUT", "POST"):
-        refused = await service.http.request(method, "/whip/x")
-        assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, OPTIONS, PATCH"), method
 
 
 async def test_ice_servers_are_told_in_links_and_a_dead_one_does_not_hold_up_the_answer(model: Sam3) -> None:
@@ -341,13 +283,6 @@ async def test_a_key_is_needed_where_the_server_has_keys(model: Sam3) -> None:
         assert answer.status_code == 201
         assert (await service.http.delete(answer.headers["location"])).status_code == 401
         assert (await service.http.delete(f"{answer.headers['location']}?api_key=secret")).status_code == 200
-
-
-async def test_while_the_model_loads_the_answer_is_503() -> None:
-    async with serving(None, model="nobody") as service:
-        answer = await service.post(await service.camera().offer())
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_the_server_stops_with_cameras_connected(model: Sam3) -> None:
