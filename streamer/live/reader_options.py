@@ -13,7 +13,7 @@ from streamer.wire.fields import MaskFormat
 from streamer.wire.messages import OptionsIn, ReaderIn
 from tracker import Prompt
 
-Encoding = Literal["json", "msgpack", "events"]
+Form = Literal["json", "msgpack", "events"]  # the encodings that can be asked for, and server-sent events
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Options:
     format: MaskFormat = "rle"
     max_fps: float | None = None
     prompts: tuple[str, ...] | None = None
-    encoding: Encoding = "json"
+    encoding: Form = "json"
 
     def changed(self, asked: OptionsIn) -> Options:
         """These with what is asked for; what is left out stays."""
@@ -80,14 +80,14 @@ def event(message: dict[str, Any]) -> str:
     return f"{head}data: {results.dumps(message)}\n\n"  # dumps writes no line ends
 
 
-def picture(index: int, jpeg: bytes, encoding: Encoding) -> bytes:
+def picture(index: int, jpeg: bytes, encoding: Form) -> bytes:
     """A frame's picture: 4 bytes little-endian index and the JPEG, or a message where messages are binary too."""
     if encoding == "msgpack":
         return results.packs({"type": "picture", "frame_index": index, "jpeg": jpeg})
     return index.to_bytes(4, "little") + jpeg
 
 
-_ENCODERS: dict[Encoding, Callable[[dict[str, Any]], str | bytes]] = {
+_ENCODERS: dict[Form, Callable[[dict[str, Any]], str | bytes]] = {
     "json": results.dumps,
     "msgpack": results.packs,
     "events": event,
