@@ -1,8 +1,7 @@
-"""Sessions over HTTP and WebSocket: start, look, prompt, click, subscribe, stop."""
+"""Sessions over HTTP: start, list, look at a picture, read events, stop."""
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -28,7 +27,6 @@ from streamer.wire.results import frame_json, prompt_json
 
 JPEG: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": {"image/jpeg": {}}}}
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["live"])
 guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
 
@@ -136,12 +134,6 @@ def describe(session: Session) -> dict[str, Any]:
 
 def _milliseconds(timings: dict[str, float]) -> dict[str, float]:
     return {name: round(seconds * 1000, 1) for name, seconds in timings.items()}
-
-
-# The messages, whatever carries them
-
-
-# The WebSocket
 
 
 router.include_router(guarded)
