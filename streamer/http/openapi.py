@@ -28,11 +28,14 @@ def merged(app: FastAPI, published: Document) -> Document:
     """FastAPI's document of an application, with the published paths and schemas in it."""
     version = importlib.metadata.version("sam3-streamer") if _installed() else "0"
     found: Document = get_openapi(title=app.title, version=version, routes=app.routes)
-    schemas: Document = found.setdefault("components", {}).setdefault("schemas", {})
-    for ours in (*(operation for path in found["paths"].values() for operation in path.values()), *schemas.values()):
+    components: Document = found.setdefault("components", {})
+    schemas: Document = components.setdefault("schemas", {})
+    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    for ours in (*operations, *schemas.values(), *components.get("securitySchemes", {}).values()):
         ours["x-extension"] = True  # sessions, and what else the hosted API has not
-        if "security" in ours:
-            ours["security"].append({})  # none: a key is needed only where the server has keys
+    for operation in operations:
+        if "security" in operation:
+            operation["security"].append({})  # none: a key is needed only where the server has keys
     found["paths"] |= published["paths"]
     schemas |= published["schemas"]
     return found

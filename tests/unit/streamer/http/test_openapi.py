@@ -164,6 +164,7 @@ def test_keys_are_described_for_our_routes_as_what_may_be_left_out(served: dict[
     schemes = served["components"]["securitySchemes"]
     told = {name: (scheme["type"], scheme.get("in"), scheme.get("scheme")) for name, scheme in schemes.items()}
     assert sorted(told.values(), key=str) == [("apiKey", "query", None), ("http", None, "bearer")]
+    assert all(scheme["x-extension"] is True for scheme in schemes.values())
     any_or_none: list[Any] = [*({name: []} for name in schemes), {}]
     assert served["paths"]["/sessions"]["post"]["security"] == any_or_none
     assert "security" not in served["paths"]["/healthz"]["get"]
