@@ -16,7 +16,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from streamer.webrtc.patches import hang_up
+from streamer.webrtc import patches
 
 
 class Viewer:
@@ -55,12 +55,12 @@ class Viewer:
 
     async def lose_picture(self) -> None:
         """Say that a picture could not be decoded."""
-        streams: dict[int, Any] = self.receiver._RTCRtpReceiver__remote_streams  # type: ignore[attr-defined]
+        streams: dict[int, Any] = patches.REMOTE_STREAMS.of(self.receiver)
         for ssrc in list(streams):
-            await self.receiver._send_rtcp_pli(ssrc)
+            await patches.SEND_PLI.of(self.receiver)(ssrc)
 
     async def close(self) -> None:
-        await hang_up(self.connection)
+        await patches.hang_up(self.connection)
 
     def _state_changed(self) -> None:
         if self.connection.connectionState == "closed":
