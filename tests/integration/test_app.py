@@ -1,80 +1,19 @@
-"""The web application."""
+"""The web application from its start to its end: while the model loads, where it cannot, and when the server stops."""
 
 from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from streamer import app as module
 from streamer import engine
-from streamer.app import create_app, web_folder
-from streamer.config import Config
+from streamer.app import create_app
 from tests.support.models import untrained
-from tests.support.serving import SECONDS, Served, serving
+from tests.support.serving import SECONDS, serving
 from tracker import WeightsError
-
-
-@pytest.fixture(scope="module")
-def served() -> Any:
-    with serving(untrained(), max_body=1000) as served:
-        yield served
-
-
-def test_it_says_that_it_lives_and_is_ready(served: Served) -> None:
-    assert served.http.get("/healthz").json() == {"status": "ok"}
-    assert served.http.get("/readyz").json() == {"status": "ready", "model": "nano"}
-
-
-def test_the_page_is_found_inside_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "streamer" / "web").mkdir(parents=True)
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "streamer" / "app.py"))
-    assert web_folder() == tmp_path / "streamer" / "web"
-
-
-def test_the_routes_are_documented(served: Served) -> None:
-    assert served.http.get("/docs").status_code == 200
-    paths = served.http.get("/openapi.json").json()["paths"]
-    assert {"/sessions", "/sessions/{id}", "/whip", "/sam3/concept_segment", "/healthz", "/readyz"} <= set(paths)
-
-
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/no/such/page", 404), ("PUT", "/sessions", 405)])
-def test_what_does_not_exist_is_refused_in_our_shape(served: Served, method: str, path: str, status: int) -> None:
-    answer = served.http.request(method, path)
-    assert answer.status_code == status
-    assert set(answer.json()) == {"message", "detail"}
-
-
-def test_input_is_not_echoed_when_it_is_refused(served: Served) -> None:
-    answer = served.http.post("/sessions", json={"source": ["my secret"]})
-    assert answer.status_code == 422
-    assert "secret" not in answer.text
-
-
-def test_pages_from_other_origins_may_ask(served: Served) -> None:
-    asked = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "POST"}
-    answer = served.http.options("/sessions", headers=asked)
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    answer = served.http.get("/sessions", headers={"Origin": "http://elsewhere"})
-    assert "Location" in answer.headers["Access-Control-Expose-Headers"]
-
-
-def test_an_error_of_ours_is_told_without_its_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(untrained()) as served:
-
-        def broken() -> Any:
-            raise RuntimeError("the inside")
-
-        monkeypatch.setattr(served.app.state.sessions, "list", broken)
-        answer = served.http.get("/sessions")
-    assert answer.status_code == 500
-    assert set(answer.json()) == {"message", "detail"}
-    assert "the inside" not in answer.text
 
 
 @pytest.mark.parametrize("slow", ["load_model", "warm_up"])
@@ -143,10 +82,3 @@ def test_stopping_the_server_stops_its_sessions_and_threads() -> None:
     while left := [t.name for t in threading.enumerate() if t.name.startswith(("source", "model", "pictures"))]:
         assert time.monotonic() < deadline, left
         time.sleep(0.01)
-
-
-def test_an_app_can_be_made_without_starting_it() -> None:
-    app = create_app(Config(), untrained())
-    assert app.state.config == Config()
-    assert app.state.engine.ready
-    assert app.state.sessions.list() == []

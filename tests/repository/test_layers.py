@@ -13,10 +13,7 @@ from tests.support.documents import ROOT
 TRACKER = sorted((ROOT / "tracker").rglob("*.py"))
 STREAMER = sorted((ROOT / "streamer").rglob("*.py"))
 
-# Modules without a test file of their own: the file that tests them, or why there is nothing to test.
-TESTED_ELSEWHERE = {
-    "streamer/app.py": "integration/test_app.py",
-}
+# Modules without a test file of their own, and why there is nothing to test.
 WITHOUT_TESTS = {
     "streamer/choices.py": "names and a number; unit/streamer/test_cli.py offers them",
     "streamer/client/__init__.py": "names the public face; integration/test_client.py reads it",
@@ -134,14 +131,12 @@ def test_every_module_has_its_tests(path: Path) -> None:
     """tracker/rle.py is tested by tests/unit/tracker/test_rle.py."""
     if name(path) in WITHOUT_TESTS:
         return
-    mirror = Path("unit") / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
-    wanted = ROOT / "tests" / TESTED_ELSEWHERE.get(name(path), mirror)
+    wanted = ROOT / "tests" / "unit" / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
     assert wanted.exists(), f"{wanted} is missing"
 
 
 def test_the_exceptions_still_exist() -> None:
-    exceptions = {*WITHOUT_TESTS, *TESTED_ELSEWHERE}
-    gone = {path for path in exceptions if not (ROOT / path).exists()} - {"streamer/__main__.py"}
+    gone = {path for path in WITHOUT_TESTS if not (ROOT / path).exists()} - {"streamer/__main__.py"}
     assert gone == set()
 
 
