@@ -12,9 +12,11 @@ INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BU
 	$(BIN)/python -m pip install --quiet
 
 # Three at a time on two cores, since many wait for a camera, a browser or a clock. What lies in a folder `alone` holds
-# times against each other and comes afterwards, one by one; both in any case.
+# times against each other and comes afterwards, one by one; both in any case. $(1) is what measures coverage.
 PYTEST := $(BIN)/python -m pytest
-TESTS := $(PYTEST) -n 3 --dist worksteal --ignore-glob='*/alone/*'; first=$$?; $(PYTEST) tests/*/alone && exit $$first
+TESTS = $(PYTEST) -n 3 --dist worksteal --ignore-glob='*/alone/*' $(1); first=$$?; \
+	$(PYTEST) tests/*/alone $(if $(1),$(1) --cov-append) && exit $$first
+COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 RUN_INSTALLED := $(VENV)/.installed-run
 DEV_INSTALLED := $(VENV)/.installed-dev
@@ -57,7 +59,7 @@ serve: $(RUN_INSTALLED)
 	$(BIN)/streamer serve --port $(PORT)
 
 test: $(DEV_INSTALLED)
-	@$(TESTS)
+	@$(call TESTS)
 
 test-unit: $(DEV_INSTALLED)
 	$(PYTEST) -n 2 --dist worksteal tests/unit
@@ -66,7 +68,8 @@ test-slow: $(DEV_INSTALLED)
 	$(PYTEST) -m slow
 
 check: lint types
-	@$(TESTS)
+	@$(call TESTS,$(COVERAGE))
+	$(BIN)/coverage report
 
 format: $(DEV_INSTALLED)
 	$(BIN)/ruff format .
@@ -85,5 +88,5 @@ bench: $(DEV_INSTALLED)
 	$(BIN)/python -m benchmarks.first_light
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find streamer tracker tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
