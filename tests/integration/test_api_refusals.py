@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -215,11 +214,13 @@ def test_callers_that_hang_up_do_not_hold_up_the_others(finder: Finder) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     with serving(finder, max_waiting=8) as served:
         host, _, port = served.address.rpartition(":")
-        for _ in range(8):
-            with socket.create_connection((host, int(port))) as caller:
+        with contextlib.ExitStack() as callers:
+            for _ in range(8):
+                caller = callers.enter_context(socket.create_connection((host, int(port))))
                 caller.sendall(head.encode() + body)
-                time.sleep(0.05)
-        time.sleep(0.2)
+            while served.app.state.engine.waiting < 8:
+                served.http.get("/healthz")
+        served.http.get("/healthz")  # answered after the server has heard that they hung up
         finder.gate.set()
         assert ask(served, "one")["prompt_results"][0]["predictions"]
     assert sum(texts == ("two",) for texts in (tuple(each.text for each in asked) for asked in finder.asked)) <= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -27,8 +28,9 @@ def python() -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
-            venv.create(folder, with_pip=True)
-            command = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *CLIENTS]
+            venv.create(folder)  # our own pip fills it, and compiles nothing: most of it is never imported
+            pip = [sys.executable, "-m", "pip", "--python", str(made), "--disable-pip-version-check"]
+            command = [*pip, "install", "--quiet", "--no-compile", *CLIENTS]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 needs.absent(f"the clients cannot be installed: {done.stderr[-400:]}")

@@ -22,7 +22,7 @@ def served() -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Camera:
     return film(tmp_path_factory.mktemp("camera") / "webcam.y4m", seed=SEED)
 
