@@ -47,7 +47,7 @@ def main() -> None:
         sys.exit(f"The server says {answer.status_code}: {answer.text}")
 
     if (pixels := cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)) is None:
-        sys.exit(f"{args.picture} is no picture.")
+        sys.exit(f"{args.picture} is not a picture.")
     detections = sv.Detections.from_sam3(sam3_result=answer.json(), resolution_wh=(pixels.shape[1], pixels.shape[0]))
     names = [prompts[kind]["text"] for kind in detections.class_id]
     labels = [f"{name} {share:.0%}" for name, share in zip(names, detections.confidence, strict=True)]

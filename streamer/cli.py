@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     _model_options(run)
 
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
-    doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port the server is to have")
+    doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port that the server will use")
     return top
 
 
@@ -114,7 +114,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
     group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
-    group.add_argument("--max-viewers", type=_positive, metavar="N", help="who watch a stream by WHEP at a time (16)")
+    group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream by WHEP at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
     group.add_argument("--udp-ports", metavar="FIRST-LAST", help="of WebRTC; default: the system picks them")
@@ -132,7 +132,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
 
 
 _FOLLOWER = "how objects are followed between keyframes (auto)"
-_RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality nobody here has measured"
+_RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality we have not measured"
 _RATE = "results a second that are wanted; past what the model can do masks are moved along by optical flow"
 _ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
 
@@ -240,7 +240,7 @@ def _wrong(words: str) -> int:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
     return int(text)
 
 

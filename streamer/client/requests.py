@@ -76,7 +76,7 @@ class Address:
         base = (text if "://" in text else f"http://{text}").rstrip("/")
         parts = urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"{text!r} is no address of a server; it looks like http://localhost:8000.")
+            raise ValueError(f"{text!r} is not the address of a server; write it like http://localhost:8000.")
         return cls(base)
 
     def results(self, session: str, query: Mapping[str, Any] | None = None) -> str:

@@ -102,7 +102,7 @@ def _why_not(host: str, port: int, error: OSError) -> str:
         return f"Port {port} may not be used by this user: choose one from 1024 on with --port."
     unknown = error.errno is not None and error.errno < 0  # getaddrinfo's own numbers
     if unknown or error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine: try --host 127.0.0.1, or 0.0.0.0 for all of them."
+        return f"{host} is not an address of this machine: try --host 127.0.0.1, or 0.0.0.0 for all of them."
     return f"Port {port} of {host} cannot be listened on: {error.strerror or error}."
 
 

@@ -47,7 +47,7 @@ def read_data(kind: str, value: str | None) -> bytes:
             return decode_base64(value or "")
         case "numpy" | "file":
             raise BadRequest(f"Pictures of type {kind} are not accepted.", detail=_TYPES)
-    raise BadRequest(f"{kind[:40]!r} is no type of picture.", detail=_TYPES)
+    raise BadRequest(f"{kind[:40]!r} is not a type of picture.", detail=_TYPES)
 
 
 def decode_base64(text: str) -> bytes:
@@ -95,7 +95,7 @@ def decode_picture(data: bytes) -> Picture:
         log.info("A picture could not be decoded.", exc_info=True)
         known = ", ".join(FORMATS)
         raise BadRequest(
-            "The picture's data is no picture, or a damaged one.",
+            "The picture's data is not a picture, or it is damaged.",
             detail=f"It must be one of {known}. ({type(error).__name__})",
         ) from None
 

@@ -197,7 +197,7 @@ def _check_host(url: httpx.URL) -> None:
     if not host:
         raise BadRequest("The URL names no host.", detail="It must look like https://host/path.")
     if ":" not in host and not _NAME.fullmatch(host):
-        raise BadRequest("The URL's host is no host name.", detail="It must look like https://host/path.")
+        raise BadRequest("The URL's host is not a host name.", detail="It must look like https://host/path.")
     if url.port is not None and not 0 < url.port < 2**16:
         raise BadRequest("The URL's port does not exist.", detail="Ports go from 1 to 65535.")
 
@@ -312,7 +312,7 @@ def _check_head(status: int, headers: httpx.Headers, max_bytes: int) -> None:
             f"The URL's answer is compressed: {encoding[:40]!r}.", detail="It must honour Accept-Encoding: identity."
         )
     if headers.get("content-type", "").strip().lower().startswith("text/html"):
-        raise BadRequest("That is a web page, no picture.", detail="Give the address of the picture itself.")
+        raise BadRequest("That is a web page, not a picture.", detail="Give the address of the picture itself.")
     if int(headers.get("content-length", 0)) > max_bytes:  # h11 has refused what is no number
         raise _too_large(max_bytes)
 

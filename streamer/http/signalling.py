@@ -72,7 +72,7 @@ async def read_body(request: Request, kind: str) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise BadRequest("The body is no SDP: it is not UTF-8 text.") from None
+        raise BadRequest("The body is not SDP: it is not UTF-8 text.") from None
 
 
 def created(request: Request, location: str, answer: str, connection: Connection | None) -> Response:

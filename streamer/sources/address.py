@@ -32,7 +32,9 @@ def read_address(text: str) -> Address:
         return file.read_url(text)
     if scheme not in SCHEMES:
         known = ", ".join(sorted(SCHEMES))
-        raise BadSource(f"{scheme}: is no scheme this server reads.", detail=f"It reads {known}, and plain paths.")
+        raise BadSource(
+            f"{scheme}: is not a scheme that this server reads.", detail=f"It reads {known}, and plain paths."
+        )
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # reading the port checks it

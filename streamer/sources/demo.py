@@ -35,7 +35,9 @@ class DemoSource:
         self.things, self.speed = 0, 100
         scheme, _, rest = address.partition(":")
         if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
-            raise BadSource(f"{address:.80} is no synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
+            raise BadSource(
+                f"{address:.80} is not a synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30."
+            )
         for key, value in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
             self._set(key, value)
 

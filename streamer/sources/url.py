@@ -227,11 +227,11 @@ class UrlSource:
             case av.error.TimeoutError() | av.error.ExitError():
                 return f"{host or 'The other side'} did not answer in time."
             case av.error.InvalidDataError():
-                return "What it sends is no video that can be read."
+                return "It sends no video that can be read."
             case av.error.DecoderNotFoundError():
                 return "Nothing here decodes its codec."
         if isinstance(error, OSError) and error.errno == errno.EIO and host:
-            return f"{host} broke the connection off." if _resolves(host) else f"The name {host} cannot be resolved."
+            return f"{host} broke off the connection." if _resolves(host) else f"The name {host} cannot be resolved."
         return f"{getattr(error, 'strerror', None) or type(error).__name__}."
 
 

@@ -19,7 +19,7 @@ _WORDS = {
     errno.EACCES: "The camera may not be used: the server's user must be in the group of the device (video).",
     errno.EPERM: "The camera may not be used: the server's user must be in the group of the device (video).",
     errno.EBUSY: "Another program uses the camera.",
-    errno.ENOTTY: "It is no camera: Video4Linux does not know it.",
+    errno.ENOTTY: "It is not a camera: Video4Linux does not know it.",
     errno.EINVAL: "The camera does not take these options.",
 }
 
@@ -37,7 +37,7 @@ def read(text: str) -> Address:
     """
     found = _DEVICE.fullmatch(text)
     if found is None:
-        raise BadSource(f"{text:.80} is no camera.", detail="Write /dev/video0.")
+        raise BadSource(f"{text:.80} is not a camera.", detail="Write /dev/video0.")
     options = _options(take(found[2] or "", ("size", "fps", "format"), "A camera"))
     device = FOLDER / Path(found[1]).name
     if not device.exists():
@@ -47,7 +47,7 @@ def read(text: str) -> Address:
             detail=f"On the server's machine there are: {there}. A container must be given it (--device {found[1]}).",
         )
     if not device.is_char_device():
-        raise BadSource(f"{found[1]} is no camera: it is not a device.")
+        raise BadSource(f"{found[1]} is not a camera: it is not a device.")
     if not os.access(device, os.R_OK | os.W_OK):
         raise BadSource(
             f"The camera {found[1]} may not be used.",

@@ -50,7 +50,7 @@ class CameraConnection(Connection):
         except MediaStreamError:
             raise Lost("the connection was closed") from None
         if not isinstance(picture, av.VideoFrame):
-            raise Lost("something that is no picture arrived")
+            raise Lost("something that is not a picture arrived")
         return picture, self._video.rtp_timestamp(picture)
 
     @property

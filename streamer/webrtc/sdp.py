@@ -73,7 +73,7 @@ class Offer:
 def read_offer(offer: str) -> Offer:
     """Read an offer of video. Raises BadRequest for what is none."""
     if not offer.lstrip().startswith("v=0"):
-        raise BadRequest("The body is no SDP: it does not begin with v=0.")
+        raise BadRequest("The body is not SDP: it does not begin with v=0.")
     if not any(line.startswith("m=video ") for line in offer.splitlines()):
         raise BadRequest("The offer has no video section.", detail="WebRTC carries one video here: m=video.")
     if "a=fingerprint:" not in offer:
@@ -161,7 +161,7 @@ def split_ice_server(server: str) -> tuple[str, str | None, str | None]:
     scheme, colon, rest = server.partition(":")
     if scheme not in {"stun", "stuns", "turn", "turns"} or not rest:
         raise ValueError(
-            f"{server!r} is no ICE server; it must look like stun:host:port or turn:name:password@host:port"
+            f"{server!r} is not an ICE server; it must look like stun:host:port or turn:name:password@host:port"
         )
     account, at, host = rest.rpartition("@")
     if not at:
@@ -184,7 +184,7 @@ class _Reader:
 
     def read(self, line: str) -> None:
         if len(line) < 2 or line[1] != "=":
-            raise BadRequest(f"This is no line of SDP: {line[:60]!r}.")
+            raise BadRequest(f"This is not a line of SDP: {line[:60]!r}.")
         attribute, _, value = line.removeprefix("a=").partition(":")
         if line.startswith("m="):
             self._index += 1
@@ -208,7 +208,7 @@ class _Reader:
     def _candidate(self, text: str) -> None:
         parts = _CANDIDATE.match(text)
         if parts is None or not 0 <= int(parts["port"]) < 2**16 or not int(parts["priority"]) < 2**32:
-            raise BadRequest(f"This is no ICE candidate: {text[:80]!r}.")
+            raise BadRequest(f"This is not an ICE candidate: {text[:80]!r}.")
         usable = parts["transport"].lower() == "udp" and parts["component"] == "1"
         candidate = Candidate(parts[0], self._mid, max(self._index, 0), parts["host"])
         if usable and (candidate.named or _is_address(candidate.host)):

@@ -130,5 +130,5 @@ def parse_live(data: dict[str, Any]) -> LiveMessage:
     kind = data.get("type")
     model = _LIVE.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise BadRequest(f"type: {kind!r:.40} is no message; it must be one of {', '.join(_LIVE)}.", field="type")
+        raise BadRequest(f"type: {kind!r:.40} is not a message; it must be one of {', '.join(_LIVE)}.", field="type")
     return parse(model, data)

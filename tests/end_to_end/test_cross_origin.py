@@ -121,7 +121,7 @@ def test_a_page_from_another_origin_uses_the_whole_api(elsewhere: str) -> None:
     assert seen["fields"] == ["prompt_results", "time"]
     assert seen["refused"] == [401, "An API key is needed."]
     assert seen["wrong"] == [422, ["body", "format"]]
-    assert seen["whip"] == [400, "The body is no SDP: it does not begin with v=0."]
+    assert seen["whip"] == [400, "The body is not SDP: it does not begin with v=0."]
     assert seen["session"] == [201, True]
     assert seen["width"] == 64
     assert seen["picture"] == [200, "image/jpeg"]

@@ -137,4 +137,4 @@ def _check(part: Path, size: int, etag: str) -> None:
             right = hashlib.file_digest(file, "sha256").hexdigest() == etag
     if not right:
         part.unlink()
-        raise WeightsError(f"{REPOSITORY}/{FILE} arrived damaged and was thrown away: start again to fetch it anew")
+        raise WeightsError(f"{REPOSITORY}/{FILE} arrived damaged and was deleted: start again to fetch it again")

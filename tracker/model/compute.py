@@ -30,7 +30,7 @@ def device_named(name: str | None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
-        raise TrackerError(f"{name!r} is no device: say cpu, cuda or cuda:0") from error
+        raise TrackerError(f"{name!r} is not a device: write cpu, cuda or cuda:0") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
     return device

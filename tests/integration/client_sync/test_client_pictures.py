@@ -118,7 +118,7 @@ def test_what_makes_no_request_is_refused_in_words(client: Client, session: Sess
 
 
 def test_what_is_no_picture_is_refused_with_the_cause(client: Client) -> None:
-    with pytest.raises(ClientError, match="no picture") as refused:
+    with pytest.raises(ClientError, match="not a picture") as refused:
         client.concept_segment(b"dog", "dog")
     assert (refused.value.status, refused.value.detail is None) == (400, False)
 

@@ -150,7 +150,7 @@ async def test_a_recording_damaged_midway_gives_what_it_has_and_status_1(
     [
         (Job("/nowhere/at/all.mp4"), "no file"),
         (Job("a" * 300), "File name too long"),
-        (Job("gopher://x/y"), "no scheme"),
+        (Job("gopher://x/y"), "not a scheme"),
         (Job("demo:?seed=x"), "seed"),
         (Job("demo:", ["p"] * 17), "at most 16"),
         (Job("demo:", [" "]), "text or boxes"),

@@ -91,7 +91,7 @@ async def test_damaged_weights_end_the_server_and_are_named(config: Config, tmp_
     ("first", "words"),
     [
         (First(["/nowhere.mp4"]), "no file"),
-        (First(["gopher://x"]), "no scheme"),
+        (First(["gopher://x"]), "not a scheme"),
         (First(["demo:"], ["p"] * 17), "at most 16"),
     ],
 )
@@ -111,7 +111,7 @@ async def test_a_port_in_use_is_refused_in_one_line(config: Config) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.123", "no-such-host.invalid"])
 def test_an_address_of_another_machine_is_refused_in_words(host: str) -> None:
-    with pytest.raises(BadRequest, match="no address of this machine"), listen(host, 0):
+    with pytest.raises(BadRequest, match="not an address of this machine"), listen(host, 0):
         pass
 
 

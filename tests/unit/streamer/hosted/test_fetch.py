@@ -211,8 +211,8 @@ async def test_a_fetch_that_is_cancelled_is_no_bad_request() -> None:
         (http(status="101 Switching", upgrade="websocket", connection="upgrade"), "no HTTP"),  # not asked for
         (http(content_encoding="gzip"), "compressed: 'gzip'"),
         (http(content_encoding="identity, br"), "compressed"),
-        (http(content_type="text/html; charset=utf-8"), "web page, no picture"),
-        (http(content_type="TEXT/HTML"), "web page, no picture"),
+        (http(content_type="text/html; charset=utf-8"), "web page, not a picture"),
+        (http(content_type="TEXT/HTML"), "web page, not a picture"),
         (http(content_length=1000), "broke off"),
         (http(content_length="many"), "no HTTP"),
         (http(content_length="9" * 5000), "no HTTP"),

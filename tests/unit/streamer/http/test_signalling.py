@@ -94,8 +94,8 @@ async def test_candidates_are_added_to_the_connection_that_the_tag_names(tag: st
         ({"If_Match": '"other"'}, "a=end-of-candidates", 412, "another ICE session"),
         ({"If_Match": "*"}, RESTART, 422, "ICE restarts"),
         ({"If_Match": '"tag"'}, RESTART, 422, "ICE restarts"),
-        ({"If_Match": '"tag"'}, "what is this", 400, "no line of SDP"),
-        ({"If_Match": '"tag"'}, "a=candidate:1 1 udp x", 400, "no ICE candidate"),
+        ({"If_Match": '"tag"'}, "what is this", 400, "not a line of SDP"),
+        ({"If_Match": '"tag"'}, "a=candidate:1 1 udp x", 400, "not an ICE candidate"),
     ],
     ids=["type", "no tag", "other tag", "restart", "restart by ufrag", "no sdp", "no candidate"],
 )

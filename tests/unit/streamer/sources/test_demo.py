@@ -96,8 +96,8 @@ def test_every_part_is_optional() -> None:
         ("demo:?things=101", "things"),
         ("demo:?speed=101", "speed"),
         ("demo:?colour=red", "no option 'colour'"),
-        ("demo:video.mp4", "no synthetic camera"),
-        ("demonstration:", "no synthetic camera"),
+        ("demo:video.mp4", "not a synthetic camera"),
+        ("demonstration:", "not a synthetic camera"),
     ],
 )
 def test_what_it_cannot_be_is_refused_by_name(address: str, words: str) -> None:

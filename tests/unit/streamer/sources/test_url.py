@@ -72,7 +72,7 @@ async def test_a_file_that_is_no_video_ends_with_the_reason(tmp_path: Path) -> N
     path = tmp_path / "notes.mp4"
     path.write_text("This is no film. " * 1000)
     viewer = await whole(path)
-    assert viewer.states[-1] == (State.ENDED, "What it sends is no video that can be read.")
+    assert viewer.states[-1] == (State.ENDED, "It sends no video that can be read.")
 
 
 async def test_a_file_with_nothing_but_sound_ends_with_the_reason(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_wrong_option_is_refused(folder: Path, query: str, words: str) -> None
 
 
 async def test_a_device_that_is_no_camera_is_told_by_ffmpeg_and_put_in_words(folder: Path) -> None:
-    assert "It is no camera" in await reason_after(UrlSource("/dev/video0"))
+    assert "It is not a camera" in await reason_after(UrlSource("/dev/video0"))
 
 
 async def test_one_that_is_pulled_out_is_waited_for(folder: Path) -> None:

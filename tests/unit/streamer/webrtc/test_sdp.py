@@ -81,8 +81,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("offer", "words"),
     [
-        ("", "no SDP"),
-        ("hello", "no SDP"),
+        ("", "not SDP"),
+        ("hello", "not SDP"),
         ("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "no video"),
         ("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "fingerprint"),
         ("v=0\r\na=group:BUNDLE 0 7\r\nm=video 9 X 96\r\na=mid:0\r\na=fingerprint:x\r\n", "not there: 7"),
@@ -163,5 +163,5 @@ def test_an_ice_server_is_written_as_a_link(server: str, link: str) -> None:
 
 @pytest.mark.parametrize("server", ["http://example.net", "stun:", "example.net:3478"])
 def test_what_is_no_ice_server_is_refused(server: str) -> None:
-    with pytest.raises(ValueError, match="no ICE server"):
+    with pytest.raises(ValueError, match="not an ICE server"):
         sdp.split_ice_server(server)

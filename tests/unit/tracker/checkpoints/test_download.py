@@ -222,7 +222,7 @@ def test_a_file_that_arrived_damaged_is_thrown_away(stand: Stand, tmp_path: Path
     blobs = tmp_path / "models--facebook--sam3" / "blobs"
     blobs.mkdir(parents=True)
     (blobs / f"{stand.tag}.part").write_bytes(b"x" * 4_000_000)  # of another file
-    with pytest.raises(WeightsError, match="arrived damaged and was thrown away"):
+    with pytest.raises(WeightsError, match="arrived damaged and was deleted"):
         download(endpoint=stand.url, cache=tmp_path)
     assert download(endpoint=stand.url, cache=tmp_path).read_bytes() == CONTENT
     assert stand.asked == ["bytes=4000000-", None]
