@@ -19,7 +19,7 @@ from pycocotools import mask as coco
 
 from benchmarks.first_light import machine, table
 from tracker import rle, set_threads
-from tracker.model import postprocess, runs
+from tracker.model import postprocess, run_lengths
 
 HEIGHT, WIDTH, OBJECTS, SIDE = 1080, 1920, 16, 56
 
@@ -65,7 +65,7 @@ def main() -> None:
         "rlemasklib, whole pictures": lambda: [rle.encode(mask) for mask in masks],
         "rlemasklib, parts": lambda: [rle.encode_part(*each, HEIGHT, WIDTH) for each in parts],
         "scaling logits and encoding": lambda: postprocess.to_masks(model, HEIGHT, WIDTH),
-        "the same as on a GPU, here on the CPU": lambda: runs.scaled(model, HEIGHT, WIDTH),
+        "the same as on a GPU, here on the CPU": lambda: run_lengths.scaled(model, HEIGHT, WIDTH),
     }
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; one thread, median of {repeats}")
     rows = []

@@ -1,47 +1,63 @@
-"""The address of a stream, a file or a camera: which protocol reads it."""
+"""What the address of every protocol has in common: what FFmpeg is told, and what people may see of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from streamer.errors import BadSource
-from streamer.sources import file, http, rtmp, rtsp, srt, usb
-from streamer.sources.parts import Address, network
 
-READERS: dict[str, Callable[[SplitResult], Address]] = {
-    scheme: module.read for module in (rtsp, rtmp, http, srt) for scheme in module.SCHEMES
-}
-PLAIN = frozenset({"udp", "rtp"})  # live, with nothing of ours to say about them
-SCHEMES = frozenset(READERS) | PLAIN | {"file", "demo"}
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-
-__all__ = ["Address", "read_address"]
+_SECRET = re.compile(r"pass|pwd|token|secret|key|auth|sig", re.IGNORECASE)
+_HIDDEN = "***"
 
 
-def read_address(text: str) -> Address:
-    """Read an address. Raises BadSource when it can be seen to be wrong without opening it."""
-    if not text:
-        raise BadSource("The address is empty.", detail="Write rtsp://…, http://…, a path, or demo:.")
-    found = _SCHEME.match(text)
-    if found is None:
-        return usb.read(text) if usb.matches(text) else file.read(text)
-    scheme = found[1].lower()
-    if scheme == "file":
-        return file.read_url(text)
-    if scheme not in SCHEMES:
-        known = ", ".join(sorted(SCHEMES))
-        raise BadSource(
-            f"{scheme}: is not a scheme that this server reads.", detail=f"It reads {known}, and plain paths."
-        )
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # reading the port checks it
-    except ValueError as error:
-        raise BadSource(f"The address cannot be read: {error}.") from None
-    if not host:
-        raise BadSource("The address has no host.", detail=f"Write {scheme}://host/path.")
-    if scheme in READERS:
-        return READERS[scheme](parts)
-    return network(parts, live=True, options={})
+@dataclass(frozen=True, slots=True)
+class Address:
+    """
+    ``url`` is what FFmpeg opens and may hold a password; ``shown`` is the same without secrets.
+
+    ``live`` is None when only opening it tells: an HTTP address is a recording when it has a length. With ``paced`` a
+    recording is played by its own clock, as a camera would send it.
+    """
+
+    url: str = field(repr=False)
+    shown: str
+    scheme: str
+    live: bool | None
+    host: str | None = None
+    format: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    paced: bool = False
+
+    @property
+    def login(self) -> bool:
+        """Whether there is a user name in it."""
+        return urlsplit(self.url).username is not None
+
+
+def network(parts: SplitResult, *, live: bool | None, options: dict[str, str]) -> Address:
+    """An address with a host."""
+    return Address(urlunsplit(parts), redacted(parts), parts.scheme, live, parts.hostname, None, options)
+
+
+def redacted(parts: SplitResult) -> str:
+    """An address without the secrets in it."""
+    user, at, place = parts.netloc.rpartition("@")
+    if at:
+        user = user.partition(":")[0] + (f":{_HIDDEN}" if ":" in user else "")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = parts.query
+    if any(_SECRET.search(key) for key, _ in pairs):
+        query = urlencode([(key, _HIDDEN if _SECRET.search(key) else value) for key, value in pairs], safe="*/:")
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{place}", query=query))
+
+
+def take(query: str, names: tuple[str, ...], what: str) -> dict[str, str]:
+    """Read a query that is all ours, the last of each name. Raises BadSource for a name that ``what`` has not."""
+    found: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in names:
+            raise BadSource(f"{what} has no option {key!r:.40}.", detail=f"It has {' and '.join(names)}.")
+        found[key] = value.lower()
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from streamer.errors import BadSource
-from streamer.sources.parts import Address, take
+from streamer.sources.address import Address, take
 
 PACES = ("every", "realtime")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult
 
-from streamer.sources.parts import Address, network
+from streamer.sources.address import Address, network
 
 SCHEMES = frozenset({"http", "https"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult
 
 from streamer.errors import BadSource
-from streamer.sources.parts import Address, network
+from streamer.sources.address import Address, network
 
 SCHEMES = frozenset({"rtmp", "rtmps"})
 

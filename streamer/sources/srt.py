@@ -7,7 +7,7 @@ from urllib.parse import SplitResult
 import av
 
 from streamer.errors import BadSource
-from streamer.sources.parts import Address, network
+from streamer.sources.address import Address, network
 
 SCHEMES = frozenset({"srt"})
 

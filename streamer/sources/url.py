@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 
 from streamer.frame import Frame
 from streamer.sources import hardware, http, usb
-from streamer.sources.address import Address, read_address
 from streamer.sources.base import FINISHED, Out, State, Tell
 from streamer.sources.pace import Pace
+from streamer.sources.schemes import Address, read_address
 from streamer.sources.thread import Outlet, pump
 
 DECODER_THREADS = 2  # of one stream; FFmpeg's own choice would be every core for each

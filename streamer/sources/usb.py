@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from streamer.errors import BadSource
-from streamer.sources.parts import Address, take
+from streamer.sources.address import Address, take
 
 FOLDER = Path("/dev")
 _DEVICE = re.compile(r"(/dev/video\d+)(?:\?(.*))?")

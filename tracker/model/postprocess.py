@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker import rle
-from tracker.model import runs
+from tracker.model import run_lengths
 from tracker.types import Box, Mask
 
 # Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256
@@ -150,7 +150,7 @@ def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
     """
     logits = logits.detach().float()
     if logits.device.type != "cpu":
-        return [_of_counts(counts, height, width) for counts in runs.scaled(logits, height, width)]
+        return [_of_counts(counts, height, width) for counts in run_lengths.scaled(logits, height, width)]
     down, across = _interpolation(logits.shape[1], height), _interpolation(logits.shape[2], width)
     return [_to_mask(each, down, across) for each in logits]
 

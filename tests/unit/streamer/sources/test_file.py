@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import BadSource
-from streamer.sources.address import read_address
+from streamer.sources.schemes import read_address
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.errors import BadSource
-from streamer.sources.address import read_address
+from streamer.sources.schemes import read_address
 
 
 @pytest.mark.parametrize("scheme", ["rtmp", "rtmps"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.errors import BadSource
-from streamer.sources.address import read_address
+from streamer.sources.schemes import read_address
 
 
 def test_rtsp_goes_over_tcp_unless_told() -> None:

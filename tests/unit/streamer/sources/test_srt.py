@@ -6,7 +6,7 @@ import pytest
 
 from streamer.errors import BadSource
 from streamer.sources import srt
-from streamer.sources.address import read_address
+from streamer.sources.schemes import read_address
 
 ADDRESS = "srt://me:secret@camera:9000?streamid=cam&passphrase=secret1234"
 

@@ -20,7 +20,7 @@ import pytest
 
 from benchmarks.recording import record
 from streamer.frame import Frame
-from streamer.sources import address
+from streamer.sources import schemes
 from streamer.sources import url as module
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource, backoff
@@ -138,7 +138,7 @@ async def test_packets_that_cannot_be_decoded_are_left_out_and_counted(tmp_path:
 
 async def test_a_scheme_that_this_ffmpeg_does_not_speak_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which ones it speaks depends on the build; none speaks this."""
-    monkeypatch.setattr(address, "SCHEMES", address.SCHEMES | {"warp"})
+    monkeypatch.setattr(schemes, "SCHEMES", schemes.SCHEMES | {"warp"})
     viewer = await whole("warp://127.0.0.1:1")
     assert viewer.states[-1] == (State.ENDED, "The FFmpeg of this server does not speak warp.")
 

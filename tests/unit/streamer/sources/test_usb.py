@@ -9,7 +9,7 @@ import pytest
 
 from streamer.errors import BadSource
 from streamer.sources import usb
-from streamer.sources.address import read_address
+from streamer.sources.schemes import read_address
 from streamer.sources.url import UrlSource
 from tests.support.sources import reason_after
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from torch import Tensor
 
 from tracker import rle
-from tracker.model import postprocess, runs
+from tracker.model import postprocess, run_lengths
 from tracker.model.postprocess import fill_holes, fill_holes_there, small_components
 
 stacks = arrays.arrays(np.bool_, arrays.array_shapes(min_dims=3, max_dims=3, max_side=24))
@@ -27,32 +27,32 @@ def noise(seed: int, count: int = 3, side: int = 56, smooth: int = 5) -> Tensor:
 @given(stacks)
 def test_counts_are_those_of_pycocotools(masks: npt.NDArray[np.bool_]) -> None:
     expected = [coco.encode(np.asfortranarray(mask, np.uint8))["counts"] for mask in masks]
-    assert runs.encode(torch.from_numpy(masks)) == expected
+    assert run_lengths.encode(torch.from_numpy(masks)) == expected
 
 
 @pytest.mark.parametrize("value", [True, False])
 def test_full_and_empty_masks_have_their_counts(value: bool) -> None:
     masks = np.full((3, 480, 641), value)
-    assert runs.encode(torch.from_numpy(masks)) == [rle.encode(mask) for mask in masks]
+    assert run_lengths.encode(torch.from_numpy(masks)) == [rle.encode(mask) for mask in masks]
 
 
 def test_masks_that_touch_every_edge_do_not_run_into_each_other() -> None:
     masks = np.zeros((4, 30, 40), np.bool_)
     masks[0, :, -1] = masks[1, 0, 0] = masks[1, -1, -1] = masks[3] = True
-    assert runs.encode(torch.from_numpy(masks)) == [rle.encode(mask) for mask in masks]
+    assert run_lengths.encode(torch.from_numpy(masks)) == [rle.encode(mask) for mask in masks]
 
 
-@pytest.mark.parametrize("count", [1, runs.CHUNK, runs.CHUNK + 3])
+@pytest.mark.parametrize("count", [1, run_lengths.CHUNK, run_lengths.CHUNK + 3])
 def test_scaled_masks_are_those_of_scaling_and_encoding_each(count: int) -> None:
     logits = noise(count, count)
     plain = F.interpolate(logits[:, None], (90, 161), mode="bilinear", align_corners=False)[:, 0] > 0
-    assert runs.scaled(logits, 90, 161) == [rle.encode(mask) for mask in plain.numpy()]
-    assert runs.scaled(logits[:0], 90, 161) == []
+    assert run_lengths.scaled(logits, 90, 161) == [rle.encode(mask) for mask in plain.numpy()]
+    assert run_lengths.scaled(logits[:0], 90, 161) == []
 
 
 def test_the_way_of_the_device_and_that_of_the_cpu_make_the_same_masks() -> None:
     logits = noise(7, 6, smooth=15)
-    there = [rle.decode(counts, 333, 480) for counts in runs.scaled(logits, 333, 480)]
+    there = [rle.decode(counts, 333, 480) for counts in run_lengths.scaled(logits, 333, 480)]
     for (mask, _), other in zip(postprocess.to_masks(logits, 333, 480), there, strict=True):
         assert (mask.dense() != other).mean() <= 1e-5  # products are added in another order
 

@@ -2,8 +2,8 @@
 Masks as COCO run lengths from wherever they are: their runs are found on the device, all masks' in one go.
 
 What crosses over to the host is a list of places where a mask begins or ends, kilobytes instead of dense pictures; the
-string is packed there. Equal to pycocotools (tests/unit/tracker/model/test_runs.py), and to ``rle.encode``, which is
-faster on a CPU.
+string is packed there. Equal to pycocotools (tests/unit/tracker/model/test_run_lengths.py), and to ``rle.encode``,
+which is faster on a CPU.
 """
 
 from __future__ import annotations
