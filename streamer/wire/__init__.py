@@ -1,1 +1,1 @@
-"""Every JSON shape that is read or sent. Other box anchors than ours, and other names, exist only here."""
+"""The JSON of live sessions: what clients send, and what they are sent. The hosted API has its own schemas."""

@@ -1,4 +1,4 @@
-"""streamer.sources.webrtc with a real aiortc peer at the other end, over real sockets."""
+"""streamer.webrtc.source with a real aiortc peer at the other end, over real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.whep over real HTTP, with real aiortc players: what is offered, what is shown, and to whom."""
+"""WHEP over real HTTP, with real aiortc players: what is offered, what is shown, and to whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.whip over real HTTP, with real aiortc cameras: RFC 9725, and the messages beside the video."""
+"""WHIP over real HTTP, with real aiortc cameras: RFC 9725, and the messages beside the video."""
 
 from __future__ import annotations
 

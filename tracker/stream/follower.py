@@ -4,10 +4,9 @@ Following objects from frame to frame between keyframes.
 "pvs" asks the interactive head for each object with its last mask and box on the frame's one embedding: flat in the
 number of objects. It feeds on itself, so masks that the model doubts are not fed back, and an object whose mask has
 come to cover something else (appearance.py) is gone. "memory" follows every object by its memory bank, as upstream
-does.
-"auto" refines as "pvs" does and looks objects in doubt up in their memory. "flow" follows nothing: between keyframes
-masks are only moved along with the picture (flow.py). What was found for a lost object counts where it covers the same
-as before, lies where the object may be by now, and on no other object.
+does. "auto" refines as "pvs" does and looks objects in doubt up in their memory. "flow" follows nothing: between
+keyframes masks are only moved along with the picture (optical_flow.py). What was found for a lost object counts where
+it covers the same as before, lies where the object may be by now, and on no other object.
 """
 
 from __future__ import annotations

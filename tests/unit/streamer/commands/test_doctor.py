@@ -1,4 +1,4 @@
-"""streamer.doctor: a line for everything, and a status that tells whether what is required works."""
+"""streamer.commands.doctor: a line for everything, and a status that tells whether what is required works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.run_file: every frame of a recording, the newest of a live source, files complete however it ends."""
+"""streamer.commands.run: every frame of a recording, the newest of a live source, files complete however it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.serve: the socket, the first sessions, the status, the end."""
+"""streamer.commands.serve: the socket, the first sessions, the status, the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.images: limits before decoding, words for what is wrong, pictures upright."""
+"""streamer.hosted.decode: limits before decoding, words for what is wrong, pictures upright."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""streamer.overlay: what is drawn, and what stays as it is."""
+"""streamer.video.overlay: what is drawn, and what stays as it is."""
 
 from __future__ import annotations
 

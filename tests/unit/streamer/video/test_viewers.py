@@ -1,4 +1,4 @@
-"""streamer.playback without a network: one picture for everybody, nothing for nobody, nobody slows another."""
+"""streamer.video.viewers without a network: one picture for everybody, nothing for nobody, nobody slows another."""
 
 from __future__ import annotations
 

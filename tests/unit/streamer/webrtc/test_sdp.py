@@ -1,4 +1,4 @@
-"""streamer.sdp: offers taken apart, fragments read, answers dressed."""
+"""streamer.webrtc.sdp: offers taken apart, fragments read, answers dressed."""
 
 from __future__ import annotations
 
