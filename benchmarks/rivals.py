@@ -51,21 +51,33 @@ def wheel(model: Sam3, image: Picture, objects: int, frames: int, warm_up: int) 
 
     with torch.inference_mode(), model.precision():
         text = network.backbone.forward_text(["thing"], device=model.device)
-        state = tracker.init_state(
-            video_height=height,
-            video_width=width,
-            num_frames=10**9,
-            cached_features={},
-            offload_state_to_cpu=model.device.type == "cpu",
-        )
+        state = _state(model, height, width)
         features(0)
-        for number, box in enumerate(boxes(objects, height, width)):
-            mask = torch.zeros(height, width)
-            mask[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = 1
-            tracker.add_new_mask(state, 0, number, mask)
-        tracker.propagate_in_video_preflight(state)
+        _give_masks(model, state, objects)
         done = [0]
         return timed(model, step, frames, warm_up)
+
+
+def _state(model: Sam3, height: int, width: int) -> dict[str, Any]:
+    """The wheel's own state of a stream that has no end."""
+    state: dict[str, Any] = model.interactive.init_state(
+        video_height=height,
+        video_width=width,
+        num_frames=10**9,
+        cached_features={},
+        offload_state_to_cpu=model.device.type == "cpu",
+    )
+    return state
+
+
+def _give_masks(model: Sam3, state: dict[str, Any], objects: int) -> None:
+    """Tell the wheel's tracker the objects of the first frame."""
+    height, width = state["video_height"], state["video_width"]
+    for number, box in enumerate(boxes(objects, height, width)):
+        mask = torch.zeros(height, width)
+        mask[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = 1
+        model.interactive.add_new_mask(state, 0, number, mask)
+    model.interactive.propagate_in_video_preflight(state)
 
 
 _SIDE, _PATCH = 224, 14
@@ -100,6 +112,27 @@ TINY: dict[str, Any] = {  # sizes of transformers' configuration for a CPU
 }
 
 
+def _config(library: Any, model: Sam3, objects: int) -> Any:
+    """Sizes, and thresholds that let every detection be an object at once."""
+    config = library.Sam3VideoConfig(
+        **(TINY if model.device.type == "cpu" else {}),
+        score_threshold_detection=0.0,
+        new_det_thresh=0.0,
+        det_nms_thresh=0.0,
+        max_num_objects=objects,
+        hotstart_delay=0,
+        hotstart_unmatch_thresh=0,
+        hotstart_dup_thresh=0,
+        suppress_overlapping_based_on_recent_occlusion_threshold=0.0,
+        recondition_every_nth_frame=0,
+        init_trk_keep_alive=10**6,
+        max_trk_keep_alive=10**6,
+    )
+    if model.device.type == "cpu":
+        config.image_size = _SIDE
+    return config
+
+
 def transformers(model: Sam3, image: Picture, objects: int, frames: int, warm_up: int) -> Timing:
     """
     The ``Sam3VideoModel`` of transformers, frame by frame, with random weights of the same sizes: it reads other files.
@@ -110,22 +143,7 @@ def transformers(model: Sam3, image: Picture, objects: int, frames: int, warm_up
     library = import_module("transformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        config = library.Sam3VideoConfig(
-            **(TINY if model.device.type == "cpu" else {}),
-            score_threshold_detection=0.0,
-            new_det_thresh=0.0,
-            det_nms_thresh=0.0,
-            max_num_objects=objects,
-            hotstart_delay=0,
-            hotstart_unmatch_thresh=0,
-            hotstart_dup_thresh=0,
-            suppress_overlapping_based_on_recent_occlusion_threshold=0.0,
-            recondition_every_nth_frame=0,
-            init_trk_keep_alive=10**6,
-            max_trk_keep_alive=10**6,
-        )
-        if model.device.type == "cpu":
-            config.image_size = _SIDE
+        config = _config(library, model, objects)
         kind = torch.bfloat16 if model.device.type == "cuda" else torch.float32
         with torch.random.fork_rng():
             rival = library.Sam3VideoModel(config).to(model.device, kind).eval()

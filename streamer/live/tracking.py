@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -165,8 +165,7 @@ def _look_at(tracker: Tracker, frame: Frame, seconds: float) -> tuple[tuple[Prom
     rgb = frame.rgb()
     converted = time.monotonic() - began
     step = tracker.step(rgb, frame.index, seconds)
-    step.timings["convert"] = converted
-    return tuple(tracker.prompts), step
+    return tuple(tracker.prompts), replace(step, timings={"convert": converted, **step.timings})
 
 
 def in_words(error: BaseException) -> str:

@@ -29,19 +29,7 @@ def config(c: Config) -> Any:
         detector_config={
             "model_type": "sam3",
             "vision_config": _vision(c),
-            "text_config": {
-                "model_type": "clip_text_model",
-                "vocab_size": c.text_vocabulary,
-                "hidden_size": c.text_width,
-                "intermediate_size": c.text_width * 4,
-                "projection_dim": 512,
-                "num_hidden_layers": c.text_layers,
-                "num_attention_heads": c.text_heads,
-                "max_position_embeddings": c.text_context,
-                "hidden_act": "gelu",
-                "bos_token_id": c.text_vocabulary - 2,
-                "eos_token_id": c.text_vocabulary - 1,
-            },
+            "text_config": _text(c),
             "geometry_encoder_config": wide | {"num_layers": c.geometry_layers},
             "detr_encoder_config": wide | {"num_layers": c.encoder_layers},
             "detr_decoder_config": wide | {"num_layers": c.decoder_layers, "num_queries": c.queries},
@@ -65,6 +53,22 @@ def config(c: Config) -> Any:
         },
         low_res_mask_size=c.grid * 4,
     )
+
+
+def _text(c: Config) -> dict[str, Any]:
+    return {
+        "model_type": "clip_text_model",
+        "vocab_size": c.text_vocabulary,
+        "hidden_size": c.text_width,
+        "intermediate_size": c.text_width * 4,
+        "projection_dim": 512,
+        "num_hidden_layers": c.text_layers,
+        "num_attention_heads": c.text_heads,
+        "max_position_embeddings": c.text_context,
+        "hidden_act": "gelu",
+        "bos_token_id": c.text_vocabulary - 2,
+        "eos_token_id": c.text_vocabulary - 1,
+    }
 
 
 def _vision(c: Config) -> dict[str, Any]:
