@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Generator, Iterator
 
 # Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
@@ -19,6 +20,10 @@ from benchmarks.support import debian
 from tests.support import needs
 
 torch.set_num_threads(1)
+
+# What runs in the background of a shell ignores Ctrl+C, and so would the programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
