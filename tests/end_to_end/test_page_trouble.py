@@ -101,7 +101,8 @@ def test_a_socket_that_breaks_comes_back_with_the_concepts(page: Visit) -> None:
     assert lists[-1] == ["blue square"]
 
 
-def test_a_camera_that_is_pulled_out_is_missed(page: Visit, served: Served) -> None:
+def show_webcam(page: Visit) -> None:
+    """Start the webcam, and keep its stream as ``window.camera``."""
     page.page.evaluate(
         """() => {
           const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -110,8 +111,16 @@ def test_a_camera_that_is_pulled_out_is_missed(page: Visit, served: Served) -> N
     )
     page.page.click("#webcam")
     page.showing()
-    # The event a browser sends when the device goes; nothing in a test can pull it out.
+
+
+def pull_out(page: Visit) -> None:
+    """Send the event that a browser sends when the device goes; nothing in a test can pull it out."""
     page.page.evaluate("window.camera.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+
+
+def test_a_camera_that_is_pulled_out_is_missed(page: Visit, served: Served) -> None:
+    show_webcam(page)
+    pull_out(page)
     expect(page.page.locator("#trouble h2")).to_have_text("The camera is gone")
     until_none_open(page, served)
 
@@ -204,15 +213,8 @@ def test_a_lost_video_connection_is_made_anew_for_the_same_session(page: Visit, 
 
 
 def test_a_camera_that_is_plugged_in_again_goes_on_by_itself(page: Visit) -> None:
-    page.page.evaluate(
-        """() => {
-          const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-          navigator.mediaDevices.getUserMedia = async (wanted) => (window.camera = await open(wanted));
-        }"""
-    )
-    page.page.click("#webcam")
-    page.showing()
-    page.page.evaluate("window.camera.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    show_webcam(page)
+    pull_out(page)
     expect(page.page.locator("#trouble h2")).to_have_text("The camera is gone")
     page.page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
     page.showing()

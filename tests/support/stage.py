@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 from streamer.config import Config
@@ -13,6 +16,8 @@ from streamer.live.session import Session
 from streamer.live.subscription import Subscription
 from tests.support.sources import HandSource
 from tracker import Prompt
+
+SECONDS = 100  # until a session that hangs fails its test
 
 
 class Stage:
@@ -44,3 +49,14 @@ def make(engine: Engine, source: HandSource, **more: Any) -> Session:
     config, counters = more.pop("config", Config()), more.pop("counters", Counters())
     prompts = more.pop("prompts", (Prompt("red circle", threshold=0.0),))
     return Session("s", source, prompts, engine=engine, executor=encoder, config=config, counters=counters, **more)
+
+
+@asynccontextmanager
+async def playing(engine: Engine, source: HandSource) -> AsyncIterator[Stage]:
+    """A session of a source that runs for the length of a ``with`` block, with one reader."""
+    session = make(engine, source)
+    async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(session.run())
+        with session.subscribe() as reader:
+            yield Stage(session, source, reader)
+        task.cancel()

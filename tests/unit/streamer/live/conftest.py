@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from streamer.engine import Engine
 from tests.support.models import untrained
 from tests.support.sources import HandSource
-from tests.support.stage import Stage, make
+from tests.support.stage import Stage, playing
 from tracker import Sam3
 
 
@@ -29,10 +28,5 @@ def model(engine: Engine) -> Sam3:
 
 @pytest.fixture
 async def stage(engine: Engine) -> AsyncIterator[Stage]:
-    source = HandSource()
-    session = make(engine, source)
-    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(session.run())
-        with session.subscribe() as reader:
-            yield Stage(session, source, reader)
-        task.cancel()
+    async with playing(engine, HandSource()) as stage:
+        yield stage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,21 +11,15 @@ import pytest
 from streamer.engine import Engine
 from streamer.live import orders
 from tests.support.sources import HandSource
-from tests.support.stage import Stage, make
+from tests.support.stage import Stage, playing
 
 
 @pytest.fixture
 async def stage(engine: Engine) -> AsyncIterator[Stage]:
     """Frame 0, 160 by 120 pixels, was looked at."""
-    source = HandSource(width=160, height=120)
-    session = make(engine, source)
-    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(session.run())
-        with session.subscribe() as reader:
-            stage = Stage(session, source, reader)
-            await stage.frame()
-            yield stage
-        task.cancel()
+    async with playing(engine, HandSource(width=160, height=120)) as stage:
+        await stage.frame()
+        yield stage
 
 
 async def ask(stage: Stage, **message: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound
 from tests.support.sources import HandSource
-from tests.support.stage import Stage, make
+from tests.support.stage import Stage, make, playing
 from tracker import Box, Point, Prompt, Sam3, TrackerError
 
 
@@ -97,14 +97,9 @@ async def test_a_click_makes_an_object_of_the_frame_that_was_seen(stage: Stage) 
 async def bursts(engine: Engine, fps: int) -> AsyncIterator[Stage]:
     """A session whose frames are evenly spaced in time but arrive ten at once, a day between two bursts."""
     source = HandSource(ticks=90_000 // fps, arrive=lambda index: index // 10 * 86_400.0)
-    session = make(engine, source)
-    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(session.run())
-        with session.subscribe() as reader:
-            stage = Stage(session, source, reader)
-            await stage.frame()
-            yield stage
-        task.cancel()
+    async with playing(engine, source) as stage:
+        await stage.frame()
+        yield stage
 
 
 async def burst(stage: Stage, engine: Engine, frames: int) -> None:
