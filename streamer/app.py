@@ -43,7 +43,11 @@ def create_app(
     Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
     until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server.
     """
-    app = FastAPI(title="SAM3 streamer", lifespan=functools.partial(_lifespan, on_failure=on_failure))
+    app = FastAPI(
+        title="SAM3 streamer",
+        lifespan=functools.partial(_lifespan, on_failure=on_failure),
+        redirect_slashes=False,  # a redirect names the scheme and the host that a proxy in front of us does not have
+    )
     engine = Engine(functools.partial(load, config), max_waiting=config.max_waiting)
     engine.model = model
     app.state.config = config

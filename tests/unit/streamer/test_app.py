@@ -38,7 +38,15 @@ async def test_the_routes_are_documented(here: Asked) -> None:
     assert {"/sessions", "/sessions/{id}", "/whip", "/sam3/concept_segment", "/healthz", "/readyz"} <= set(paths)
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/no/such/page", 404), ("PUT", "/sessions", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/no/such/page", 404),
+        ("GET", "/sessions/", 404),
+        ("GET", "/sam3", 404),
+        ("PUT", "/sessions", 405),
+    ],
+)
 async def test_what_does_not_exist_is_refused_in_our_shape(here: Asked, method: str, path: str, status: int) -> None:
     answer = await here.http.request(method, path)
     assert answer.status_code == status
