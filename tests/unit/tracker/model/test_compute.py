@@ -62,7 +62,7 @@ def test_answers_that_the_next_call_would_overwrite_are_copied() -> None:
 
 @pytest.mark.parametrize("name", ["toaster", "cuda:x"])
 def test_a_device_that_is_none_is_named(name: str) -> None:
-    with pytest.raises(TrackerError, match="is no device: say cpu"):
+    with pytest.raises(TrackerError, match="is not a device: write cpu"):
         device_named(name)
 
 
