@@ -88,7 +88,7 @@ def torch_pair() -> Iterator[Finding]:
     command = [sys.executable, "-c", "import torchvision"]
     alone = subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS)  # noqa: S603  (our own interpreter)
     stand_ins = compat.prepare()
-    words = "which fit each other" if not alone.returncode else "which do not: a stand-in makes them"
+    words = "which fit each other" if not alone.returncode else "which do not fit: stand-ins are used"
     yield Finding(Mark.OK if not alone.returncode else Mark.NOTE, "torch", f"{versions}, {words}")
     if stand_ins:
         yield Finding(Mark.OK, "stand-ins", f"{', '.join(stand_ins)}: equal results without CUDA")

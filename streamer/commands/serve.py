@@ -63,6 +63,8 @@ async def serve(config: Config, first: First, screen: Screen) -> int:
                 if first.status:
                     beside.append(tasks.create_task(_show(app.state.sessions, screen)))
                 await web.serve(sockets=[bound])
+                if web.force_exit:  # uvicorn leaves its lifespan open then, and it would end in a traceback
+                    await web.lifespan.shutdown()
                 for task in beside:
                     task.cancel()
     engine: Engine = app.state.engine

@@ -69,6 +69,14 @@ def _again(printed: io.StringIO) -> bool:
     return "  connecting" in printed.getvalue() and "  live" in printed.getvalue()
 
 
+async def test_told_twice_it_leaves_nothing_open_that_would_end_in_a_traceback(config: Config) -> None:
+    before = asyncio.all_tasks()
+    async with serving(config, First()) as (_, http):
+        assert (await http.get("/healthz")).status_code == 200
+        os.kill(os.getpid(), signal.SIGTERM)  # and once more at the end of the block
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_source_over_the_limit_is_left_out_and_the_rest_runs(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
