@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from streamer.choices import DEFAULT_PORT, Follower, HwAccel
 
@@ -52,6 +53,12 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+# pydantic's names of what is wrong, in fewer words than its own.
+_PLAIN = {
+    "int_parsing": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "bool_parsing": "it must be true or false",
+}
 _Count = Annotated[int, Field(gt=0)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Commas = BeforeValidator(_split)  # lists are written in variables as one,two; not as JSON
@@ -61,13 +68,15 @@ class Config(BaseSettings):
     """
     The settings of one server. Sizes are in bytes, times in seconds.
 
-    What is not given by keyword is read from ``STREAMER_<NAME>``, where lists are separated by commas and an empty
-    value counts as none. No file is read. Raises ValueError for what no server can be run with.
+    :meth:`from_env` reads ``STREAMER_<NAME>`` too, where lists are separated by commas and an empty value counts as
+    none. No file is read. Raises ValueError for what no server can be run with.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
+
+    _environment: ClassVar[bool] = False
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=2**16)] = DEFAULT_PORT
@@ -103,6 +112,18 @@ class Config(BaseSettings):
     udp_ports: Annotated[str, AfterValidator(_ports)] | None = None  # of WebRTC; None: the system picks them
     api_keys: Annotated[tuple[Annotated[str, AfterValidator(_key)], ...], NoDecode, _Commas, Field(repr=False)] = ()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
+        """Keywords alone: what a program passes is what it gets, wherever it runs. No file in any case."""
+        return (init_settings, env_settings) if cls._environment else (init_settings,)
+
     @field_validator("*", mode="before")
     @classmethod
     def _without_spaces(cls, value: Any) -> Any:
@@ -122,9 +143,15 @@ class Config(BaseSettings):
         """
         given = {name: value for name, value in flags.items() if value is not None}
         try:
-            return cls(**given)
+            return cls(**_Variables(**given).model_dump())
         except ValidationError as error:
             raise ValueError("; ".join(_words(each, given) for each in error.errors())) from None
+
+
+class _Variables(Config):
+    """The same with what the environment says."""
+
+    _environment: ClassVar[bool] = True
 
 
 def _words(error: ErrorDetails, given: dict[str, Any]) -> str:
@@ -134,6 +161,9 @@ def _words(error: ErrorDetails, given: dict[str, Any]) -> str:
     words = error["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     if error["type"] == "value_error":
         return f"{name}: {words}"
+    words = _PLAIN.get(error["type"], words)
+    if setting == "port":
+        words = "it must be a number from 0 to 65535"
     if error["type"] == "literal_error":
         words = f"it must be one of {error['ctx']['expected'].replace(chr(39), '')}"
     return f"{name} is {error['input']!r}; {words}"

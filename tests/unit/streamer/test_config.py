@@ -125,3 +125,28 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().port = 1
+
+
+def test_a_program_gets_the_settings_that_it_passes_whatever_the_environment_says(variables: Setter) -> None:
+    variables(PORT="9000", API_KEYS="one")
+    assert (Config().port, Config().api_keys) == (8000, ())
+    assert Config.from_env().port == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "-1", "it must be a number from 0 to 65535"),
+        ("PORT", "65536", "it must be a number from 0 to 65535"),
+        ("PORT", "abc", "it must be a number from 0 to 65535"),
+        ("THREADS", "two", "it must be a whole number"),
+        ("GRACE", "soon", "it must be a number"),
+        ("PLAIN", "maybe", "it must be true or false"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_answered_with_what_can(
+    variables: Setter, name: str, value: str, words: str
+) -> None:
+    variables(**{name: value})
+    with pytest.raises(ValueError, match=f"^STREAMER_{name} is '{value}'; {words}$"):
+        Config.from_env()
