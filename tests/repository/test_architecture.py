@@ -84,7 +84,9 @@ def test_every_folder_and_file_of_the_tree_is_there() -> None:
 def test_every_room_is_in_the_tree() -> None:
     (tree,) = blocks(PAGE, "text")
     for package in ("streamer", "tracker", "tests"):
-        rooms = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and not path.name.startswith("__")}
+        folders = [path for path in (ROOT / package).iterdir() if path.is_dir() and not path.name.startswith("__")]
+        # A room that is gone leaves its compiled files behind in a checkout that had it.
+        rooms = [path.name for path in folders if any(each.name != "__pycache__" for each in path.iterdir())]
         assert [room for room in rooms if f"{room}/" not in tree] == []
 
 
