@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 
-def groups_of_equals(sizes: Sequence[int], limit: int) -> Iterator[list[int]]:
-    """Indices of ``sizes`` that are equal, at most ``limit`` together."""
-    for size in dict.fromkeys(sizes):
-        indices = [index for index, each in enumerate(sizes) if each == size]
+def groups_of_equals(kinds: Sequence[Hashable], limit: int) -> Iterator[list[int]]:
+    """Indices of ``kinds`` that are equal, at most ``limit`` together."""
+    for kind in dict.fromkeys(kinds):
+        indices = [index for index, each in enumerate(kinds) if each == kind]
         for start in range(0, len(indices), limit):
             yield indices[start : start + limit]

@@ -8,7 +8,7 @@ the memory attention; the numbers are ``sam3_tracker_base.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.model.bank import Bank, Memory, Propagation
+from tracker.model.batching import groups_of_equals
 from tracker.model.features import CLAMP, Levels
 
 Attended = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # of some objects: the tensors of a Propagation
@@ -47,7 +48,7 @@ class MemoryHead:
     def propagate(self, levels: Levels, positions: Tensor, banks: Sequence[Bank], tick: int, batch: int) -> Propagation:
         """Follow objects into a frame by their memories, as many in one pass as have as many memories."""
         parts: dict[int, Attended] = {}
-        for rows in _batches(banks, tick, batch):
+        for rows in groups_of_equals([bank.layout(tick) for bank in banks], batch):
             answers = self._attend(levels, positions, [banks[row] for row in rows], tick)
             parts |= dict(zip(rows, zip(*answers, strict=True), strict=True))
         return Propagation(tick, *map(torch.stack, zip(*(parts[row] for row in range(len(banks))), strict=True)))
@@ -132,15 +133,6 @@ class MemoryHead:
         # clone: a slice would keep the whole batch's tensor alive for as long as any object's memory.
         each = zip(features.split(1), pointers.split(1), strict=True)
         return [Memory(tick, features.clone(), pointer.clone()) for features, pointer in each]
-
-
-def _batches(banks: Sequence[Bank], tick: int, limit: int) -> Iterator[list[int]]:
-    groups: dict[object, list[int]] = {}
-    for row, bank in enumerate(banks):
-        groups.setdefault(bank.layout(tick), []).append(row)
-    for rows in groups.values():
-        for start in range(0, len(rows), limit):
-            yield rows[start : start + limit]
 
 
 def _sequence(features: Tensor, batch: int) -> Tensor:

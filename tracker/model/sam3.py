@@ -229,12 +229,12 @@ class Sam3:
 
     @property
     def same_look(self) -> float | None:
-        """The least :func:`tracker.memory.resemblance` of two looks of one object; None: looks say nothing."""
+        """The least ``bank.resemblance`` of two looks of one object; None: looks say nothing."""
         return self.config.same_look
 
     @property
     def same_appearance(self) -> float | None:
-        """The least :func:`tracker.appearance.alike` of two masks of one object; None: what they cover says nothing."""
+        """The least ``appearance.alike`` of two masks of one object; None: what they cover says nothing."""
         return self.config.same_appearance
 
     @on_model
