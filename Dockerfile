@@ -1,4 +1,5 @@
 # docker build -t sam3-streamer .
+# Both print a key and the address to open; -e STREAMER_API_KEYS=… sets a key that stays.
 # docker run --rm --network host sam3-streamer            (WebRTC without a NAT in between: the simplest)
 # docker run --rm -p 8000:8000 sam3-streamer              (HTTP, WebSocket, RTSP and files; for WebRTC open UDP ports too:
 #                                                          docs/operations.md, STREAMER_UDP_PORTS)
@@ -28,10 +29,11 @@ COPY LICENSES /usr/share/doc/sam3-streamer/LICENSES
 RUN useradd --create-home --uid 10001 streamer
 USER streamer
 WORKDIR /home/streamer
-ENV PATH=/opt/streamer/bin:$PATH PYTHONUNBUFFERED=1
+# A container listens on all addresses: where no key is set, one is made at each start and printed.
+ENV PATH=/opt/streamer/bin:$PATH PYTHONUNBUFFERED=1 STREAMER_MAKE_KEY=1
 
 # HTTP, WHIP and WebSocket. WebRTC media arrives over UDP on ports that the system picks.
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; tls = os.environ.get('STREAMER_TLS') or os.environ.get('STREAMER_TLS_CERT'); u.urlopen(('https' if tls else 'http') + '://127.0.0.1:8000/healthz', timeout=4, context=ssl._create_unverified_context() if tls else None)"]
 CMD ["streamer", "serve", "--host", "0.0.0.0"]

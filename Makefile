@@ -21,7 +21,7 @@ COVERAGE := --cov --cov-report= --cov-fail-under=0
 RUN_INSTALLED := $(VENV)/.installed-run
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-.PHONY: help demo serve test test-unit test-slow check format lint types bench clean
+.PHONY: help demo serve test test-unit test-slow check format lint types audit bench clean
 
 help:
 	@echo "make demo       start the server with the embedded model and the synthetic camera"
@@ -31,6 +31,7 @@ help:
 	@echo "make test-slow  run the slow ones (full-size model on the CPU, minutes)"
 	@echo "make check      format check, lint, imports, types, tests"
 	@echo "make format     rewrite the sources in the project's format"
+	@echo "make audit      ask for known weaknesses of what constraints.txt pins (needs the internet)"
 	@echo "make bench      print the first figures of docs/figures.md"
 	@echo "make clean      remove .venv and all caches"
 
@@ -83,6 +84,13 @@ lint: $(DEV_INSTALLED)
 
 types: $(DEV_INSTALLED)
 	$(BIN)/mypy
+
+# In an environment of its own: what it needs must not change what is audited. --strict: what is not found is an error.
+audit: | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt \
+		$(shell sed -n 's/^\([A-Z][A-Za-z0-9-]*\) .*/--ignore-vuln \1/p' .ci/audit-ignored)
 
 bench: $(DEV_INSTALLED)
 	$(BIN)/python -m benchmarks.first_light

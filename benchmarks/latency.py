@@ -4,29 +4,34 @@ Glass to mask: how long from the moment a camera has a picture until a reader ha
 ``python -m benchmarks.latency`` starts the real server in a process of its own for each row and shows it a recorded
 world (30 fps, three objects, one prompt) through WebRTC, RTSP and from a file. Each picture has its number drawn into
 it; the camera notes when it hands that picture to its encoder, the server (``benchmarks.latency_server``) reads the
-number out of what it looked at, and this process, which reads the results over a WebSocket, notes when they come. All
-of them use the one monotonic clock of this machine, and share its cores. A file has no camera: its pictures begin when
-its own clock makes them due (``?pace=realtime``), counted from the one that came soonest after that.
+number out of the frame whose result it tells, and this process, which reads the results over a WebSocket, notes when
+they come. All of them use the one monotonic clock of this machine, and share its cores. A file has no camera: its
+pictures begin when its own clock makes them due (``?pace=realtime``), counted from the one that came soonest after
+that.
 
-The first table is the whole way; the second says what share of its mean each stage has, from left to right:
+Every frame is presented: it has the masks of the newest look, moved along with the picture. ``--present looked`` takes
+the other way, on which only what the model looked at has a result. The first table is the whole way, and how old the
+look was that a result is told with (from the arrival of the frame that was looked at); the second says what share of
+the mean each stage has, from left to right:
 
 | stage | is |
 |---|---|
 | encode | from the camera's picture to the last packet that leaves its encoder |
 | network | on its way, and in the jitter buffer until all packets are there; for RTSP and a file decoding is in it |
 | decode | until the picture is there |
-| wait | in the slot, until the model takes it: on average half a step, since a newer picture takes its place |
-| convert, embed, detect, refine, masks | the step; ``masks`` is run lengths out of logits |
+| wait | in the slot: until the frame before has been presented; or until the model takes it, half a step on average |
+| present | the motion from the frame before, the masks moved along, and their run lengths |
+| convert, embed, detect, refine, masks | of ``--present looked``: the step; ``masks`` is run lengths out of logits |
 | other | the rest of the step: comparing, settling, remembering, keeping, and the way to the model's thread and back |
-| publish | until the message is written |
+| publish | until the message is written; with *present* the way back from its thread is in it |
 | delivery | until the reader has it |
 
 The third table is one camera over WebRTC through a bad network: a relay that loses datagrams at random, and adds the
 delay, both each way, so that a delay of 40 ms is a round trip of 80. The WebSocket does not go through it. *Decoded* is
-the share of the sent pictures that the server could decode, *looked at* that which has a result (what the model has no
-time for is dropped, so this says how fast the model is), *broken* those whose number nobody can read any more, *stalls*
-the gaps of more than a second between two results, with the longest gap; a model that takes that long has them too, so
-compare with the line of 0 % loss.
+the share of the sent pictures that the server could decode, *with a result* that which has one (what there is no time
+for is dropped), *broken* those whose number nobody can read any more, *stalls* the gaps of more than a second between
+two results, with the longest gap; a model that takes that long has them too where only looked-at frames have results,
+so compare with the line of 0 % loss.
 
 The network is not Linux's own (``tc netem``), since many kernels come without it.
 """
@@ -46,6 +51,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -56,12 +62,14 @@ import numpy as np
 import numpy.typing as npt
 import websockets
 
-from benchmarks.first_light import OBJECTS, PROMPT, SEED, Server, machine, saying
-from benchmarks.latency_figures import FPS, MARGIN, Case, Trace, figures, report
+from benchmarks.first_light import OBJECTS, SEED, judged, machine
+from benchmarks.latency_figures import FPS, MARGIN, Case, Trace, bars, figures, report
 from benchmarks.numbered import LAST, strip
 from benchmarks.support import debian
 from benchmarks.support.relay import Relay
 from benchmarks.support.rtsp import free_port
+from benchmarks.watching import PROMPT, Server, saying
+from streamer.choices import Present
 from tracker.worlds import worlds
 
 SIZES = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
@@ -113,14 +121,17 @@ def _i420(rgb: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np
     return np.asarray(cv2.cvtColor(large, cv2.COLOR_RGB2YUV_I420), np.uint8)
 
 
-async def measure(case: Case, stage: Stage, seconds: float, warm_up: float = WARM_UP) -> Trace:
+async def measure(
+    case: Case, stage: Stage, seconds: float, warm_up: float = WARM_UP, *, present: Present = "frames"
+) -> Trace:
     """Show the server one camera for so long, and gather what everybody noted."""
+    program, settings = "benchmarks.latency_server", {"STREAMER_PRESENT": present}
     trace = Trace()
     with tempfile.TemporaryDirectory() as folder:
         camera, server = Path(folder) / "camera", Path(folder) / "server"
         camera.touch()
         async with AsyncExitStack() as stack:
-            running = await stack.enter_async_context(Server.running("benchmarks.latency_server", str(server)))
+            running = await stack.enter_async_context(Server.running(program, str(server), settings=settings))
             session = await stack.enter_async_context(showing(case, stage, running, camera, seconds + warm_up))
             address = f"ws://{running.address}/sessions/{session}/results"
             reader = await stack.enter_async_context(websockets.connect(address, max_size=None))
@@ -144,8 +155,10 @@ async def _read(reader: websockets.ClientConnection, trace: Trace, seconds: floa
             async for text in reader:
                 now = time.monotonic()
                 message = json.loads(text)
-                if message["type"] == "result":
-                    trace.received[message["frame"]["index"]] = now
+                if message["type"] == "result" and (index := message["frame"]["index"]) not in trace.received:
+                    trace.received[index] = now
+                    if (look := message["looked_at"]) is not None:
+                        trace.looks[index] = look["age_ms"]
     except TimeoutError:
         return
     raise RuntimeError("the session ended before its time")
@@ -195,6 +208,9 @@ def options() -> argparse.Namespace:
         "--seconds", type=float, default=10.0, help=f"for each row, after warming up; at most {MOST:.0f}"
     )
     parser.add_argument("--cores", type=int, default=2, help="the first so many cores are used, by all that takes part")
+    parser.add_argument(
+        "--present", choices=get_args(Present), default="frames", help="which frames have results, as of the server"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args()
     if not 2 * MARGIN <= given.seconds <= MOST:
@@ -214,12 +230,14 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder))
         for case in cases(given.sources, given.sizes, given.loss, given.delay):
-            found.append(figures(case, await measure(case, stage, given.seconds)))
+            found.append(figures(case, await measure(case, stage, given.seconds, present=given.present)))
             print(report(found[-1:]), file=sys.stderr, flush=True)
     if given.json:
         print(json.dumps({"machine": where, "rows": [each.data() for each in found]}, indent=1))
     else:
         print(f"\n{report(found)}")
+        if given.present == "frames" and (aims := bars(found)):
+            print(f"\n{judged(aims)}")
 
 
 if __name__ == "__main__":

@@ -31,31 +31,36 @@ CLOCK = 90_000  # RTP ticks a second
 
 
 class Scenes(MediaStreamTrack):
-    """Numbered pictures at a steady rate; ``drawn`` is when each was handed to the encoder, by its pts."""
+    """Numbered pictures at a steady rate; ``drawn`` is when each was handed to the encoder, by its number."""
 
     kind = "video"
 
     def __init__(self, path: str, width: int, height: int, fps: int) -> None:
         super().__init__()
         self._pictures = np.memmap(path, np.uint8, "r").reshape(-1, height * 3 // 2, width)
-        self._fps, self._number, self._due = fps, 0, 0.0
-        self.drawn: dict[int, tuple[int, float]] = {}  # bound: LAST
+        self.fps, self._number, self._due = fps, 0, 0.0
+        self.drawn: dict[int, float] = {}  # bound: LAST
 
     async def recv(self) -> av.VideoFrame:
         """Wait until the next picture is due and give it."""
         if self._number > LAST:
             raise MediaStreamError
         now = time.monotonic()
-        self._due = max(self._due + 1 / self._fps, now - 0.1)
+        self._due = max(self._due + 1 / self.fps, now - 0.1)
         await asyncio.sleep(max(0.0, self._due - now))
         picture = self._pictures[self._number % len(self._pictures)].copy()
         top = np.frombuffer(strip(self._number, picture.shape[1], picture.shape[0] * 2 // 3), np.uint8)
         picture.reshape(-1)[: len(top)] = top
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-        frame.pts, frame.time_base = self._number * CLOCK // self._fps, Fraction(1, CLOCK)
-        self.drawn[frame.pts] = (self._number, time.monotonic())
+        frame.pts, frame.time_base = self._number * CLOCK // self.fps, Fraction(1, CLOCK)
+        self.drawn[self._number] = time.monotonic()
         self._number += 1
         return frame
+
+
+def number_at(ticks: int, fps: int) -> int:
+    """Which picture it is by its time since the first: the encoder counts in microseconds, and may be a tick off."""
+    return round(ticks * fps / CLOCK)
 
 
 def watch(sender: RTCRtpSender, scenes: Scenes, notes: TextIO) -> None:
@@ -70,8 +75,9 @@ def watch(sender: RTCRtpSender, scenes: Scenes, notes: TextIO) -> None:
             return
         timestamp = int.from_bytes(data[4:8], "big")
         origin = timestamp if origin is None else origin  # the first picture's pts is 0
-        if data[1] & 0x80 and (known := scenes.drawn.pop((timestamp - origin) % 2**32, None)) is not None:
-            notes.write(json.dumps({"number": known[0], "drawn": known[1], "sent": time.monotonic()}) + "\n")
+        number = number_at((timestamp - origin) % 2**32, scenes.fps)
+        if data[1] & 0x80 and (drawn := scenes.drawn.pop(number, None)) is not None:
+            notes.write(json.dumps({"number": number, "drawn": drawn, "sent": time.monotonic()}) + "\n")
 
     def asked() -> None:
         notes.write(json.dumps({"keyframe": time.monotonic()}) + "\n")

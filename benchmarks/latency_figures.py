@@ -16,10 +16,9 @@ FPS = 30
 MARGIN = 1.0  # seconds at the end, whose pictures may still be on their way
 STALL = 1.0  # seconds between two results
 STAGES = {"encode": "masks"}  # what the tracker calls encoding masks; here another thing is called so
-COLUMNS = (
-    *("encode", "network", "decode", "wait", "convert", "embed", "detect", "refine", "masks", "other"),
-    *("publish", "delivery"),
-)
+STEPS = ("present", "convert", "embed", "detect", "refine", "masks", "other")  # with each way some of them are 0
+COLUMNS = ("encode", "network", "decode", "wait", *STEPS, "publish", "delivery")
+AIM = 130.0  # ms at p95 at the most, of WebRTC at 480p where every frame is presented, on two cores that do no more
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Trace:
     """What was noted, in seconds of the one clock. The pictures are the camera's, the frames the server's."""
 
     received: dict[int, float] = field(default_factory=dict)  # by frame index
+    looks: dict[int, float] = field(default_factory=dict)  # by frame index: ms, how old the look was that is told
     pictures: dict[int, tuple[float, float]] = field(default_factory=dict)  # by number: drawn, sent
     frames: list[dict[str, Any]] = field(default_factory=list)
     keyframes: list[float] = field(default_factory=list)
@@ -70,8 +70,9 @@ class Figures:
     case: Case
     latencies: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)  # means, which add up to the mean latency
+    looks: list[float] = field(default_factory=list)  # ages of the looks behind the results
     sent: int = 0
-    looked_at: float = 0.0  # share of what was sent
+    told: float = 0.0  # share of what was sent that has a result
     decoded: float = 0.0
     broken: int = 0
     stalls: int = 0
@@ -87,8 +88,9 @@ class Figures:
         """A line of the first table."""
         if not self.latencies:
             return [self.case.source, self.case.size, "no results", *["–"] * 4]
-        results = f"{len(self.latencies)} of {self.sent}"
-        return [self.case.source, self.case.size, *(f"{each:.0f}" for each in self.percentiles), results]
+        results = f"{round(self.told * self.sent)} of {self.sent}"
+        look = f"{np.median(self.looks):.0f}" if self.looks else "–"
+        return [self.case.source, self.case.size, *(f"{each:.0f}" for each in self.percentiles), look, results]
 
     def stage_row(self) -> list[str]:
         """A line of the second."""
@@ -100,12 +102,12 @@ class Figures:
         """A line of the third."""
         head = [f"{self.case.loss:g} %", f"{self.case.delay:g} ms"]
         ages = [f"{each:.0f}" for each in self.percentiles] if self.latencies else ["no results", "–", "–"]
-        tail = [f"{self.decoded:.1%}", f"{self.looked_at:.1%}", str(self.broken)]
+        tail = [f"{self.decoded:.1%}", f"{self.told:.1%}", str(self.broken)]
         return [*head, *ages, *tail, f"{self.stalls} ({self.longest:.0f} ms)", str(self.keyframes)]
 
     def data(self) -> dict[str, Any]:
         """All of it, for --json."""
-        known = {name: value for name, value in vars(self).items() if name not in ("case", "latencies")}
+        known = {name: value for name, value in vars(self).items() if name not in ("case", "latencies", "looks")}
         return {**vars(self.case), **known, "percentiles": self.percentiles if self.latencies else None}
 
 
@@ -124,9 +126,10 @@ def figures(case: Case, trace: Trace) -> Figures:
     found.latencies = [sum(row.values()) for row in rows]
     found.stages = {name: float(np.mean([row[name] for row in rows])) if rows else 0.0 for name in COLUMNS}
     sent = {number for number, (drawn, _) in trace.pictures.items() if start <= drawn <= end - MARGIN}
-    looked_at = {frame["number"] for frame in trace.frames if frame["index"] in trace.received}
+    told = {frame["number"] for frame in trace.frames if frame["index"] in trace.received}
     found.sent = len(sent)
-    found.looked_at = len(sent & looked_at) / max(1, len(sent))
+    found.told = len(sent & told) / max(1, len(sent))
+    found.looks = [trace.looks[frame["index"]] for frame in frames if frame["index"] in trace.looks]
     if len(whole) > 1:
         first, last = whole[0], whole[-1]
         found.decoded = (last["index"] - first["index"]) / max(1, last["number"] - first["number"])
@@ -141,7 +144,7 @@ def spans(frame: dict[str, Any], drawn: float, sent: float, received: float) -> 
     """Milliseconds by stage; they add up to the whole way."""
     complete = frame["arrived"] if frame["complete"] is None else frame["complete"]
     steps = {STAGES.get(name, name): seconds for name, seconds in frame["timings"].items()}
-    told = {name: steps.pop(name, 0.0) for name in ("convert", "embed", "detect", "refine", "masks")}
+    told = {name: steps.get(name, 0.0) for name in STEPS[:-1]}
     found = {
         "encode": sent - drawn,
         "network": complete - sent,
@@ -161,11 +164,21 @@ def report(all_figures: Sequence[Figures]) -> str:
     bad = [each for each in all_figures if each.case.relayed]
     parts = []
     if quiet:
-        head = ["source", "size", "p50 ms", "p95 ms", "p99 ms", "pictures with a result"]
+        head = ["source", "size", "p50 ms", "p95 ms", "p99 ms", "look's age p50 ms", "pictures with a result"]
         parts.append(table(head, (each.row() for each in quiet)))
         parts.append(table(["source", "size", "mean ms", *COLUMNS], (each.stage_row() for each in quiet)))
     if bad:
-        head = ["loss", "delay", "p50 ms", "p95 ms", "p99 ms", "decoded", "looked at", "broken"]
+        head = ["loss", "delay", "p50 ms", "p95 ms", "p99 ms", "decoded", "with a result", "broken"]
         head += ["stalls (longest gap)", "keyframe requests"]
         parts.append(table(head, (each.fault_row() for each in bad)))
     return "\n\n".join(parts)
+
+
+def bars(all_figures: Sequence[Figures]) -> list[tuple[str, str, bool]]:
+    """What is aimed at where every frame is presented, what came out, and whether that is enough."""
+    found = []
+    for each in all_figures:
+        if (each.case.source, each.case.size, each.case.relayed) == ("webrtc", "480p", False):
+            p95 = each.percentiles[1] if each.latencies else float("inf")
+            found.append((f"WebRTC at 480p: p95 at most {AIM:g} ms", f"{p95:.0f} ms", p95 <= AIM))
+    return found

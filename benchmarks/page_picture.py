@@ -99,9 +99,7 @@ def stage(page: Page, scene: Scene) -> None:
 
 
 def _until_found(page: Page, scene: Scene) -> None:
-    page.wait_for_function(
-        "(many) => Number(document.getElementById('screen').dataset.objects) === many", arg=scene.objects
-    )
+    page.wait_for_selector(f'#screen[data-objects="{scene.objects}"]')
 
 
 def shot(page: Page) -> Image.Image:

@@ -4,7 +4,8 @@ What following costs and what it is worth, against the truth.
 ``python -m benchmarks.tracking`` runs every policy (when concepts are detected) with every follower (what happens
 between) over scripted scenarios and prints HOTA, IDF1, id switches, J&F, cgF1, encoder and detector passes, and what a
 frame costs. The streaming figures are of a live camera: on a virtual clock with the costs printed above the table, each
-moment is judged by the newest result there is. With --plot it draws quality against cost. With --keep what was
+moment is judged by the newest result there is; a second table is of one whose every frame is presented
+(tracking_live.py), on machines of four speeds. With --plot it draws quality against cost. With --keep what was
 measured stays in a file and is not measured again: a long run can be made in pieces.
 """
 
@@ -14,20 +15,22 @@ import argparse
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+import cv2
 import numpy as np
 
 from benchmarks.first_light import machine, table
 from benchmarks.once import Once
 from benchmarks.scenarios import FPS, SCENARIOS, Scenario, easy
+from benchmarks.tracking_live import Live, luma
 from benchmarks.tracking_metrics import Frame, Shown, cgf1, tracking
-from benchmarks.tracking_policies import COSTS, POLICIES, Overlap, Policy
-from benchmarks.tracking_report import Figures, Kept, plot, show
-from tracker import Mask, Prompt, Sam3, Stage, Step, load_model, set_threads
+from benchmarks.tracking_policies import COSTS, LIVE, POLICIES, Policy, act
+from benchmarks.tracking_report import SEEN, Figures, Kept, plot, show
+from tracker import Mask, Presenter, Prompt, Sam3, Stage, Step, load_model, prompt_keys, set_threads
 
 
 @dataclass(slots=True)
@@ -41,13 +44,11 @@ class Run:
     seconds: float = 0.0  # measured
     given: float = 0.0  # by the policy's costs
 
-    def take(self, step: Step, took: float, prompts: int, costs: Mapping[str, float]) -> float:
+    def take(self, step: Step, took: float, cost: float) -> float:
         """Add a step; returns what it costs on the virtual clock."""
         self.encoded += step.stage is not Stage.FLOW
         self.detected += step.stage is Stage.KEYFRAME
         self.seconds += took
-        counts = {"detect": prompts, "refine": len(step.tracks)}
-        cost = sum(costs.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
         self.given += cost
         return cost
 
@@ -57,15 +58,6 @@ def masks_of(step: Step) -> Shown:
     return {track.id: track.mask for track in step.tracks}
 
 
-def act(tracker: Any, scenario: Scenario, index: int) -> None:
-    """What people do before a frame."""
-    if index in scenario.edits:
-        tracker.set_prompts(scenario.edits[index])
-    if index in scenario.clicks and not isinstance(tracker, Overlap):  # which knows no clicks
-        seen, point = scenario.clicks[index]
-        tracker.click(seen, [point])
-
-
 def offline(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
     """Every frame is looked at, however long it takes."""
     tracker, run = policy.tracker(model, scenario), Run()
@@ -73,13 +65,13 @@ def offline(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
         act(tracker, scenario, index)
         began = time.perf_counter()
         step = tracker.step(scene.image, index, index / FPS)
-        run.take(step, time.perf_counter() - began, len(tracker.prompts), policy.costs)
+        run.take(step, time.perf_counter() - began, policy.cost(step, len(tracker.prompts)))
         run.shown.append(masks_of(step))
-        texts = [prompt.text or "" for prompt in tracker.prompts]
+        texts, keys = [prompt.text or "" for prompt in tracker.prompts], prompt_keys(tracker.prompts)
         found: dict[str, list[Mask]] = {text: [] for text in texts}
         for track in step.tracks:
-            if track.prompt is not None:
-                found[texts[track.prompt]].append(track.mask)
+            if track.key is not None:
+                found[texts[keys.index(track.key)]].append(track.mask)
         run.by_prompt.append(found)
     return run
 
@@ -94,13 +86,22 @@ def streaming(model: Sam3, policy: Policy, scenario: Scenario) -> Run:
             act(tracker, scenario, moment)
         acted = index + 1
         step = tracker.step(scenario.scenes[index].image, index, index / FPS)
-        now += run.take(step, 0.0, len(tracker.prompts), policy.costs)
+        now += run.take(step, 0.0, policy.cost(step, len(tracker.prompts)))
         done.append((now, masks_of(step)))
         now = max(now, (index + 1) / FPS)
     for index in range(len(scenario.scenes)):
         ready = [shown for when, shown in done if when <= index / FPS + 1e-9]
         run.shown.append(ready[-1] if ready else {})
     return run
+
+
+def live(model: Sam3, policy: Policy, scenario: Scenario) -> dict[str, float]:
+    """What a viewer sees where every frame is presented, and what the newest look alone would show."""
+    truth: list[Frame] = [scenario.truth(index) for index in range(len(scenario.scenes))]
+    seen = Live(model, policy, scenario, Presenter()).run(luma(scenario))
+    shown = (streaming(model, policy, scenario).shown, seen.presented, seen.ahead)
+    judged = {name: tracking(truth, each) for name, each in zip(SEEN, shown, strict=True)}
+    return {f"{seen} {name}": figures[name] for seen, figures in judged.items() for name in ("J&F", "HOTA")}
 
 
 def presence(scenario: Scenario, run: Run) -> list[tuple[Sequence[Mask], Sequence[Mask]]]:
@@ -154,28 +155,42 @@ def by_prompts(model: Sam3, frames: int) -> list[list[str]]:
     return rows
 
 
-def measure(model: Sam3, name: str, make: Callable[[int, int], Scenario], seed: int, frames: int, kept: Kept) -> None:
-    """Judge every policy on one film, unless it was before."""
-    missing = [policy for policy in POLICIES if not kept.find(name, seed, policy)]
+def measure(
+    model: Sam3,
+    make: Callable[[int, int], Scenario],
+    seed: int,
+    frames: int,
+    kept: Kept,
+    policies: Sequence[Policy] = (*POLICIES, *LIVE),
+) -> None:
+    """Judge these policies on one film, unless they were before."""
+    name = make.__name__
+    missing = [policy for policy in policies if not kept.find(name, seed, policy)]
     if not missing:
         return
     film, once = make(seed, frames), cast(Sam3, Once(model))
     for policy in missing:
-        kept.add(name, seed, policy, judge(once, policy, film))
+        kept.add(name, seed, policy, (live if policy in LIVE else judge)(once, policy, film))
 
 
-def main() -> None:
-    """Measure and print."""
+def arguments_of() -> argparse.Namespace:
+    """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=90, help="of each sequence")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--only", help="the scenarios whose names hold this")
+    parser.add_argument("--live", action="store_true", help="only what a viewer sees where every frame is presented")
     parser.add_argument("--checkpoint", type=Path, help="other weights of nano")
     parser.add_argument("--prompts", action="store_true", help="only measure what 1, 4 and 16 prompts cost")
     parser.add_argument("--keep", type=Path, metavar="FILE.jsonl", help="figures measured before, and those of now")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = arguments_of()
     print(f"{machine()}; load before: {os.getloadavg()[0]:.1f}; costs of the virtual clock: {COSTS}", flush=True)
     model = load_model("nano", checkpoint=arguments.checkpoint)
     if arguments.prompts:
@@ -184,23 +199,25 @@ def main() -> None:
         print(table(["policy", "follower", "1 prompt, ms", "4 prompts, ms", "16 prompts, ms"], rows))
         return
     set_threads(1)
+    cv2.setNumThreads(0)
+    policies = LIVE if arguments.live else (*POLICIES, *LIVE)
     kept, seeds = Kept(arguments.keep), range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    together: dict[Policy, list[Figures]] = {policy: [] for policy in POLICIES}
+    together: dict[Policy, list[Figures]] = {policy: [] for policy in policies}
     for make in SCENARIOS:
         if arguments.only and arguments.only not in make.__name__:
             continue
         for seed in seeds:
-            measure(model, make.__name__, make, seed, arguments.frames, kept)
+            measure(model, make, seed, arguments.frames, kept, policies)
         mine = {
-            policy: [one for seed in seeds for one in kept.find(make.__name__, seed, policy)] for policy in POLICIES
+            policy: [one for seed in seeds for one in kept.find(make.__name__, seed, policy)] for policy in policies
         }
         show((make.__doc__ or "").splitlines()[0], mine)
         for policy, runs in mine.items():
             together[policy] += runs
     show("All", together)
-    if arguments.plot:
+    if arguments.plot and not arguments.live:
         quality, costs = (
-            {policy: float(np.mean([run[name] for run in runs])) for policy, runs in together.items()}
+            {policy: float(np.mean([run[name] for run in together[policy]])) for policy in POLICIES}
             for name in ("HOTA", "ms")
         )
         plot(quality, costs, arguments.plot)

@@ -46,6 +46,17 @@ def tracking(frames: Sequence[Frame], shown: Sequence[Shown]) -> dict[str, float
     }
 
 
+def j_and_f(truth: Sequence[Mask], shown: Sequence[Mask | None]) -> tuple[float, float]:
+    """J (IoU) and F (of borders) of one object over frames, 0 to 1; None: it was not shown, and both are 0 there."""
+    frames = [Frame({1: mask}) for mask in truth]
+    sequence = _sequence(frames, [{} if mask is None else {1: mask} for mask in shown])
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its settings
+        from trackeval.metrics import JAndF
+
+        found = JAndF().eval_sequence(sequence)
+    return float(found["J-Mean"]), float(found["F-Mean"])
+
+
 def _sequence(frames: Sequence[Frame], shown: Sequence[Shown]) -> dict[str, Any]:
     """A sequence as TrackEval reads it: ids counted from 0, and the IoU of every truth with every shown mask."""
     kept = [_without_crumbs(frame, masks) for frame, masks in zip(frames, shown, strict=True)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.scenarios import Scenario
-from tracker import Mask, Prompt, Sam3, Stage, Step, Track, Tracker
+from tracker import FrameGone, Mask, Prompt, Sam3, Stage, Step, Track, Tracker, prompt_keys
 from tracker.stream.association import assign
 from tracker.worlds.looks import Picture
+from tracker.worlds.objects import iou
 
 Follower = Literal["auto", "pvs", "memory", "flow", "overlap"]
 
@@ -43,25 +44,21 @@ class Overlap:
         """Look at one frame."""
         embedding = self.model.embed(image)
         tracks: list[Track] = []
+        keys = prompt_keys(self.prompts)
         found = self.model.finish(embedding, self.model.detect(embedding, self.prompts)) if self.prompts else []
         for place, (prompt, some) in enumerate(zip(self.prompts, found, strict=True)):
             mine = [each for each, (text, _, _) in self.known.items() if text == prompt.text]
             dense = [self.known[each][1].dense() for each in mine]
-            ious = np.array([[overlap(each, one.mask.dense()) for one in some] for each in dense])
+            ious = np.array([[iou(each, one.mask.dense()) for one in some] for each in dense])
             pairs = assign(ious.reshape(len(mine), len(some)), self.LEAST) if mine and some else []
             ids = {column: mine[row] for row, column in pairs}
             for column, one in enumerate(some):
                 if column not in ids:
                     ids[column], self.next_id = self.next_id, self.next_id + 1
                 self.known[ids[column]] = (prompt.text, one.mask, index)
-                tracks.append(Track(ids[column], place, one.score, one.box, one.mask, 0, Stage.KEYFRAME, False))
+                tracks.append(Track(ids[column], keys[place], one.score, one.box, one.mask, 0, Stage.KEYFRAME, False))
         self.known = {each: was for each, was in self.known.items() if index - was[2] <= self.KEPT}
         return Step(Stage.KEYFRAME, "interval", tracks, {"embed": 0.0, "detect": 0.0, "encode": 0.0}, {})
-
-
-def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
-    """IoU of two masks of one size."""
-    return float((a & b).sum() / max(1, (a | b).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,11 @@ class Policy:
         """Seconds of each stage."""
         return {name: self.slower * seconds for name, seconds in COSTS.items()}
 
+    def cost(self, step: Step, prompts: int) -> float:
+        """What a step costs on the virtual clock, in seconds."""
+        counts = {"detect": prompts, "refine": len(step.tracks)}
+        return sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in step.timings)
+
     def tracker(self, model: Sam3, scenario: Scenario) -> Any:
         """For one sequence."""
         if self.follower == "overlap":
@@ -95,6 +97,16 @@ class Policy:
         )
 
 
+def act(tracker: Any, scenario: Scenario, index: int) -> None:
+    """What people do before a frame. A click on a frame of which nothing is known any more is lost."""
+    if index in scenario.edits:
+        tracker.set_prompts(scenario.edits[index])
+    if index in scenario.clicks and not isinstance(tracker, Overlap):  # which knows no clicks
+        seen, point = scenario.clicks[index]
+        with contextlib.suppress(FrameGone):
+            tracker.click(seen, [point])
+
+
 POLICIES = (
     Policy("every frame", 1, "overlap"),
     Policy("every frame", 1, "pvs"),
@@ -107,3 +119,6 @@ POLICIES = (
     Policy("adaptive, machine half as fast", 10, "auto", adaptive=True, slower=2),
     Policy("adaptive, 30 a second, machine half as fast", 10, "auto", adaptive=True, rate=30, slower=2),
 )
+
+# The machines on which every frame is presented (tracking_live.py).
+LIVE = tuple(Policy(f"live, cost × {slower}", 10, adaptive=True, slower=slower) for slower in (1, 2, 5, 10))

@@ -10,11 +10,15 @@ import cv2
 import numpy as np
 
 from benchmarks.first_light import table
-from benchmarks.tracking_policies import POLICIES, Policy
+from benchmarks.tracking_policies import LIVE, POLICIES, Policy
 
 Figures = dict[str, float]
 HEAD = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms a frame")
 COLUMNS = ("HOTA", "IDF1", "switches", "J&F", "cgF1", "live HOTA", "live J&F", "encoder", "detector", "ms")
+
+SEEN = ("newest look", "presented", "ahead")  # what a live viewer is shown
+LIVE_COLUMNS = tuple(f"{seen} {name}" for name in ("J&F", "HOTA") for seen in SEEN)
+PLACES = (*POLICIES, *LIVE)  # by which a policy is named in the file
 
 
 def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[list[str]]:
@@ -25,6 +29,15 @@ def rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[lis
         shown = [f"{value:.1f}" if name in ("ms", "switches") else f"{value:.3f}" for name, value in values.items()]
         rows.append([policy.name, policy.follower, *shown])
     return rows
+
+
+def live_rows_of(figures: Mapping[Policy, Sequence[Mapping[str, float]]]) -> list[list[str]]:
+    """One row for each machine on which every frame is presented: means over seeds."""
+    return [
+        [policy.name, *(f"{np.mean([run[name] for run in runs]):.3f}" for name in LIVE_COLUMNS)]
+        for policy, runs in figures.items()
+        if runs
+    ]
 
 
 def plot(figures: Mapping[Policy, float], costs: Mapping[Policy, float], path: Path) -> None:
@@ -69,11 +82,11 @@ class Kept:
 
     def find(self, scenario: str, seed: int, policy: Policy) -> list[Figures]:
         """What was measured: one, or nothing."""
-        return self._known.get((scenario, seed, POLICIES.index(policy)), [])
+        return self._known.get((scenario, seed, PLACES.index(policy)), [])
 
     def add(self, scenario: str, seed: int, policy: Policy, figures: Figures) -> None:
         """Keep what was measured."""
-        place = POLICIES.index(policy)
+        place = PLACES.index(policy)
         self._known[scenario, seed, place] = [figures]
         if self.path is not None:
             with self.path.open("a") as file:
@@ -81,5 +94,11 @@ class Kept:
 
 
 def show(title: str, figures: Mapping[Policy, Sequence[Figures]]) -> None:
-    """Print one table."""
-    print(f"\n## {title}\n\n{table(['policy', 'follower', *HEAD], rows_of(figures))}", flush=True)
+    """Print one scenario's tables: every policy, and what a live viewer sees; those that were measured."""
+    print(f"\n## {title}")
+    judged = {policy: runs for policy, runs in figures.items() if policy in POLICIES and runs}
+    if judged:
+        print(f"\n{table(['policy', 'follower', *HEAD], rows_of(judged))}", flush=True)
+    live = {policy: runs for policy, runs in figures.items() if policy in LIVE and runs}
+    if live:
+        print(f"\n{table(['machine', *LIVE_COLUMNS], live_rows_of(live))}", flush=True)

@@ -4,9 +4,10 @@ Blur a concept, for privacy: writes a video in which every object of it is blurr
     python examples/blur_concept.py rtsp://user:password@192.0.2.10/stream1 --concept person --out blurred.mp4
     python examples/blur_concept.py demo: --concept circle --seconds 10
 
-Each picture comes with the masks of that very picture. A frame that could not be looked at is left out. An object is
-blurred from the look on that finds it, and what the model does not find is not blurred: look at the video before you
-publish it.
+Each picture comes with the masks of that very picture. A frame that could not be looked at is left out, and so are
+those of a scene that was not looked at yet. Between two looks masks are moved along, so an object that comes in is
+blurred from the look on that finds it: a server started with `--present looked` gives looked-at frames alone. What the
+model does not find is not blurred: look at the video before you publish it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
         video = file.add_stream("libx264", rate=30, options={"crf": "18", "tune": "zerolatency"})
         video.codec_context.time_base = MILLISECOND
         for result in session.results(seconds=args.seconds):
-            if result.picture is not None and result.error is None:
+            if result.picture is not None and result.looked_at is not None:
                 picture = blurred(result.picture.rgb(), result)
                 if not video.codec_context.is_open:
                     video.height, video.width = (side // 2 * 2 for side in picture.shape[:2])  # H.264 wants even ones

@@ -5,7 +5,7 @@ Write what a camera sees, one JSON line for each result.
 
 Any address that the server can read will do: rtsp://, http(s)://, rtmp://, a file's path, /dev/video0, demo:.
 A camera that goes away is tried again by the server for as long as this runs, and prompts and ids stay. Such changes
-are told on standard error.
+are told on standard error. Where two lines are of one frame, the later one has the masks of a look at that very frame.
 """
 
 from __future__ import annotations

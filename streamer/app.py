@@ -11,21 +11,25 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from streamer.auth import Keyring
 from streamer.config import Config
-from streamer.engine import Engine, load
+from streamer.counters import Counters
+from streamer.engine import Engine, load, warm
 from streamer.errors import NotAllowed, NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
 from streamer.hosted.contract import contract
 from streamer.hosted.embeddings import Embeddings
 from streamer.hosted.fetch import Rules
-from streamer.http import metrics, openapi, page, results, sessions, whep, whip
-from streamer.http.middleware import BodyLimit, ModelName
+from streamer.http import metrics, openapi, page, results, sessions, tokens, whep, whip
+from streamer.http.bodies import Bodies
+from streamer.http.headers import BrowserRules
+from streamer.http.middleware import ModelName
+from streamer.http.origins import KnownOrigins, Pages
 from streamer.live.sessions import Sessions
 from streamer.webrtc import ports
 from streamer.wire import fields
@@ -38,7 +42,7 @@ def create_app(
     config: Config, model: Sam3 | None = None, *, on_failure: Callable[[Exception], None] | None = None
 ) -> FastAPI:
     """
-    Make the application: ``app.state.config``, ``.engine`` and ``.sessions``.
+    Make the application: ``app.state.config``, ``.keys``, ``.engine`` and ``.sessions``.
 
     Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
     until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server.
@@ -46,39 +50,65 @@ def create_app(
     app = FastAPI(
         title="SAM3 streamer",
         lifespan=functools.partial(_lifespan, on_failure=on_failure),
+        docs_url=None,  # page.py has one that fetches nothing from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # a redirect names the scheme and the host that a proxy in front of us does not have
     )
-    engine = Engine(functools.partial(load, config), max_waiting=config.max_waiting)
+    engine = Engine(functools.partial(load, config), warm=warm, max_waiting=config.max_waiting)
     engine.model = model
     app.state.config = config
     app.state.engine = engine
     app.state.sessions = Sessions(engine, config)
+    app.state.keys = _keyring(config, app.state.sessions.counters)
     app.state.embeddings = Embeddings(
         engine,
         app.state.sessions,
         Caches(config.embeddings_bytes, config.logits_bytes),
         Rules(http=config.fetch_http, networks=config.fetch_networks),
     )
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["Location", "ETag", "Link", "Accept-Patch", "Retry-After", "X-Model", "X-Cache", "X-Hint"],
-    )
-    app.add_middleware(BodyLimit, limit=config.max_body)
-    app.add_middleware(ModelName, engine=engine)
+    _surround(app, config)
     metrics.install(app)
     _answer_errors(app)
     _watch(app)
-    app.include_router(sessions.router)
-    app.include_router(results.router)
-    app.include_router(whip.router)
-    app.include_router(whep.router)
-    app.include_router(routes.router)
+    for router in (sessions.router, results.router, whip.router, whep.router, tokens.router, routes.router):
+        app.include_router(router)
     openapi.install(app, contract())
     page.install(app, web_folder())
     return app
+
+
+def _surround(app: FastAPI, config: Config) -> None:
+    """What every request goes through; the last one added is the first one met."""
+    keys: Keyring = app.state.keys
+    app.add_middleware(Bodies, config=config)
+    app.add_middleware(
+        Pages,
+        allow_origins=config.allow_origins if keys.open else ["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=[
+            "Location",
+            "ETag",
+            "Link",
+            "Accept-Patch",
+            "Retry-After",
+            "X-Model",
+            "X-Cache",
+            "X-Hint",
+            "X-Holes",
+        ],
+    )
+    if keys.open:
+        app.add_middleware(KnownOrigins, config=config)
+    app.add_middleware(ModelName, engine=app.state.engine)
+    app.add_middleware(BrowserRules, config=config, keyed=not keys.open)
+
+
+def _keyring(config: Config, counters: Counters) -> Keyring:
+    def refused(reason: str) -> None:
+        counters.keys_refused.labels(reason).inc()
+
+    return Keyring(config.api_keys, config.keys, refused=refused)
 
 
 def web_folder() -> Path:
@@ -94,8 +124,11 @@ async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None
         with ports.kept_within(app.state.config.udp_ports):
             async with app.state.sessions, asyncio.TaskGroup() as tasks:
                 loading = tasks.create_task(_load_in_background(engine, on_failure))
+                watching = tasks.create_task(metrics.watch_loop(app.state.sessions.counters))
+                hanging = tasks.create_task(engine.watch(app.state.sessions.hang))
                 yield
-                loading.cancel()
+                for task in (loading, watching, hanging):
+                    task.cancel()
                 await app.state.sessions.close_all()
     finally:
         await engine.close()
@@ -119,8 +152,8 @@ def _watch(app: FastAPI) -> None:
 
     @app.get("/readyz", tags=["operations"], responses=openapi.refusals(NotReady))
     async def readyz() -> dict[str, str]:
-        """The model is there; 503 with the reason until then."""
-        return {"status": "ready", "model": app.state.engine.need_model().name}
+        """The model is there and answers; 503 with the reason where not."""
+        return {"status": "ready", "model": app.state.engine.need_answers().name}
 
 
 def _methods(request: Request) -> str:

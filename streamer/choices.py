@@ -7,3 +7,4 @@ from typing import Literal
 DEFAULT_PORT = 8000
 Follower = Literal["auto", "pvs", "memory", "flow"]
 HwAccel = Literal["auto", "cuda", "vaapi", "qsv", "videotoolbox", "vulkan", "vdpau", "d3d11va"]
+Present = Literal["frames", "looked"]

@@ -1,18 +1,20 @@
-"""The command line: ``streamer serve``, ``demo``, ``run`` and ``doctor``."""
+"""The command line: ``streamer serve``, ``demo``, ``run``, ``keys`` and ``doctor``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import importlib.metadata
-import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from streamer.choices import DEFAULT_PORT, Follower, HwAccel
+from streamer import redaction
+from streamer.choices import DEFAULT_PORT, Follower, HwAccel, Present
+from streamer.commands import logs, options
 from streamer.errors import BadRequest, StreamerError
 
 if TYPE_CHECKING:
@@ -30,29 +32,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. What the user can put right is one line and status 2."""
     given = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = given.command
+    with logs.tracebacks():
+        try:
+            _need_temporary_folder()
+            return command(given)
+        except KeyboardInterrupt:
+            return 130
+        except StreamerError as error:
+            return _wrong(_words(error))
+        except Exception as error:
+            logs.print_traceback(error)
+            return 1
+
+
+def _need_temporary_folder() -> None:
+    """Libraries ask for one when they are imported, and would end in a traceback. Raises BadRequest."""
     try:
-        return command(given)
-    except KeyboardInterrupt:
-        return 130
-    except StreamerError as error:
-        return _wrong(_words(error))
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise BadRequest(
+            "There is no folder for temporary files that can be written and has room.",
+            detail=f"{error.strerror}. Set TMPDIR to one.",
+        ) from None
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    top = argparse.ArgumentParser(prog="streamer", description="Live video in, prompts in, masks out.")
+    top = options.Parser(prog="streamer", description="Live video in, prompts in, masks out.")
     top.add_argument("--version", action="version", version=f"streamer {_version()}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     serve = _command(commands, "serve", _serve, "start the server")
     _model_options(serve)
     _server_options(serve)
+    _source_options(serve)
+    _caller_options(serve)
+    options.access(serve)
     serve.add_argument("--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; may be repeated")
     _prompt_option(serve, "what to look for in the sources; may be repeated")
 
     demo = _command(commands, "demo", _demo, "start the server with a synthetic camera, and show how it goes")
     _model_options(demo)
     _server_options(demo)
+    _source_options(demo)
+    _caller_options(demo)
+    options.access(demo)
     demo.add_argument(
         "--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; default {DEMO_SOURCE}"
     )
@@ -66,6 +90,9 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--video", type=Path, metavar="FILE", help="an annotated video (.mp4, .mkv or .mov)")
     _model_options(run)
+    _source_options(run)
+
+    options.keys(_command(commands, "keys", _keys, "make, list and remove keys, each with what it may do"))
 
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
     doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port that the server will use")
@@ -83,7 +110,7 @@ def _version() -> str:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[options.Parser],
     name: str,
     command: Callable[[argparse.Namespace], int],
     text: str,
@@ -105,6 +132,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
     )
     group.add_argument("--follower", choices=get_args(Follower), help=_FOLLOWER)
+    group.add_argument("--present", choices=get_args(Present), help=_PRESENT)
+    group.add_argument("--looks", type=_positive, metavar="N", help=_LOOKS)
     group.add_argument("--threads", type=_positive, metavar="N", help="of torch; default: cores - 1")
 
 
@@ -112,9 +141,11 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("server")
     group.add_argument("--host", help="the address to listen on (127.0.0.1); 0.0.0.0 for all")
     group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
+    group.add_argument("--allow-host", dest="allow_hosts", action="append", metavar="NAME", help=_ALLOW_HOST)
+    group.add_argument("--allow-origin", dest="allow_origins", action="append", metavar="ORIGIN", help=_ALLOW_ORIGIN)
     group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
-    group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream by WHEP at a time (16)")
+    group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
     group.add_argument("--udp-ports", metavar="FIRST-LAST", help="of WebRTC; default: the system picks them")
@@ -133,8 +164,36 @@ def _server_options(command: argparse.ArgumentParser) -> None:
 
 _FOLLOWER = "how objects are followed between keyframes (auto)"
 _RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality we have not measured"
-_RATE = "results a second that are wanted; past what the model can do masks are moved along by optical flow"
-_ICE = "stun:host:port or turn:name:password@host:port; may be repeated, the first of each kind is used"
+_PRESENT = "which frames of a live source have results: all (frames, the default), or only those looked at"
+_LOOKS = "looks a second that are wanted of each live source; where they cannot be had, keyframes become rarer"
+_RATE = "the same as --looks; of a file, the results a second that are wanted"
+_ALLOW_HOST = "without keys: a name that the server answers to besides localhost and addresses; may be repeated"
+_ALLOW_ORIGIN = "without keys: an origin whose pages may use the server, like https://example.org; may be repeated"
+_ICE = "stun:host:port, turn:name:password@host:port, or turn:host:port with STREAMER_TURN_SECRET; may be repeated"
+
+
+def _source_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("sources")
+    group.add_argument("--source-ca", type=Path, metavar="FILE", help=_SOURCE_CA)
+    group.add_argument(
+        "--no-source-verify", dest="source_verify", action="store_false", default=None, help=_NO_SOURCE_VERIFY
+    )
+
+
+def _caller_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what callers may open")
+    for flag, kind, words in (("root", "PATH", _SOURCE_ROOT), ("network", "CIDR", _SOURCE_NETWORK)):
+        group.add_argument(f"--source-{flag}", dest=f"source_{flag}s", action="append", metavar=kind, help=words)
+    for name, words in (("file", "no file and no device"), ("network", "no address")):
+        group.add_argument(
+            f"--no-{name}-sources", dest=f"{name}_sources", action="store_false", default=None, help=f"open {words}"
+        )
+
+
+_SOURCE_CA = "certificates (PEM) that rtsps, rtmps and https sources are checked with, in place of the system's"
+_NO_SOURCE_VERIFY = "believe every certificate of rtsps, rtmps and https sources"
+_SOURCE_ROOT = "a folder, file or device that sources may be in; may be repeated; then, and with keys, no other may"
+_SOURCE_NETWORK = "a network that sources may be in, as 192.168.1.0/24; may be repeated; then, and with keys, no other"
 
 
 def _prompt_option(command: argparse.ArgumentParser, text: str) -> None:
@@ -153,15 +212,22 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Sequence[str], *, status: bool) -> int:
-    config = _config(given)
+    from streamer.commands import access, memory
+
+    memory.give_back_pictures()
+    config = access.prepared(_config(given))
     from streamer.commands.serve import First, serve
+    from streamer.commands.signals import Deadline
     from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 
+    deadline = Deadline()
     try:
         with Screen(sys.stdout) as screen:
-            _log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
-            return asyncio.run(serve(config, First(sources, prompts, status), screen))
+            logs.log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
+            first = First(sources, prompts, status)
+            ended = asyncio.run(serve(config, first, screen, told=deadline.begin))
+        return deadline.leave(ended)
     except TrackerError as error:
         return _wrong(_words(error))
 
@@ -169,20 +235,20 @@ def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Se
 def _run(given: argparse.Namespace) -> int:
     config = _config(given)
     from streamer.commands.run import Job, run
-    from streamer.commands.signals import signals
+    from streamer.commands.signals import Deadline, signals
     from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
 
-    screen = Screen(sys.stderr)
-    _log_to(ScreenHandler(screen), verbose=False, states=False)
+    screen, deadline = Screen(sys.stderr), Deadline()
+    logs.log_to(ScreenHandler(screen), verbose=False, states=False)
 
     async def until_stopped() -> int:
         stop = asyncio.Event()
-        with signals(stop.set):
+        with signals(deadline.begin, stop.set):
             return await run(Job(given.source, given.prompt, given.out, given.video), config, stop, screen)
 
     try:
-        return asyncio.run(until_stopped())
+        return deadline.leave(asyncio.run(until_stopped()))
     except TrackerError as error:
         return _wrong(_words(error))
     finally:
@@ -197,6 +263,15 @@ def _let_go_of_closed_pipe() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _keys(given: argparse.Namespace) -> int:
+    from streamer.commands import access, keys
+
+    path = access.keys_path(_config(given))
+    if given.action == "add":
+        return keys.add(path, given.name, given.scope)
+    return keys.show(path) if given.action == "list" else keys.remove(path, given.name)
+
+
 def _doctor(given: argparse.Namespace) -> int:
     from streamer.commands import doctor
 
@@ -206,25 +281,16 @@ def _doctor(given: argparse.Namespace) -> int:
 def _config(given: argparse.Namespace) -> Config:
     """Flags, then STREAMER_* variables, then defaults. Raises BadRequest for what cannot be read."""
     from streamer.config import Config
-    from streamer.webrtc.sdp import split_ice_server
+    from streamer.webrtc import ice
 
     flags: dict[str, Any] = {name: value for name, value in vars(given).items() if name in Config.model_fields}
     try:
         config = Config.from_env(**flags)
         for server in config.ice_servers:
-            split_ice_server(server)
+            ice.split(server)
     except ValueError as error:
         raise BadRequest(f"{error}.") from None
     return config
-
-
-def _log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
-    """Warnings of everybody; of ours the loading of the model, and what becomes of sessions if not shown anyway."""
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
-    if not verbose:
-        for name in ("streamer.engine", "streamer.commands.serve", *(["streamer.live.session"] if states else [])):
-            logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _words(error: Exception) -> str:
@@ -234,7 +300,7 @@ def _words(error: Exception) -> str:
 
 
 def _wrong(words: str) -> int:
-    print(f"streamer: {words}", file=sys.stderr)
+    print(f"streamer: {redaction.printable(redaction.in_text(words))}", file=sys.stderr)
     return WRONG
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
-from streamer.choices import DEFAULT_PORT, Follower, HwAccel
+from streamer import hosts
+from streamer.access import Access
+from streamer.choices import DEFAULT_PORT, Follower, HwAccel, Present
+from streamer.errors import BadRequest
 
+NO_KEY = "it is set and holds no key; write the keys with commas between them, or unset it"
 FIRST_PORT = 1024  # UDP ports below it need privileges
 _PREFIX = "STREAMER_"
+_KEYS = f"{_PREFIX}API_KEYS"
 
 
 def parse_ports(text: str) -> range:
@@ -49,6 +55,13 @@ def _key(text: str) -> str:
     return text
 
 
+def _some(value: Any) -> Any:
+    """A list of keys that is set and empty would open the server to everyone."""
+    if isinstance(value, str) and not value.replace(",", " ").strip():
+        raise ValueError(NO_KEY)
+    return value
+
+
 def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -69,7 +82,8 @@ class Config(BaseSettings):
     The settings of one server. Sizes are in bytes, times in seconds.
 
     :meth:`from_env` reads ``STREAMER_<NAME>`` too, where lists are separated by commas and an empty value counts as
-    none. No file is read. Raises ValueError for what no server can be run with.
+    none, except that an empty list of keys is an error. No file is read. Raises ValueError for what no server can be
+    run with.
     """
 
     model_config = SettingsConfigDict(
@@ -89,28 +103,57 @@ class Config(BaseSettings):
     hwaccel: HwAccel | None = None  # hardware that decodes streams and files; None: software
     interval: _Count = 10  # looked-at frames from one keyframe to the next
     follower: Follower = "auto"
-    # Wanted results a second; past what the model can do masks are moved along by flow.
+    present: Present = "frames"  # which frames of a live source have results: all of them, or those looked at
+    presenters: Annotated[int, Field(ge=0)] | None = None  # processes that present frames; None: cores - 1; 0: threads
+    # Wanted looks a second at a live source; where they cannot be had, keyframes become rarer.
+    looks: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    # Wanted results a second of a recording; past what the model can do masks are moved along by flow. Of a live
+    # source: the same as looks.
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    # Without keys: names that this server answers to besides addresses and localhost, and origins whose pages may use
+    # it besides its own.
+    allow_hosts: Annotated[tuple[Annotated[str, AfterValidator(hosts.read_host)], ...], NoDecode, _Commas] = ()
+    allow_origins: Annotated[tuple[Annotated[str, AfterValidator(hosts.read_origin)], ...], NoDecode, _Commas] = ()
+    max_connections: _Count | None = None  # at a time; None: half of the files this process may open, at most 1024
     max_sessions: _Count = 8
     max_subscribers: _Count = 16  # for each session
-    max_viewers: _Count = 16  # who watch its picture by WHEP, for each session
+    max_viewers: _Count = 16  # who watch its picture, for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted
-    max_body: int = 64 * 2**20  # of one HTTP request
+    max_body: _Count = 32 * 2**20  # of a request with a picture: 20 MiB are 27 MiB as base64
     embeddings_bytes: int = 512 * 2**20  # embeddings of HTTP requests' pictures: 1100 of nano's, a dozen at full size
     logits_bytes: int = 32 * 2**20  # answers kept for load_logits_from_cache: 2,000 of nano's, 100 at full size
     fetch_http: bool = False  # pictures by http:// too, not only https://
     # Private networks from which pictures may be fetched, as 10.0.0.0/8.
     fetch_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Commas] = ()
+    # Who may open what is about callers: what the command line names may be anything.
+    source_roots: Annotated[tuple[Path, ...], NoDecode, _Commas] = ()  # folders, files, devices that callers may open
+    # Networks whose addresses callers may open, as 192.168.1.0/24.
+    source_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, _Commas] = ()
+    file_sources: bool = True  # whether callers may open files and devices at all
+    network_sources: bool = True  # whether callers may open addresses at all
+    source_verify: bool = True  # whether the certificates of rtsps, rtmps and https sources must be trusted ones
+    source_ca: Path | None = None  # certificates that are trusted in place of the system's: a PEM file
     pictures_bytes: int = 16 * 2**20  # JPEGs kept for each session
     open_timeout: _Seconds = 10.0  # until a source must have answered
     read_timeout: _Seconds = 10.0  # until a source must have sent something
     grace: _Seconds = 30.0  # how long a lost WebRTC connection may come back
-    # With the passwords of TURN servers; streamer.webrtc.sdp reads them.
+    # With the passwords of TURN servers; streamer.webrtc.ice reads them.
     ice_servers: Annotated[tuple[str, ...], NoDecode, _Commas, Field(repr=False)] = ()
+    turn_secret: Annotated[str | None, Field(repr=False)] = None  # shared with TURN servers: credentials of an hour
     # Further addresses of this host, put into ICE candidates.
     announce: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], NoDecode, _Commas] = ()
     udp_ports: Annotated[str, AfterValidator(_ports)] | None = None  # of WebRTC; None: the system picks them
-    api_keys: Annotated[tuple[Annotated[str, AfterValidator(_key)], ...], NoDecode, _Commas, Field(repr=False)] = ()
+    # Chosen keys, which may manage.
+    api_keys: Annotated[
+        tuple[Annotated[str, AfterValidator(_key)], ...], NoDecode, _Commas, BeforeValidator(_some), Field(repr=False)
+    ] = ()
+    keys: Path | None = None  # the file of keys with scopes that `streamer keys` writes; None: there is none
+    make_key: bool = False  # where there is no key, make one for this start, and print it
+    open: bool = False  # let everyone who reaches a public address do everything, where there is no key
+    data: Path | None = None  # the folder of what the server itself writes; None: data_folder
+    tls: Literal["self"] | None = None  # a certificate made here, kept in the data folder
+    tls_cert: Path | None = None  # PEM, the chain from our own certificate up
+    tls_key: Path | None = None  # PEM, not encrypted; None: it is in the same file
 
     @classmethod
     def settings_customise_sources(
@@ -130,9 +173,38 @@ class Config(BaseSettings):
         return value.strip() if isinstance(value, str) else value
 
     @property
+    def data_folder(self) -> Path:
+        """Where keys and the certificate made here lie. Raises BadRequest where there is no home folder."""
+        if self.data is not None:
+            return self.data
+        try:
+            base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        except RuntimeError:
+            raise BadRequest("There is no home folder for keys and certificates; name one with --data.") from None
+        return Path(base) / "sam3-streamer"
+
+    @property
     def opening(self) -> dict[str, Any]:
-        """How sources are opened: keywords of ``open_source``."""
-        return {"open_timeout": self.open_timeout, "read_timeout": self.read_timeout, "hwaccel": self.hwaccel}
+        """How the sources that the command line names are opened: keywords of ``open_source``."""
+        access = Access(tls_verify=self.source_verify, ca_file=self.source_ca)
+        return {
+            "open_timeout": self.open_timeout,
+            "read_timeout": self.read_timeout,
+            "hwaccel": self.hwaccel,
+            "access": access,
+        }
+
+    def opening_for_callers(self, *, keyed: bool) -> dict[str, Any]:
+        """The same for sources that callers name; ``keyed``: the server has keys, and opens what is listed only."""
+        roots = self.source_roots if self.source_roots or keyed else None
+        networks = self.source_networks if self.source_networks or keyed else None
+        access = Access(
+            roots if self.file_sources else (),
+            networks if self.network_sources else (),
+            self.source_verify,
+            self.source_ca,
+        )
+        return {**self.opening, "access": access}
 
     @classmethod
     def from_env(cls, **flags: Any) -> Config:
@@ -142,6 +214,8 @@ class Config(BaseSettings):
         Raises ValueError that names what cannot be read, the variable or the setting, and says what would be right.
         """
         given = {name: value for name, value in flags.items() if value is not None}
+        if "api_keys" not in given and any(name.upper() == _KEYS and not value for name, value in os.environ.items()):
+            raise ValueError(f"{_KEYS}: {NO_KEY}")  # other variables that are empty count as not set
         try:
             return cls(**_Variables(**given).model_dump())
         except ValidationError as error:

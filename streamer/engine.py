@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import statistics
+import sys
+import threading
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from streamer.config import Config
 from streamer.errors import NotReady, TooMany
@@ -17,6 +23,13 @@ from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+
+# A step that has not come back for the longest of these hangs: LONGEST seconds, TIMES the median of the last STEPS, and
+# PASSES of all that warming up asks. The last is for a full-size model on a CPU, whose steps differ by a minute.
+LONGEST, TIMES, STEPS, PASSES = 30.0, 10, 31, 3
+EVERY = 0.5  # seconds between looks whether it hangs
+RETRY = 10  # seconds after which who is refused because of that may ask again
+ENDING = 1.0  # seconds that closing waits for what runs: the process has 10 to end, and others want some of them
 
 
 class Engine:
@@ -27,21 +40,39 @@ class Engine:
     is round robin. Model state is touched by functions given to :meth:`run` and by nothing else, and they run one after
     the other in the order they were given.
 
+    What a session is told by its readers (:meth:`order`) waits for no turn: it runs as soon as the thread is free, and
+    inside of a long look wherever that calls :meth:`between`.
+
+    While a step hangs (:meth:`watch` looks) nothing waits for it: what stands in line is refused with NotReady, as is
+    what comes, until the step comes back.
+
     HTTP requests come through :meth:`lane`: one of them at a time stands in line for turns, at most ``max_waiting``
     wait behind it, and the next is refused, so that no number of requests can crowd out the sessions. What a request
     needs from elsewhere it gets before, in :meth:`outside`, where as many may be: a slow web server holds up nobody.
     """
 
-    def __init__(self, load: Callable[[], Sam3], *, max_waiting: int = 8) -> None:
+    def __init__(
+        self, load: Callable[[], Sam3], *, warm: Callable[[Sam3], float] | None = None, max_waiting: int = 8
+    ) -> None:
+        """``load`` makes the model; ``warm`` asks it everything once, and tells how many seconds that may well take."""
         self.model: Sam3 | None = None
         self.turn = asyncio.Lock()
         self.failure: Exception | None = None
         self._load = load
+        self._warm = warm
+        self._pass = 0.0  # seconds of all that warming up asks; 0: not known
         self._lane = asyncio.Lock()
         self._waiting = 0
         self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._orders: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # bound: one a reader, who waits for it
+        self._ident = 0  # of the thread
+        self._began: float | None = None  # when what runs on it began
+        self._steps: deque[float] = deque(maxlen=STEPS)  # seconds that they took
+        self._hanging: float | None = None  # when the step that hangs began
+        self._stopped = False
+        self._waits: set[asyncio.Timeout] = set()  # of what waits for the thread; bound: requests in line, and orders
 
     @property
     def ready(self) -> bool:
@@ -58,10 +89,13 @@ class Engine:
         if self.model is not None:
             return
         try:
-            self.model = await self.run(self._load)
+            model = await self.run(self._load)
+            if self._warm is not None:
+                self._pass = await self.run(self._warm, model)
         except Exception as error:
             self.failure = error
             raise
+        self.model = model
 
     def need_model(self) -> Sam3:
         """The model, or NotReady with the reason why it is not there yet."""
@@ -71,25 +105,93 @@ class Engine:
             raise NotReady("The model could not be loaded.", detail=str(self.failure), retry_after=60)
         raise NotReady("The model is still being loaded.", detail="Ask again in a few seconds; /readyz tells when.")
 
+    def need_answers(self) -> Sam3:
+        """The model, or NotReady where it is not there, hangs, or is to end."""
+        model = self.need_model()
+        if self._stopped or self._hanging is not None:
+            raise self._refusal()
+        return model
+
+    @property
+    def hangs(self) -> str | None:
+        """In words that a step of the model does not come back, with the time until now; None: all is well."""
+        if self._hanging is None:
+            return None
+        usual = f"usually {statistics.median(self._steps):.1f} s" if self._steps else "the first"
+        return f"A step of the model ({usual}) has not come back for {time.monotonic() - self._hanging:.0f} s."
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which a step that has not come back hangs."""
+        steps = list(self._steps)
+        return max(LONGEST, TIMES * statistics.median(steps) if steps else 0.0, PASSES * self._pass)
+
+    async def watch(self, tell: Callable[[str | None], None]) -> None:
+        """Look for ever whether a step hangs; ``tell`` hears why when one does, and None when it has come back."""
+        while True:
+            await asyncio.sleep(EVERY)
+            began, now = self._began, time.monotonic()
+            hanging = began if self.ready and began is not None and now - began > self.limit else None
+            if hanging == self._hanging:
+                continue
+            self._hanging = hanging
+            if hanging is not None:
+                log.error("%s It is in %s.", self.hangs, self._whereabouts())
+                self._give_up()
+            else:
+                log.warning("The model's step has come back.")
+            tell(self.hangs)
+
     async def run(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the model thread, behind what already runs there. It does not wait for the turn."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: func(*args, **kwargs))
+        return await loop.run_in_executor(self._thread, self._timed, lambda: func(*args, **kwargs))
+
+    async def step(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same of what a turn is held for: the time it takes tells what is usual."""
+
+        def measured() -> R:
+            began = time.monotonic()
+            try:
+                return func(*args, **kwargs)
+            finally:
+                self._steps.append(time.monotonic() - began)
+
+        return await self.run(measured)
+
+    async def order(self, func: Callable[[], R]) -> R:
+        """Run a short function on the model thread, before whatever waits for its turn."""
+        answer: Future[R] = Future()
+        async with self._while_it_answers():
+            self._orders.append((answer, func))
+            self._thread.submit(self._timed, self.between)  # unless a look has done it before
+            return await asyncio.wrap_future(answer)
+
+    def between(self) -> None:
+        """Carry out the orders that wait. Called on the model thread, between the stages of a look too."""
+        for _ in range(len(self._orders)):  # those that come meanwhile are for the next time
+            answer, func = self._orders.popleft()
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(func())
+            except BaseException as error:
+                answer.set_exception(error)
 
     async def take_turn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Wait in line, then run a function on the model thread. Keep it short: split long work into several turns."""
         async with self.turn:
-            return await self.run(func, *args, **kwargs)
+            return await self.step(func, *args, **kwargs)
 
     @asynccontextmanager
     async def lane(self) -> AsyncIterator[Sam3]:
         """Hold the one lane of HTTP requests and call take_turn for each piece of work. Raises TooMany, NotReady."""
-        model = self.need_model()
+        model = self.need_answers()
         if self._waiting > self._max_waiting:
             raise TooMany(f"{self._max_waiting} requests already wait for the model.", retry_after=1)
         self._waiting += 1
         try:
-            async with self._lane:
+            async with self._while_it_answers(), self._lane:
                 yield model
         finally:
             self._waiting -= 1
@@ -105,14 +207,73 @@ class Engine:
         finally:
             self._outside -= 1
 
+    def stop(self) -> None:
+        """The server ends: refuse what waits for the model, and what comes."""
+        self._stopped = True
+        self._give_up()
+
     async def close(self) -> None:
-        """Wait for what runs on the model thread, drop what waits, end the thread."""
+        """Drop what waits, and end the thread; what runs on it is waited for ``ENDING`` seconds, then left alone."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self._thread.shutdown, wait=True)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def wait() -> None:
+            self._thread.shutdown(wait=True)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(ended.set)
+
+        threading.Thread(target=wait, name="end of the model", daemon=True).start()
+        try:
+            async with asyncio.timeout(ENDING):
+                await ended.wait()
+        except TimeoutError:
+            log.error("The model's thread does not end: it is in %s.", self._whereabouts())
+        while self._orders:
+            self._orders.popleft()[0].cancel()
+
+    def _timed(self, func: Callable[[], R]) -> R:
+        """Runs on the model thread."""
+        self._began, self._ident = time.monotonic(), threading.get_ident()
+        try:
+            return func()
+        finally:
+            self._began = None
+
+    def _whereabouts(self) -> str:
+        """The function that the model's thread is in."""
+        frame = sys._current_frames().get(self._ident)
+        return "no function" if frame is None else f"{frame.f_code.co_qualname} (line {frame.f_lineno})"
+
+    @asynccontextmanager
+    async def _while_it_answers(self) -> AsyncIterator[None]:
+        """Raises NotReady where the model hangs, or as soon as it does."""
+        self.need_answers()
+        try:
+            async with asyncio.timeout(None) as waiting:
+                self._waits.add(waiting)
+                try:
+                    yield
+                finally:
+                    self._waits.discard(waiting)
+        except TimeoutError:
+            if waiting.expired():
+                raise self._refusal() from None
+            raise
+
+    def _give_up(self) -> None:
+        """Let nothing wait any longer."""
+        for waiting in self._waits:
+            waiting.reschedule(0)
+        self._waits.clear()
+
+    def _refusal(self) -> NotReady:
+        if self._stopped:
+            return NotReady("The server is being stopped.", retry_after=RETRY)
+        return NotReady("The model hangs.", detail=self.hangs or "It has come back: ask again.", retry_after=RETRY)
 
 
-def load(config: Config, *, warm: bool = True) -> Sam3:
-    """Runs on the model thread, where torch keeps its number of threads. ``warm``: its first answer comes at once."""
+def load(config: Config) -> Sam3:
+    """Runs on the model thread, where torch keeps its number of threads."""
     set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
     model = load_model(
         config.model,
@@ -127,6 +288,14 @@ def load(config: Config, *, warm: bool = True) -> Sam3:
         plain(model)
     else:
         accelerate(model, say=log.info)
-    if warm:
-        warm_up(model, log.info)  # /readyz says yes to what answers at once
     return model
+
+
+def warm(model: Sam3) -> float:
+    """
+    Ask everything once, so that /readyz says yes to what answers at once.
+
+    Returns the seconds that it took on the CPU; 0 elsewhere, where parts were compiled meanwhile.
+    """
+    seconds = sum(warm_up(model, log.info).values())
+    return seconds if model.device.type == "cpu" else 0.0

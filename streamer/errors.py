@@ -44,6 +44,13 @@ class Unauthorized(StreamerError):
     code = "unauthorized"
 
 
+class Forbidden(StreamerError):
+    """The API key is one of the server's, and does not open this."""
+
+    status = 403
+    code = "forbidden"
+
+
 class NotFound(StreamerError):
     """No such session, object or picture."""
 
@@ -106,7 +113,7 @@ class UnsupportedMedia(StreamerError):
 
 
 class TooMany(StreamerError):
-    """Full; ``retry_after`` is in seconds."""
+    """Full, or too many wrong keys came from this address; ``retry_after`` is in seconds."""
 
     status = 429
     code = "too_many"

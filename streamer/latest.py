@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -43,6 +44,11 @@ class Latest(Generic[T]):
         self._full.set()
         self._free.clear()
 
+    def revise(self, change: Callable[[T], T]) -> None:
+        """Put what ``change`` makes of the item that lies in the slot, if one does, in its place; none is dropped."""
+        if self._item is not None:
+            self._item = change(self._item)
+
     def close(self) -> None:
         """Let nothing more in. An item already in the slot can still be taken."""
         self.closed = True
@@ -60,6 +66,13 @@ class Latest(Generic[T]):
         await self._free.wait()
         if self.closed:
             raise Closed
+
+    def clear(self) -> None:
+        """Let go of the item that nobody took, if there is one; it does not count as dropped."""
+        self._item = None
+        self._free.set()
+        if not self.closed:
+            self._full.clear()
 
     def take(self) -> T:
         """Remove and return the item; call it after ready()."""

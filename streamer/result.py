@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
-from streamer.frame import Frame
-from tracker import Prompt, Step
+from streamer.frame import NONE_LEFT_OUT, Frame, LeftOut
+from tracker import Prompt, Stage, Step, Track, prompt_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class FrameInfo:
     arrived: float
     width: int
     height: int
+    received: float | None = None
 
     @classmethod
     def of(cls, frame: Frame) -> FrameInfo:
@@ -35,17 +37,43 @@ class FrameInfo:
             arrived=frame.arrived,
             width=frame.width,
             height=frame.height,
+            received=frame.received,
         )
+
+    @property
+    def decoding(self) -> float | None:
+        """Seconds from the packet's arrival to that of the decoded frame; None where that is not known."""
+        return None if self.received is None else self.arrived - self.received
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """
+    The look behind presented masks: the frame that the model saw, and how.
+
+    ``age`` is in seconds from the arrival of that frame to the publishing of the result. ``stage`` and ``reason`` are
+    those of its :class:`Step`.
+    """
+
+    index: int
+    age: float
+    stage: Stage
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """
-    One looked-at frame of one session.
+    One frame of one session, looked at or presented.
 
     ``step`` is what the tracker made of it, or None when it failed: then ``error`` says how. ``prompts`` is the list
     that was asked. ``age`` is in seconds from the frame's arrival to now, ``seconds`` what the step took, ``dropped``
-    the frames that were decoded but never looked at since the session began.
+    the frames that were decoded but have no result since the session began, ``lost`` those that its source left out.
+
+    ``presented``: the masks are those of an earlier look, moved along with the picture. ``looked_at`` names that look;
+    it is None where the frame itself was looked at, and where a presented frame's scene has had no look yet.
+    ``ahead``: the tracks of ``step``, moved on by one more frame; None when they were not made. ``renderings`` are kept
+    by who renders it for readers: one for each way in which a present reader wants it; a changed result begins anew.
     """
 
     session: str
@@ -56,3 +84,42 @@ class Result:
     age: float
     seconds: float
     dropped: int
+    looked_at: LookedAt | None = None
+    presented: bool = False
+    ahead: Sequence[Track] | None = None
+    lost: LeftOut = NONE_LEFT_OUT
+    renderings: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def revised(self, prompts: Sequence[Prompt], removed: Collection[int] = ()) -> Result:
+        """
+        Return this result as if it had been made after an order.
+
+        ``prompts`` is the list in force since then, ``removed`` holds the ids of objects that are followed no more.
+        Tracks that the order ended are gone: of removed objects, of prompts that are not listed, and those whose score
+        is under their prompt's threshold. It is the very same result where nothing changes.
+        """
+        thresholds = {key: prompt.threshold for key, prompt in zip(prompt_keys(prompts), prompts, strict=True)}
+
+        def stays(track: Track) -> bool:
+            if track.id in removed:
+                return False
+            return track.key is None or (track.key in thresholds and track.score >= thresholds[track.key])
+
+        if tuple(prompts) == tuple(self.prompts) and all(map(stays, self._tracks())):
+            return self
+        step = self.step
+        if step is not None:
+            notes = _moved(step.prompt_notes, self.prompts, prompts)
+            step = replace(step, tracks=tuple(filter(stays, step.tracks)), prompt_notes=notes)
+        ahead = None if self.ahead is None else tuple(filter(stays, self.ahead))
+        return replace(self, prompts=tuple(prompts), step=step, ahead=ahead)
+
+    def _tracks(self) -> list[Track]:
+        return [*(self.step.tracks if self.step is not None else ()), *(self.ahead or ())]
+
+
+def _moved(notes: dict[int, str], before: Sequence[Prompt], after: Sequence[Prompt]) -> dict[int, str]:
+    """Notes by the prompts' places in a list, as they stand in another list."""
+    places = {key: place for place, key in enumerate(prompt_keys(after))}
+    keys = prompt_keys(before)
+    return {places[keys[place]]: note for place, note in notes.items() if keys[place] in places}

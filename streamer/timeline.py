@@ -31,6 +31,7 @@ class Timeline:
         else:
             last, arrived = self._last
             tick = last + max(LEAST_STEP, round((frame.arrived - arrived) * CLOCK))
-            self._offset = 0 if own is None else tick - own
+            if own is not None:
+                self._offset = tick - own
         self._last, self._epoch = (tick, frame.arrived), frame.epoch
         return tick

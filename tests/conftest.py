@@ -12,6 +12,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+# Keys and certificates of whoever runs the tests are not those of the servers that tests start.
+os.environ["XDG_DATA_HOME"] = "/nonexistent/data"
+
 import hypothesis
 import pytest
 import torch
@@ -27,6 +30,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # A shared machine pauses when it likes: time is no property of ours. Fixed examples make a red run repeatable.
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=3000)
 hypothesis.settings.load_profile("project")
 
 

@@ -5,6 +5,11 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
+from tracker.presenting.history import History, MotionPath
+from tracker.presenting.motion import Motion, shrunk
+from tracker.presenting.presenter import Presented, Presenter
+from tracker.presenting.snapshot import Shown, Snapshot
+from tracker.presenting.worker import Done, Failed, Forget, Job, News, Streams, receive, send
 from tracker.rle import Polygon
 from tracker.stream.tracker import Tracker
 from tracker.types import (
@@ -12,6 +17,7 @@ from tracker.types import (
     Box,
     Detection,
     FrameGone,
+    Key,
     Mask,
     Point,
     Prompt,
@@ -21,6 +27,7 @@ from tracker.types import (
     TrackerError,
     UnknownObject,
     WeightsError,
+    prompt_keys,
 )
 
 __all__ = [
@@ -28,18 +35,32 @@ __all__ = [
     "Box",
     "Detected",
     "Detection",
+    "Done",
     "Embedding",
+    "Failed",
+    "Forget",
     "FrameGone",
+    "History",
+    "Job",
+    "Key",
     "Logits",
     "Mask",
+    "Motion",
+    "MotionPath",
+    "News",
     "Point",
     "Polygon",
+    "Presented",
+    "Presenter",
     "Prompt",
     "Sam3",
     "SegmentPrompt",
     "Segmentation",
+    "Shown",
+    "Snapshot",
     "Stage",
     "Step",
+    "Streams",
     "Track",
     "Tracker",
     "TrackerError",
@@ -48,6 +69,10 @@ __all__ = [
     "accelerate",
     "load_model",
     "plain",
+    "prompt_keys",
+    "receive",
+    "send",
     "set_threads",
+    "shrunk",
     "warm_up",
 ]

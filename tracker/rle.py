@@ -47,16 +47,18 @@ def bounds(counts: bytes, height: int, width: int) -> tuple[int, int, int, int]:
     return x, y, x + w, y + h
 
 
-def polygons(counts: bytes, height: int, width: int) -> list[Polygon]:
+def polygons(counts: bytes, height: int, width: int, *, holes: bool = False) -> list[Polygon]:
     """
     The outer contours of the object, largest first, each a list of (x, y) pixels with at least three points.
 
-    Filling them (``cv2.fillPoly``) gives the mask again, its holes and specks of one or two pixels apart.
+    Filling them (``cv2.fillPoly``) gives the mask again, its holes and specks of one or two pixels apart. With
+    ``holes`` the inner contours come too, among the others: filling all at once by the even-odd rule leaves them out.
     """
     left, top, right, bottom = bounds(counts, height, width)
     part = rlemasklib.crop(_coco(counts, height, width), np.array([left, top, right - left, bottom - top]))
     dense = rlemasklib.decode(part)  # of a large picture's small object not the whole picture
-    contours, _ = cv2.findContours(dense, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))
+    which = cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL
+    contours, _ = cv2.findContours(dense, which, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))
     large = sorted((contour for contour in contours if len(contour) >= 3), key=cv2.contourArea, reverse=True)
     return [[(float(x), float(y)) for x, y in contour[:, 0]] for contour in large]
 

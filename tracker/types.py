@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from tracker import rle
 
+Key = tuple[object, ...]  # of a prompt, see Prompt.key
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -20,6 +22,15 @@ class Box:
     y0: float
     x1: float
     y1: float
+
+    def tiny(self, height: int, width: int) -> bool:
+        """
+        Whether it is less than a pixel wide or high, or no more than the first pixel of a picture of that size.
+
+        Nobody draws such a box: its edges are shares of the picture, given by mistake.
+        """
+        first = self.x1 <= 1 and self.y1 <= 1 and height * width > 1
+        return first or self.x1 - self.x0 < 1 or self.y1 - self.y0 < 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +59,25 @@ class Prompt:
     id: str | None = None
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> Key:
         """What makes a prompt the same prompt: its id, else its text and boxes. Threshold and place do not count."""
         if self.id is not None:
             return ("id", self.id)
         return ("prompt", self.text, self.boxes, self.labels)
+
+
+def prompt_keys(prompts: Sequence[Prompt]) -> list[Key]:
+    """
+    One key for each prompt; equal keys before and after an edit mean the same prompt.
+
+    A prompt that is listed twice is two prompts: the second has a key of its own.
+    """
+    seen: dict[Key, int] = {}
+    found: list[Key] = []
+    for prompt in prompts:
+        seen[prompt.key] = seen.get(prompt.key, 0) + 1
+        found.append((prompt.key, seen[prompt.key]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +111,9 @@ class Mask:
         """The number of pixels of the object."""
         return rle.area(self.counts, self.height, self.width)
 
-    def polygons(self) -> list[rle.Polygon]:
-        """The outer contours, largest first, each a list of at least three (x, y) pixels."""
-        return rle.polygons(self.counts, self.height, self.width)
+    def polygons(self, *, holes: bool = False) -> list[rle.Polygon]:
+        """The outer contours, largest first, each of at least three (x, y) pixels; ``holes``: for the even-odd rule."""
+        return rle.polygons(self.counts, self.height, self.width, holes=holes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +136,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One followed object on one frame. ``id`` is never given twice in a stream."""
+    """
+    One followed object on one frame. ``id`` is never given twice in a stream.
+
+    ``key``: of the prompt that found it, so that it is told apart wherever that stands in the list; None: made by a
+    click or a box.
+    """
 
     id: int
-    prompt: int | None  # index in the present list of prompts; None: made by a click or a box
+    key: Key | None
     score: float
     box: Box
     mask: Mask

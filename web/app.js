@@ -13,9 +13,10 @@ import { watch } from "./sources.js";
 // ms between tries to open a source again whose server went away: a restart with the full-size model takes minutes
 const REOPEN = [0, 1000, 2000, 3000, 5000, ...Array(30).fill(8000)];
 const OTHERS = 3; // results in a row with another list than this page's, before the session is asked for its own
+const READABLE = 250; // ms between two writings of the figures: thirty a second cannot be read
 const SETTLING = 150; // ms that a slider has to rest before its value is sent
 
-const passing = ({ kind, status }) => kind === "offline" || kind === "connection" || status === 429;
+const passing = ({ kind, status, hangs }) => kind === "offline" || kind === "connection" || status === 429 || hangs;
 
 export class App {
   concepts = [];
@@ -66,19 +67,26 @@ export class App {
     this.#adopted = source.own;
     this.minute.clear(); // ids begin anew
     const meter = new Meter();
+    let figures = -READABLE; // when they were written last
     const look = (entry) => prompts.look(this.concepts, entry);
     const shown = (result, found, how) => {
-      meter.tick();
+      if (this.minute.entries.at(-1)?.result.frame.index !== result.frame.index) meter.tick(); // not one told again
       this.minute.add(result, found);
-      panel.figures(result, meter.fps(), how, player.skipped);
+      const now = performance.now();
+      if (now >= figures + READABLE) {
+        figures = now;
+        panel.figures(result, meter.fps(), how, player.skipped);
+      }
       panel.objects(found, this.screen.chosen);
-      if (result.stage !== "flow") panel.resting(prompts.resting(this.concepts, result.prompt_results)); // flow asks for nothing
+      const stage = result.looked_at?.stage ?? "flow"; // flow asks for nothing, and so do frames before the first look
+      if (stage !== "flow") panel.resting(prompts.resting(this.concepts, result.prompt_results));
       this.#compare(result.prompt_results);
       this.onShown();
     };
     const player = new Player(this.screen, this.painter, source, { look, shown }, this.inStep);
     const session = new Session(source.id, {
       pictures: source.pictures,
+      ahead: this.#ahead(source),
       on: {
         result: (result, blob) => player.put(result, blob),
         state: (state, reason) => (state === "ended" ? this.#end(reason) : panel.state(state, reason)),
@@ -176,7 +184,15 @@ export class App {
 
   setInStep(on) {
     this.inStep = on;
-    if (this.running) this.running.player.inStep = on;
+    if (!this.running) return;
+    const { source, session, player } = this.running;
+    player.inStep = on;
+    session.ahead = this.#ahead(source);
+  }
+
+  /** Masks over pictures that are shown as they come would lag behind them: they are asked for a frame ahead. */
+  #ahead({ video }) {
+    return Boolean(video) && !this.inStep;
   }
 
   // What is looked for

@@ -66,6 +66,7 @@ export class Composer {
   #canvas;
   #layer;
   #bytes = new Uint8Array(0); // one mask at a time, zeros in between
+  #picture = null; // the last one, for a frame that is told again
 
   /** `create(width, height)` makes a canvas: an OffscreenCanvas, or an element. */
   constructor(create) {
@@ -74,16 +75,21 @@ export class Composer {
   }
 
   /**
-   * Draw `picture` (anything drawImage takes, or null for the masks alone) with `objects` over it, `view` ({w, h}) large.
+   * Draw `picture` (an ImageBitmap, the composer's own from here on, or null for the masks alone) with `objects` over it,
+   * `view` ({w, h}) large. `again`: the picture is that of the call before.
    * `objects`: `{id, color, label, score, tentative, box, masks}`, `masks` as run lengths; boxes in pixels of `frame`.
    * Returns the canvas, which is the composer's own and used again.
    */
-  compose({ picture, frame, objects, view, sharp, chosen = null, near = null }) {
+  compose({ picture, again = false, frame, objects, view, sharp, chosen = null, near = null }) {
+    if (!again) {
+      this.#picture?.close();
+      this.#picture = picture;
+    }
     const canvas = this.#canvas;
     if (canvas.width !== view.w || canvas.height !== view.h) Object.assign(canvas, { width: view.w, height: view.h });
     const pen = canvas.getContext("2d");
     pen.clearRect(0, 0, view.w, view.h);
-    if (picture) pen.drawImage(picture, 0, 0, view.w, view.h);
+    if (this.#picture) pen.drawImage(this.#picture, 0, 0, view.w, view.h);
     if (objects.length) pen.drawImage(this.#masks(objects, near), 0, 0, view.w, view.h);
     const taken = []; // places of labels
     for (const object of objects) label(pen, sharp, view, object, frame, object.id === chosen, taken);

@@ -6,7 +6,7 @@ import { addExample } from "./prompts.js";
 import { inside } from "./rle.js";
 
 const UNDOS = 20; // clicks and boxes that can be taken back
-const EARLIER = 300; // ms before a click: the server keeps about eight frames a second to click on
+const EARLIER = 300; // ms before a click, when the object was surely as it had been
 
 export class Edits {
   #app;

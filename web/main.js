@@ -4,6 +4,7 @@ import { modelName } from "./api.js";
 import { App } from "./app.js";
 import { cameras, onCameras } from "./camera.js";
 import { $ } from "./dom.js";
+import { listenToLock } from "./lock.js";
 import { hover } from "./marks.js";
 import { under } from "./objects.js";
 import { Painter } from "./painter.js";
@@ -94,7 +95,7 @@ panel.listen({
   webcam: openWebcam,
   shapes: () => openDemo(SHAPES),
   things: () => openDemo(THINGS),
-  address: (url) => app.start(url, (texts) => openAddress(url, texts)),
+  address: (url) => app.start("the address", (texts) => openAddress(url, texts)), // which may hold a password
   stop: () => app.idle(),
   again: () => app.again(),
   add: (text) => app.add(text),
@@ -105,6 +106,7 @@ panel.listen({
   removeObject: (id) => app.edits.remove(id),
 });
 listenToTools(app, switchCamera);
+listenToLock();
 onCameras(async () => {
   await listCameras();
   if (document.body.dataset.state === "ended" && document.body.dataset.trouble === "unplugged") app.again();

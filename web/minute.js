@@ -18,7 +18,9 @@ export class Minute {
     return this.#entries;
   }
 
+  /** A result that was shown; of a frame that is told again the newer one counts. */
   add(result, found, at = performance.now()) {
+    if (this.#entries.at(-1)?.result.frame.index === result.frame.index) this.#bytes -= this.#entries.pop().bytes;
     const bytes = found.reduce((sum, { masks }) => sum + masks.counts.length + ROUGH, ROUGH);
     this.#entries.push({ at, result, found, bytes });
     this.#bytes += bytes;
@@ -47,8 +49,11 @@ export class Minute {
   spans(gap = 1000) {
     const objects = new Map();
     const keyframes = [];
+    let looked = null; // index of the frame behind the result before
     for (const { at, result, found } of this.#entries) {
-      if (result.stage === "keyframe") keyframes.push(at);
+      const look = result.looked_at;
+      if (look?.stage === "keyframe" && look.index !== looked) keyframes.push(at); // many results show one look
+      looked = look?.index ?? null;
       for (const { id, color, label } of found) {
         const known = objects.get(id) ?? { id, spans: [] };
         objects.set(id, Object.assign(known, { color, label }));

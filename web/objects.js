@@ -2,13 +2,17 @@
 
 import { covers, empty } from "./rle.js";
 
-/** `[{id, color, label, score, stage, tentative, box, masks}]`, empty masks left out; `look(entry)`: colour and label. */
+/**
+ * `[{id, color, label, score, stage, tentative, box, masks}]`, empty masks left out; `look(entry)`: colour and label.
+ * `stage`: how the object was looked at; of one that was moved along since, that of the look.
+ */
 export function objects(result, look) {
   const found = [];
+  const own = (stage) => (stage === "flow" && result.looked_at ? result.looked_at.stage : stage);
   for (const entry of result.prompt_results ?? []) {
     const { color, label } = look(entry);
     for (const { object_id: id, confidence: score, masks, box, stage, tentative } of entry.predictions) {
-      if (!empty(masks)) found.push({ id, color, label, score, stage, tentative, box, masks });
+      if (!empty(masks)) found.push({ id, color, label, score, stage: own(stage), tentative, box, masks });
     }
   }
   return found;

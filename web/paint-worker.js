@@ -15,6 +15,5 @@ self.onmessage = async ({ data }) => {
   } catch (error) {
     self.postMessage({ request, failure: String(error) });
   }
-  picture?.close();
 };
 self.postMessage({ ready: true });

@@ -43,9 +43,7 @@ class Here {
 
   async paint({ blob, ...job }) {
     const picture = blob ? await createImageBitmap(blob) : job.picture;
-    const canvas = this.#composer.compose({ ...job, picture });
-    picture?.close();
-    return createImageBitmap(canvas);
+    return createImageBitmap(this.#composer.compose({ ...job, picture }));
   }
 }
 
@@ -63,7 +61,7 @@ export class Painter {
   }
 
   /**
-   * `{picture | blob, frame, objects, view, sharp, chosen, near}` (see compose.js; a blob is decoded first) as an
+   * `{picture | blob, again, frame, objects, view, sharp, chosen, near}` (see compose.js; a blob is decoded first) as an
    * ImageBitmap of `view`'s size. A picture that is given is the painter's from then on.
    */
   async paint(job) {

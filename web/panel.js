@@ -33,7 +33,7 @@ function card(name) {
 export function state(state, reason = "") {
   document.body.dataset.state = state;
   $("connection").querySelector("span").textContent = stateWord(state);
-  const still = state === "reconnecting" || state === "connecting";
+  const still = ["connecting", "reconnecting", "stalled"].includes(state);
   $("banner").hidden = !still;
   $("banner").textContent = still ? [stateWord(state), reason].filter(Boolean).join(": ") : "";
 }
@@ -161,8 +161,13 @@ export function figures(result, fps = 0, { sync = null, delay = null } = {}, ski
   const [word, why] = SYNC[sync] ?? ["–", ""];
   set("fps", result ? `${fps.toFixed(1)} fps` : "–");
   set("age", result ? `${Math.round(result.age_ms)} ms` : "–");
-  set("stage-name", result?.stage ?? "–");
-  set("dropped", result ? String(result.dropped.source + result.dropped.subscriber + skipped) : "–");
+  const received = result?.received_ms;
+  set("received", received === undefined ? "–" : `${Math.round(received)} ms`);
+  const look = result?.looked_at;
+  set("look", look ? `${Math.round(look.age_ms)} ms` : "–");
+  set("stage-name", look?.stage ?? "–");
+  const dropped = result?.dropped;
+  set("dropped", result ? String(dropped.source + (dropped.late ?? 0) + dropped.subscriber + skipped) : "–");
   set("sync", word);
   $("sync").title = why;
   document.body.dataset.sync = sync ?? "";

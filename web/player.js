@@ -6,7 +6,7 @@
 import { objects } from "./objects.js";
 
 const TRYING = 4000; // ms to find the pairing of pictures and packets before calling it approximate
-const MISSES = 15; // results in a row without their picture before falling back to the newest picture
+const MISSING = 1500; // ms of results without their picture before falling back to the newest picture
 
 export class Player {
   #screen;
@@ -17,9 +17,10 @@ export class Player {
   #busy = false;
   #closed = false;
   #started = performance.now();
-  #misses = 0;
+  #met = 0; // when a result last met its picture, or may be waited for anew
   #matched = false;
   #inStep;
+  #drawn = null; // index of the frame whose picture was drawn last
   skipped = 0;
   near = null; // id of the object under the pointer
 
@@ -40,14 +41,14 @@ export class Player {
   set inStep(on) {
     this.#inStep = on;
     this.#source.matcher?.hold(on);
-    this.#misses = 0;
+    this.#met = performance.now();
   }
 
   /** The camera's connection is a new one: its pictures have to be matched anew. */
   restart() {
     this.#started = performance.now();
     this.#matched = false;
-    this.#misses = 0;
+    this.#met = this.#started;
     this.#source.matcher?.hold(this.#inStep);
   }
 
@@ -73,18 +74,22 @@ export class Player {
 
   async #one(result, blob) {
     const { video } = this.#source;
-    const matched = blob ? null : await this.#match(result.frame.rtp_timestamp);
+    const { index } = result.frame;
+    const again = index === this.#drawn && this.#inStep && !blob; // told again: its picture is the painter's already
+    const matched = blob || again ? null : await this.#match(result.frame.rtp_timestamp);
     const told = performance.now();
     const picture = matched?.bitmap ?? null;
-    if (!picture && !blob && (!video || this.#waitsForPicture())) return;
+    const own = picture !== null || Boolean(blob) || again;
+    if (!own && (!video || this.#waitsForPicture())) return;
     const found = objects(result, this.#on.look);
     const view = this.#screen.fit(result.frame);
     const { chosen } = this.#screen;
-    const job = { picture, blob, frame: result.frame, objects: found, view, sharp: view.sharp, chosen, near: this.near };
-    const bitmap = await this.#painter.paint(job);
+    const look = { frame: result.frame, objects: found, view, sharp: view.sharp, chosen, near: this.near };
+    const bitmap = await this.#painter.paint({ picture, blob, again, ...look });
     if (this.#closed) return bitmap.close();
-    const sync = this.#sync(matched);
-    if (picture || blob) this.#screen.show(bitmap, result.frame, found, sync);
+    this.#drawn = own ? index : null;
+    const sync = again && video ? "matched" : this.#sync(matched);
+    if (own) this.#screen.show(bitmap, result.frame, found, sync);
     else this.#screen.overlay(video, bitmap, result.frame, found, sync);
     const delay = matched ? matched.held + performance.now() - told : null;
     this.#on.shown(result, found, { sync, delay });
@@ -93,14 +98,15 @@ export class Player {
   async #match(rtp) {
     const { matcher } = this.#source;
     const matched = matcher && rtp !== null ? await matcher.picture(rtp) : null;
-    this.#misses = matched ? 0 : this.#misses + 1;
-    if (matched) this.#matched = true;
+    if (!matched) return null;
+    this.#matched = true;
+    this.#met = performance.now();
     return matched;
   }
 
   /** Once matching works, a result without its picture is left out rather than drawn on a wrong one. */
   #waitsForPicture() {
-    return this.#inStep && this.#matched && this.#misses < MISSES;
+    return this.#inStep && this.#matched && performance.now() - this.#met < MISSING;
   }
 
   #sync(matched) {

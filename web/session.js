@@ -1,6 +1,6 @@
 // One subscription to one session: results (with their pictures) in, requests out, and getting back after a break.
 
-import { Refused, readSession, route } from "./api.js";
+import { Refused, readSession, socketRoute } from "./api.js";
 
 const ANSWER = 15000; // ms for an ack: a click waits its turn behind other streams
 const FULL = 4429; // close code: as many watch this session as may
@@ -15,25 +15,47 @@ export class Session {
   #tries = 0;
   #timer = 0;
   #closed = false;
+  #ahead;
 
   /**
+   * `pictures`: each result comes with its picture. `ahead`: masks moved on by one frame, to hide the delay.
+   *
    * `on.result(result, blob | null)`, `on.state(state, reason)`, `on.line(connected)`: is the socket up,
    * `on.failure(message)`: something failed that nobody asked for,
    * `on.gone(error)`: there is no way back to this session.
    */
-  constructor(id, { pictures, on }) {
+  constructor(id, { pictures, ahead = false, on }) {
     this.id = id;
     this.pictures = pictures;
+    this.#ahead = ahead;
     this.on = on;
     this.#open();
   }
 
+  get ahead() {
+    return this.#ahead;
+  }
+
+  /** From now on, also on a connection that is still to come. */
+  set ahead(on) {
+    if (on === this.#ahead) return;
+    this.#ahead = on;
+    if (this.#socket.readyState === WebSocket.OPEN) this.#choose();
+  }
+
+  #choose() {
+    this.ask({ type: "options", ahead: Number(this.#ahead) }).catch(() => {}); // a line that broke asks anew
+  }
+
   #open() {
-    const url = route(`/sessions/${encodeURIComponent(this.id)}/results`, this.pictures ? { pictures: 1 } : {});
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new WebSocket(url);
+    const ahead = this.#ahead;
+    const query = { ...(this.pictures ? { pictures: 1 } : {}), ...(ahead ? { ahead: 1 } : {}) };
+    const socket = new WebSocket(socketRoute(`/sessions/${encodeURIComponent(this.id)}/results`, query));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.on.line(true);
+    socket.onopen = () => {
+      if (ahead !== this.#ahead) this.#choose(); // it was changed meanwhile
+      this.on.line(true);
+    };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#message(JSON.parse(data)) : this.#binary(data));
     socket.onclose = ({ code }) => (code === FULL ? this.#full() : this.#lost());
     this.#socket = socket;

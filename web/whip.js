@@ -1,19 +1,29 @@
 // WHIP (RFC 9725): one offer, one answer, one DELETE. Candidates are gathered before the offer is sent, for a bounded time.
 
-import { Refused, checked, route } from "./api.js";
+import { Refused, bye, route, send } from "./api.js";
+import { iceServers } from "./ice.js";
 
 const GATHERING = 1500; // ms: on a LAN host candidates are there at once; a slow STUN server must not hold the start up
+const RELAYING = 5000; // ms for the first address at a TURN server: through TLS it takes six round trips, and may be the only way
 const CONNECTING = 12000; // ms until a connection that does not come is called failed
 
+/** Until all candidates are there; for a bounded time, longer where a TURN server is to give the first one of its own. */
 function gathered(connection) {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
+  const servers = connection.getConfiguration().iceServers ?? [];
+  let relay = servers.some(({ urls }) => [urls].flat().some((url) => url.startsWith("turn"))); // is waited for
+  let waited = false;
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHERING);
-    connection.addEventListener("icegatheringstatechange", () => {
-      if (connection.iceGatheringState !== "complete") return;
-      clearTimeout(timer);
-      resolve();
+    const look = () => {
+      if (connection.iceGatheringState === "complete" || (waited && !relay)) resolve();
+    };
+    connection.addEventListener("icegatheringstatechange", look);
+    connection.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.type === "relay") relay = false;
+      look();
     });
+    setTimeout(() => ((waited = true), look()), GATHERING);
+    setTimeout(resolve, RELAYING);
+    look();
   });
 }
 
@@ -39,30 +49,29 @@ function connected(connection) {
  * not say goodbye.
  */
 export async function publish(track, prompts, { prepare = () => {}, session = null } = {}) {
-  const connection = new RTCPeerConnection();
+  const connection = new RTCPeerConnection({ iceServers: await iceServers("/whip", !session) });
   try {
     const { sender } = connection.addTransceiver(track, { direction: "sendonly", streams: [new MediaStream([track])] });
     prepare(sender);
     await connection.setLocalDescription();
     await gathered(connection);
-    const response = await checked(
-      fetch(route("/whip", [...prompts.map((text) => ["prompt", text]), ...(session ? [["session", session]] : [])]), {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp" },
-        body: connection.localDescription.sdp,
-      }),
-    );
+    const query = [...prompts.map((text) => ["prompt", text]), ...(session ? [["session", session]] : [])];
+    const response = await send(route("/whip", query), {
+      method: "POST",
+      headers: { "Content-Type": "application/sdp" },
+      body: connection.localDescription.sdp,
+      insist: !session,
+    });
     const resource = route(response.headers.get("Location"));
-    const bye = () => fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {});
     try {
       await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
     } catch (error) {
-      bye();
+      bye(resource);
       throw error;
     }
     const close = () => connection.close();
     const stop = () => {
-      bye();
+      bye(resource);
       close();
     };
     const ready = connected(connection);

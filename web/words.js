@@ -3,6 +3,7 @@
 const HTTP = {
   400: "The source was refused",
   401: "This server wants a key",
+  403: "This key does not open that",
   404: "The server does not know this session any more",
   415: "The server did not understand the browser's offer",
   422: "The server did not accept this",
@@ -41,17 +42,18 @@ export function explain(error) {
   return { title, text };
 }
 
-function http({ status, message, retryAfter }) {
+function http({ status, message, retryAfter, hangs }) {
   if (status === 429) {
     const when = retryAfter ? `Try again in ${retryAfter} seconds.` : "Try again shortly.";
     return { title: "The server is full", text: `All of its places are taken. ${when}` };
   }
+  if (hangs) return { title: STATES.stalled, text: "The server takes nothing new until it comes back." };
   if (status === 503) return { title: "The model is still loading", text: "This takes a moment after the server starts." };
-  if (status === 401) return { title: HTTP[401], text: "Open this page with ?api_key=… and the key at the end of its address." };
+  if (status === 401) return { title: HTTP[401], text: "Try again, and type the key that you were given." };
   return { title: HTTP[status] ?? `The server failed (${status})`, text: message || "It gave no reason." };
 }
 
-const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", ended: "Ended", idle: "Idle" };
+const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", stalled: "The model hangs", ended: "Ended", idle: "Idle" };
 
 export const stateWord = (state) => STATES[state] ?? state;
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's GObject bindings are not installable into a virtual environment
 OPENCV_DATA = Path("/usr/share/doc/opencv-doc")
+VISP_IMAGES = Path("/usr/share/visp-images-data/ViSP-images")
 
 
 class Missing(RuntimeError):
@@ -40,3 +41,11 @@ def opencv_doc(name: str) -> Path:
     if not found:
         raise Missing("opencv-doc")
     return found[0]
+
+
+def visp_images(file: str) -> Path:
+    """A file of Debian's visp-images-data by its place below ``ViSP-images``: real footage. Raises Missing."""
+    path = VISP_IMAGES / file
+    if not path.exists():
+        raise Missing("visp-images-data")
+    return path

@@ -104,6 +104,9 @@ class FakeModel:
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:
         return postprocess.to_masks(logits, height, width)
 
+    def mended(self, logits: Tensor, hole_area: int) -> Tensor:
+        return logits
+
 
 def _blobs(embedding: Embedding) -> list[tuple[tuple[int, ...], Binary]]:
     small = embedding.interactive[2].numpy()

@@ -15,7 +15,7 @@ It needs neither torch nor a model, and imports neither.
 from streamer.client.aio import AsyncClient, AsyncSession
 from streamer.client.errors import Busy, ClientError
 from streamer.client.masks import Box, Mask, Polygon
-from streamer.client.messages import Found, Frame, Prediction, PromptResult, Result, SessionInfo, Tracked
+from streamer.client.messages import Found, Frame, LookedAt, Prediction, PromptResult, Result, SessionInfo, Tracked
 from streamer.client.pictures import Picture
 from streamer.client.requests import Point, Prompt, VisualPrompt
 from streamer.client.sync import Client, Session
@@ -29,6 +29,7 @@ __all__ = [
     "ClientError",
     "Found",
     "Frame",
+    "LookedAt",
     "Mask",
     "Picture",
     "Point",

@@ -230,10 +230,16 @@ class AsyncSession(SessionBase):
         await self._ask(requests.remove_message(object_id))
 
     async def options(
-        self, *, form: MaskForm | None = None, max_fps: float | None = None, only: Only | None = None
+        self,
+        *,
+        form: MaskForm | None = None,
+        max_fps: float | None = None,
+        only: Only | None = None,
+        ahead: bool | None = None,
+        holes: bool | None = None,
     ) -> None:
         """Change what this reader is sent, as :meth:`streamer.client.Session.options`."""
-        self._talk.options = await self._ask(requests.options_message(form, max_fps, only))
+        self._talk.options = await self._ask(requests.options_message(form, max_fps, only, ahead, holes))
 
     async def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""
@@ -271,9 +277,8 @@ class AsyncSession(SessionBase):
 
     async def _connect(self) -> ClientConnection:
         url = self._results_at(self._client.address)
-        options = socket_options(self._client.headers, self._client.timeout)
         try:
-            return await connect(url, **options)
+            return await connect(url, **socket_options(self._client.headers, self._client.timeout))
         except (OSError, WebSocketException) as error:
             raise errors.of_failure(url, self._client.timeout, error) from error
 
@@ -331,18 +336,15 @@ class _Results(AsyncIterator[Result]):
 
     def __init__(self, session: AsyncSession, seconds: float | None) -> None:
         self._session = session
-        self._seconds = math.inf if seconds is None else seconds
-        self._end = math.inf  # in the loop's time, which begins to count with the first wait
+        self._end = math.inf if seconds is None else seconds  # from the first wait; then in the loop's time
         self._seen: int | None = None
 
     async def __anext__(self) -> Result:
-        session = self._session
         if self._seen is None:
-            self._end = asyncio.get_running_loop().time() + self._seconds
-            await session._open()
-            self._seen = session._talk.taken
-        news = await session._next(self._seen, self._end)
-        if news is None:
+            self._end += asyncio.get_running_loop().time()
+            await self._session._open()
+            self._seen = self._session._talk.taken
+        if (news := await self._session._next(self._seen, self._end)) is None:
             raise StopAsyncIteration
         self._seen, result = news
         return result

@@ -101,10 +101,12 @@ class SessionInfo:
     """
     A session as the server lists it.
 
-    ``kind`` is webrtc for a camera that sends to the server, url or demo for what the server fetches.
-    ``state`` is connecting, live, reconnecting or ended, ``reason`` says why, ``since`` when that began. ``fps`` is
-    results a second, ``age_ms`` how old the last one was when it was published, ``dropped`` how many frames were never
-    looked at. ``prompts`` are the texts (None for a prompt of boxes), ``hint`` what the model has to say about them.
+    ``kind`` is webrtc for a camera that sends to the server, url or demo for what the server fetches. ``state`` is
+    connecting, live, reconnecting, stalled (the model hangs) or ended, ``reason`` says why, ``since`` when that began.
+    ``fps`` is results a second, ``looks`` how often the model looks (None where a server does not say it), ``age_ms``
+    how old the frame of the last result is by now, ``received_ms`` the same from its packet's arrival (None where a
+    server does not say it), ``dropped`` how many frames have no result. ``prompts`` are the texts (None for a prompt
+    of boxes), ``hint`` what the model has to say about them.
     """
 
     id: str
@@ -118,6 +120,8 @@ class SessionInfo:
     prompts: tuple[str | None, ...] = ()
     hint: str | None = None
     kind: str = ""
+    looks: float | None = None
+    received_ms: float | None = None
 
 
 def session_info(data: Any) -> SessionInfo:
@@ -134,6 +138,8 @@ def session_info(data: Any) -> SessionInfo:
         prompts=tuple(prompt["text"] for prompt in data.get("prompts", ())),
         hint=data.get("hint"),
         kind=str(data.get("kind", "")),
+        looks=data.get("looks"),
+        received_ms=data.get("received_ms"),
     )
 
 
@@ -182,15 +188,34 @@ class Tracked:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """
+    The look behind a result's masks: the index of the frame that the model saw, and how it was looked at.
+
+    ``age_ms`` is from that frame's arrival to the publishing of the result. ``stage`` and ``reason`` are the look's.
+    """
+
+    index: int
+    age_ms: float
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """
     What became of one frame.
 
-    ``stage`` and ``reason`` say what was done with it and why. ``age_ms`` is from the frame's arrival to the
-    publishing of the result. ``seconds`` is what the model took. ``dropped_by_source`` counts frames that were never
-    looked at since the session began, ``dropped_by_reader`` results that this connection was not sent. ``notes`` has a
-    sentence for each prompt that rests, by its place in the list. ``picture`` is there when pictures were asked for.
-    ``error``, when not None, says why this frame could not be looked at; the next one will be tried.
+    ``stage`` and ``reason`` say what was done with it and why. ``looked_at`` is the look behind its masks: of this
+    very frame, or of an earlier one, whose masks were moved along with the picture (``stage`` is flow then). It is
+    None where this scene has not been looked at yet, for an error, and from servers that do not say it. ``ahead``:
+    the masks are moved on by one more frame, as this reader asked. ``age_ms`` is from the decoded frame's arrival to
+    the publishing of the result, ``received_ms`` from that of its packet (None where it is not known). ``seconds`` is
+    what the look, or moving masks along, took. ``dropped_by_source`` counts frames without a result since the
+    session began, ``dropped_by_reader`` results that this connection was not sent. ``notes`` has a sentence for each
+    prompt that rests, by its place in the list. ``picture`` is there when pictures were asked for. ``error``, when
+    not None, says which frame could not be looked at, this one or one shortly before, and why; the next one will be
+    tried.
     """
 
     session: str
@@ -205,6 +230,9 @@ class Result:
     notes: Mapping[int, str]
     picture: Picture | None = None
     error: str | None = None
+    looked_at: LookedAt | None = None
+    ahead: bool = False
+    received_ms: float | None = None
 
 
 def result(data: Any, picture: Picture | None = None) -> Result:
@@ -223,7 +251,16 @@ def result(data: Any, picture: Picture | None = None) -> Result:
         notes={int(entry["prompt_index"]): entry["note"] for entry in entries if "note" in entry},
         picture=picture if picture is not None and picture.frame == frame.index else None,
         error=data["message"] if data["type"] == "error" else None,
+        looked_at=_looked_at(data.get("looked_at")),
+        ahead=bool(data.get("ahead", 0)),
+        received_ms=data.get("received_ms"),
     )
+
+
+def _looked_at(data: Any) -> LookedAt | None:
+    if data is None:
+        return None
+    return LookedAt(int(data["index"]), float(data["age_ms"]), str(data["stage"]), str(data["reason"]))
 
 
 def _frame(data: Any) -> Frame:
@@ -245,7 +282,7 @@ def _tracked(entry: Any, data: Any, frame: Frame) -> Tracked:
         text=entry["echo"]["text"],
         confidence=float(data["confidence"]),
         box=Box(*(float(edge) for edge in data["box"])),
-        mask=Mask.read(data["masks"], (frame.height, frame.width)),
+        mask=Mask.read(data["masks"], (frame.height, frame.width), even_odd=bool(data.get("holes"))),
         stage=str(data["stage"]),
         tentative=bool(data["tentative"]),
     )

@@ -240,9 +240,17 @@ def remove_message(object_id: int) -> dict[str, Any]:
     return {"type": "remove", "object_id": int(object_id)}
 
 
-def options_message(form: MaskForm | None, max_fps: float | None, only: Only | None) -> dict[str, Any]:
+def options_message(
+    form: MaskForm | None,
+    max_fps: float | None,
+    only: Only | None,
+    ahead: bool | None = None,
+    holes: bool | None = None,
+) -> dict[str, Any]:
     """How this reader wants its results; None leaves a setting as it is, a rate of 0 means no limit."""
-    message = _without_none({"type": "options", "format": form, "max_fps": _number("max_fps", max_fps)})
+    moved = None if ahead is None else int(bool(ahead))
+    rate = _number("max_fps", max_fps)
+    message = _without_none({"type": "options", "format": form, "max_fps": rate, "ahead": moved, "holes": holes})
     if only is None:
         return message
     return {**message, "prompts": None if only == "all" else _names(only)}
@@ -250,9 +258,10 @@ def options_message(form: MaskForm | None, max_fps: float | None, only: Only | N
 
 def reader_query(encoding: Encoding, *, pictures: bool, options: Mapping[str, Any]) -> dict[str, Any]:
     """The WebSocket's query; ``options`` is what the last acknowledgement of options said."""
-    kept = {name: options.get(name) for name in ("format", "max_fps", "prompts")}
+    kept = {name: options.get(name) for name in ("format", "max_fps", "prompts", "ahead", "holes")}
     asked = {"pictures": 1 if pictures else None, "encoding": None if encoding == "json" else encoding, **kept}
-    return {name: value for name, value in asked.items() if value is not None}
+    flags = {name: int(value) for name, value in asked.items() if isinstance(value, bool)}
+    return {name: value for name, value in {**asked, **flags}.items() if value is not None}
 
 
 def _names(only: Only) -> list[str]:

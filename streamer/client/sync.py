@@ -230,15 +230,25 @@ class Session(SessionBase):
         """Stop following an object."""
         self._ask(requests.remove_message(object_id))
 
-    def options(self, *, form: MaskForm | None = None, max_fps: float | None = None, only: Only | None = None) -> None:
+    def options(
+        self,
+        *,
+        form: MaskForm | None = None,
+        max_fps: float | None = None,
+        only: Only | None = None,
+        ahead: bool | None = None,
+        holes: bool | None = None,
+    ) -> None:
         """
         Change what this reader is sent; None leaves a setting as it is.
 
         ``form``: masks as run lengths, polygons, or none, which leaves the boxes. ``max_fps``: results a second, 0 for
         no limit. ``only``: the prompts to be told of, each by its text or its id, ``""`` for the objects made by clicks
-        and boxes; names that are not asked yet may be among them; ``"all"`` ends the choice.
+        and boxes; names that are not asked yet may be among them; ``"all"`` ends the choice. ``ahead``: masks and boxes
+        moved on by one frame, where the server can, to hide the delay until they are drawn.
+        ``holes``: polygons leave out the holes of masks.
         """
-        self._talk.options = self._ask(requests.options_message(form, max_fps, only))
+        self._talk.options = self._ask(requests.options_message(form, max_fps, only, ahead, holes))
 
     def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,17 +18,21 @@ from typing import TextIO
 
 import av
 
+from streamer.access import ANY, Access
 from streamer.commands.results_file import Recorder
 from streamer.commands.terminal import Bar, Screen
 from streamer.config import Config
 from streamer.engine import Engine, load
-from streamer.errors import BadRequest
+from streamer.errors import BadRequest, BadSource
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
-from streamer.sources import FINISHED, State, open_source
+from streamer.sources import FINISHED, State, open_source, trust
+from streamer.sources.opening import Opening, opened
+from streamer.sources.schemes import read_address
 from streamer.wire import fields
 
 TICK = 0.2  # seconds between looks at how it goes
+OPENING = 10.0  # seconds until a source must have opened; a file, which is all that is counted, has no such limit
 GOING_ON = (State.CONNECTING, State.LIVE, State.RECONNECTING)
 INTERRUPTED = 130  # exit status, as shells have it
 
@@ -50,10 +55,11 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
     and what loading the model raises.
     """
     prompts = fields.text_prompts(job.prompts)
+    trust.check(config.opening["access"])
     source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
         recorder = Recorder(lines, job.video)
-        engine = Engine(partial(load, config, warm=False))  # nobody waits for an answer to the first frame
+        engine = Engine(partial(load, config))  # not warmed up: nobody waits for an answer to the first frame
         try:
             if not await _load(engine, stop):
                 return INTERRUPTED
@@ -62,25 +68,28 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
                 for hint in session.tracking.hints(prompts):
                     screen.say(hint)
                 with screen:
-                    bar = Bar(screen, None if source.live else count_frames(job.source))
+                    bar = Bar(screen, None if source.live else count_frames(job.source, config.opening["access"]))
                     await _watch(session, recorder, stop, screen, bar)
                 ended = session.state is State.ENDED
                 await sessions.close_all()
         finally:
             await engine.close()
+    if recorder.failure is not None and job.out is not None and job.out.is_file():
+        os.truncate(job.out, recorder.whole)  # half a line is no JSON
     return _summary(session, recorder, job, screen, ended=ended)
 
 
-def count_frames(path: str) -> int | None:
+def count_frames(source: str, access: Access = ANY) -> int | None:
     """How many frames a file says it has, for the progress bar; None when it does not say."""
+    how = Opening(access, (OPENING, OPENING), lambda: None)
     try:
-        with av.open(path.removeprefix("file:")) as container:
-            stream = container.streams.video[0]
+        with opened(read_address(source, access), how) as file:
+            stream, duration = file.container.streams.video[0], file.container.duration
             if stream.frames:
                 return stream.frames
-            if container.duration and stream.average_rate:
-                return round(container.duration / av.time_base * stream.average_rate)
-    except (av.FFmpegError, OSError, IndexError):  # the session will say what is wrong with it
+            if duration and stream.average_rate:
+                return round(duration / av.time_base * stream.average_rate)
+    except (av.FFmpegError, OSError, IndexError, BadSource):  # the session will say what is wrong with it
         pass
     return None
 
@@ -108,7 +117,7 @@ async def _watch(session: Session, recorder: Recorder, stop: asyncio.Event, scre
     while session.state is not State.ENDED and not stop.is_set() and recorder.failure is None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), TICK)
-        bar.show(session.looked, _words(session))
+        bar.show(session.told, _words(session))
         now = (session.state, session.reason)
         if now != shown and now[0] in GOING_ON:
             shown = now
@@ -128,10 +137,10 @@ def _summary(session: Session, recorder: Recorder, job: Job, screen: Screen, *, 
     """Say how it ended; returns the exit status."""
     reason = session.reason if ended else "Stopped."
     if recorder.failure is not None:
-        reason = f"The results cannot be written: {getattr(recorder.failure, 'strerror', None) or recorder.failure}."
+        reason = f"{recorder.trouble}{' What was written until then can be used.' if recorder.results else ''}"
     screen.say(f"{recorder.results} results from {session.decoded} frames. {reason}")
     for path in filter(None, (job.out, job.video)):
-        if path.exists():
+        if path.exists() and path.stat().st_size:
             screen.say(f"written: {path}")
     if recorder.failure is not None or not recorder.results:
         return 1

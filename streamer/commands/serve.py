@@ -7,13 +7,14 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
 
 from streamer.app import create_app
+from streamer.commands import access, tls
 from streamer.commands.signals import signals
 from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
@@ -26,7 +27,9 @@ from streamer.wire import fields
 from tracker import Prompt
 
 SECOND = 1.0  # between status lines
+SERVED = 3.0  # seconds from being told to stop in which requests are still served; uvicorn cuts them off after 5
 POLL = 0.05  # seconds between looks whether the model is there
+SHOWN = 3  # addresses of this machine that are printed at most
 BACKLOG = 2048  # connections that wait to be accepted
 
 log = logging.getLogger(__name__)
@@ -41,25 +44,33 @@ class First:
     status: bool = False
 
 
-async def serve(config: Config, first: First, screen: Screen) -> int:
+async def serve(config: Config, first: First, screen: Screen, *, told: Callable[[], None] = lambda: None) -> int:
     """
-    Serve until SIGINT or SIGTERM. Returns the exit status.
+    Serve until SIGINT or SIGTERM, which ``told`` hears of too. Returns the exit status.
 
-    Raises BadRequest for an address that cannot be listened on and for a source that can be seen to be wrong, and
-    whatever loading the model raises.
+    Raises BadRequest for an address that cannot be listened on, one that others reach while there are no keys, a
+    certificate or a file that does not serve and a source that can be seen to be wrong, and whatever loading the model
+    raises.
     """
     prompts = fields.text_prompts(first.prompts)
+    access.check_files(config)
     sources = [open_source(address, **config.opening) for address in first.sources]
+    certificate = tls.certificate(config)
+    context = None if certificate is None else certificate.context()
     with listen(config.host, config.port) as bound:
+        config = access.with_key(config, screen)
+        access.check_address(config, bound)
         stop = asyncio.Event()
         app = create_app(config, on_failure=lambda _: stop.set())
-        web = server(app, config)
+        web = server(app, config, context)
         # uvicorn's own handling would raise the signal again after everything has ended well.
         web.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-        screen.say(f"streamer: open {address_of(bound)}")
-        with signals(lambda: _told(web, stop)):
+        screen.say(f"streamer: open {address_of(bound, certificate)}")
+        if certificate is not None and certificate.made:
+            screen.say(f"          browsers ask about this certificate; SHA-256 {certificate.fingerprint()}")
+        with signals(told, lambda: _told(web, stop)):
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(_start(app, sources, prompts)), tasks.create_task(_end(web, stop))]
+                beside = [tasks.create_task(_start(app, sources, prompts)), tasks.create_task(_end(app, web, stop))]
                 if first.status:
                     beside.append(tasks.create_task(_show(app.state.sessions, screen)))
                 await web.serve(sockets=[bound])
@@ -88,13 +99,20 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         yield bound
 
 
-def address_of(bound: socket.socket) -> str:
-    """What to type into a browser on this machine; says so when other machines can connect too."""
+def address_of(bound: socket.socket, certificate: tls.Certificate | None = None) -> str:
+    """What to type into a browser on this machine; says so when other machines can connect too, and where."""
     host, port = bound.getsockname()[:2]
+    scheme = "http" if certificate is None else "https"
     if host in ("0.0.0.0", "::"):  # noqa: S104  (a comparison)
-        return f"http://localhost:{port} (listening on all addresses of this machine)"
-    name = "localhost" if host in ("127.0.0.1", "::1") else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}"
+        words = "listening on all addresses of this machine"
+        elsewhere = [f"{scheme}://{_in_url(each)}:{port}" for each in tls.addresses(bound.family)]
+        return f"{scheme}://localhost:{port} ({words}{': ' if elsewhere else ''}{', '.join(elsewhere[:SHOWN])})"
+    name = "localhost" if host in ("127.0.0.1", "::1") else _in_url(host)
+    return f"{scheme}://{name}:{port}"
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:
@@ -114,11 +132,14 @@ def _told(web: uvicorn.Server, stop: asyncio.Event) -> None:
     stop.set()
 
 
-async def _end(web: uvicorn.Server, stop: asyncio.Event) -> None:
+async def _end(app: FastAPI, web: uvicorn.Server, stop: asyncio.Event) -> None:
+    """Stop when told to: what is asked by then is still served for a while, and refused after it."""
     await stop.wait()
     while not web.started:  # noqa: ASYNC110  (uvicorn tells nobody, and stopped before that it leaves its lifespan open)
         await asyncio.sleep(POLL)
     web.should_exit = True
+    await asyncio.sleep(SERVED)
+    app.state.engine.stop()
 
 
 async def _start(app: FastAPI, sources: Sequence[Source], prompts: Sequence[Prompt]) -> None:

@@ -113,7 +113,8 @@ def status_line(session: Session) -> str:
     last = session.last
     if last is not None:
         objects = 0 if last.step is None else len(last.step.tracks)
-        words.append(f"{session.fps:4.1f} fps  age {last.age * 1000:3.0f} ms  objects {objects}")
+        words.append(f"{session.fps:4.1f} fps  age {last.age * 1000:3.0f} ms  {session.looks:4.1f} looks a second")
+        words.append(f"objects {objects}")
         words.append(f"dropped {session.dropped}")
     if session.reason:
         words.append(f"({session.reason})")

@@ -51,6 +51,7 @@ def contract() -> Document:
             "default": False,
         },
     )
+    _holes(schemas)
     _extend(
         schemas["Sam2PromptResult"],
         candidates={**prediction, "title": "Candidates", "description": "All masks, best first, when asked for"},
@@ -58,6 +59,20 @@ def contract() -> Document:
     # `type` may be `session` too: a live session's newest frame.
     schemas["InferenceRequestImage"]["x-extension-session"] = "type `session`, value its id: the newest frame of it"
     return {"paths": paths, "schemas": schemas}
+
+
+def _holes(schemas: Document) -> None:
+    """Polygons lose holes; who asks gets them."""
+    asked = {"type": "boolean", "title": "Holes", "default": False}
+    asked["description"] = "Polygons: the contours of holes too, for filling all of a mask by the even-odd rule."
+    told = {
+        "type": "boolean",
+        "title": "Holes",
+        "description": "True: fill all polygons of the mask by the even-odd rule.",
+    }
+    for name in ("Sam3", "Sam2"):
+        _extend(schemas[f"{name}SegmentationRequest"], holes=asked)
+        _extend(schemas[f"{name}SegmentationPrediction"], holes=told)
 
 
 def read(name: str) -> Document:

@@ -8,16 +8,13 @@ import io
 import logging
 import re
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from streamer.errors import BadRequest, TooLarge
 from streamer.limits import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE
+from streamer.pixels import Pixels, rgb
 
 log = logging.getLogger(__name__)
-
-Picture = npt.NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
@@ -72,9 +69,11 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def decode_picture(data: bytes) -> Picture:
+def decode_picture(data: bytes) -> Pixels:
     """
-    Decode an encoded picture to uint8 (height, width, 3) in RGB, upright by its EXIF orientation, without transparency.
+    Decode an encoded picture to uint8 (height, width, 3) in RGB, upright by its EXIF orientation.
+
+    What is transparent and what has more than 8 bits becomes as :func:`streamer.pixels.rgb` says.
 
     Raises BadRequest for what is no picture, TooLarge past MAX_PICTURE_PIXELS or MAX_PICTURE_SIDE. It takes from
     milliseconds to a second: call it on a thread.
@@ -86,7 +85,7 @@ def decode_picture(data: bytes) -> Picture:
             if max(image.size) > MAX_PICTURE_SIDE:
                 words = f"The picture is too long: {image.width}×{image.height} pixels."
                 raise TooLarge(words, detail=f"Neither side may have more than {MAX_PICTURE_SIDE}.")
-            return _rgb(_upright(image))
+            return rgb(_upright(image))
     except (BadRequest, TooLarge):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -105,15 +104,6 @@ def _upright(image: Image.Image) -> Image.Image:
     image.load()  # which already turns a TIFF
     turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     return image if turn is None else image.transpose(turn)
-
-
-def _rgb(image: Image.Image) -> Picture:
-    if image.mode.startswith("I;16"):  # 16 bits grey: PIL would cut off everything above 255
-        grey = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
-    if image.mode == "P" and "transparency" in image.info:  # PIL warns when that is dropped with the palette
-        image = image.convert("RGBA")
-    return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
 def _too_many_bytes() -> TooLarge:

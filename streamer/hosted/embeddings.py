@@ -17,6 +17,7 @@ from streamer.hosted.cache import Account, Caches
 from streamer.hosted.fetch import Rules, fetch
 from streamer.hosted.schemas import ImageIn
 from streamer.live.sessions import Sessions
+from streamer.pixels import Pixels
 from tracker import Embedding, Sam3
 
 There = Callable[[], Awaitable[None]]
@@ -126,7 +127,7 @@ class Embeddings:
         return Asked(model, name, embedding, cached, there)
 
 
-def _hash(picture: decode.Picture) -> str:
+def _hash(picture: Pixels) -> str:
     digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
     digest.update(picture.data)
     return digest.hexdigest()

@@ -7,7 +7,6 @@ import contextlib
 import ipaddress
 import logging
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,27 +16,24 @@ import httpcore
 import httpx
 
 from streamer import limits
+from streamer.access import IP, MAX_ADDRESSES, addresses_of, carried, inside
 from streamer.errors import BadRequest
+from streamer.sources.web import REDIRECTS, USER_AGENT
 
 log = logging.getLogger(__name__)
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]  # host name and port to every address that the name has
 
 MAX_URL = 2048  # characters; what browsers and proxies agree to carry
 MAX_REDIRECTS = 3  # a link shortener, http to https, the host's other name
-MAX_ADDRESSES = 4  # of one name that are tried; a name may come with hundreds, of other people's hosts
 CONNECT_SECONDS = 3.0  # for one address until the next is tried; another continent answers within one
-USER_AGENT = "sam3-streamer"
 
 PORTS = {"http": 80, "https": 443}
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA gives out; the rest is link-local, site-local or nothing
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 # Python's is_global calls these public, or did in some release of 3.11 to 3.13.
 _NOT_PUBLIC = (
     ipaddress.ip_network("192.0.0.0/24"),  # RFC 6890; 192.0.0.192 is a cloud's metadata service
@@ -61,9 +57,8 @@ class Rules:
 
     def allow(self, address: str) -> bool:
         """Whether this address may be connected to: a public unicast one, or one inside ``networks``."""
-        named = [ipaddress.ip_network(network) for network in self.networks]
-        judged = _judged(ipaddress.ip_address(address))
-        return all(_is_public(each) or any(each in network for network in named) for each in judged)
+        judged = carried(ipaddress.ip_address(address))
+        return all(_is_public(each) or inside(each, self.networks) for each in judged)
 
 
 PUBLIC = Rules()
@@ -79,10 +74,9 @@ async def resolve(host: str, port: int) -> list[str]:
     thread = ThreadPoolExecutor(1, "resolve")
     try:
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(thread, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        return await loop.run_in_executor(thread, addresses_of, host, port)
     finally:
         thread.shutdown(wait=False)
-    return list(dict.fromkeys(str(where[0]) for *_, where in found))
 
 
 async def fetch(
@@ -207,18 +201,7 @@ def _host_and_port(url: httpx.URL) -> tuple[str, int]:
     return url.raw_host.decode("ascii"), url.port or PORTS[url.scheme]
 
 
-def _judged(address: Address) -> tuple[Address, ...]:
-    """Give what an address is judged by: the IPv4 addresses inside, where it is IPv6 that only carries those along."""
-    if address.version == 4:
-        return (address,)
-    if address in _NAT64:
-        return (ipaddress.IPv4Address(address.packed[-4:]),)
-    if address.teredo is not None:
-        return address.teredo  # the relay's and the client's
-    return (address.ipv4_mapped or address.sixtofour or address,)
-
-
-def _is_public(address: Address) -> bool:
+def _is_public(address: IP) -> bool:
     if address.is_multicast or not address.is_global:
         return False
     if address.version == 6 and address not in _UNICAST:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from streamer import auth
+from streamer.auth import Scope
 from streamer.engine import Engine
 from streamer.errors import Gone, NotAllowed, NotFound
 from streamer.hosted import visual_segment as visual
@@ -23,6 +24,8 @@ from streamer.wire import fields, results
 from streamer.wire.fields import MaskFormat
 from tracker import Detected, Detection, Prompt, Sam3
 
+ADMITTED = "streamer.admitted"  # in a request's scope: what to call once its sender is known
+Shown = Callable[[Detection], dict[str, Any] | None]
 CALLS = ("concept_segment", "visual_segment", "embed_image")
 
 router = APIRouter(prefix="/sam3", tags=["images"])
@@ -34,11 +37,13 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
     """Find every object of each concept in a picture: promptable concept segmentation."""
     began = time.perf_counter()
     async with _asking(request, response, body) as (_, asked):
-        _hint(response, asked.model, body)
+        _hint(response, _words(asked.model, body))
         prompts = _prompts(body, *asked.size)
         found = await _find(request.app.state.engine, asked, prompts)
         form: MaskFormat = "rle" if body.format == "rle" else "polygon"
-        results = await asyncio.to_thread(_answer, asked, prompts, found, body.nms_iou_threshold, form)
+        shown = partial(_prediction, form=form, holes=body.holes)
+        results = await asyncio.to_thread(_answer, asked, prompts, found, body.nms_iou_threshold, shown)
+        _holes(response, body)
     return {"prompt_results": results, "time": _since(began)}
 
 
@@ -48,6 +53,7 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
     began = time.perf_counter()
     async with _asking(request, response, body) as (account, asked):
         prompts = visual.prompts(body, *asked.size)
+        _hint(response, [visual.hint(body)])
         if body.format == "binary":
             visual.check_dense(len(prompts), *asked.size)
         caches: Caches = request.app.state.embeddings.caches
@@ -61,6 +67,7 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
             archive = await asyncio.to_thread(visual.archive, asked, found)
             return Response(archive, media_type="application/octet-stream", headers=dict(response.headers))
         answer = await asyncio.to_thread(visual.answer, asked, found, body)
+        _holes(response, body)
     return {**answer, "time": _since(began)}
 
 
@@ -93,13 +100,13 @@ async def _asking(request: Request, response: Response, body: OnPicture) -> Asyn
 
 
 async def _admit(request: Request, body: OnPicture) -> Account:
-    """Whose request this is. Raises Unauthorized; NotFound for a model that is not here; NotReady."""
-    key = await auth.key_of(request) or body.api_key
-    auth.check_key(request.app.state.config, key)
+    """Whose request this is. Raises Unauthorized, Forbidden; NotFound for a model that is not here; NotReady."""
+    caller = auth.allow(request, await auth.key_of(request) or body.api_key, Scope.PROMPT)
+    if ADMITTED in request.scope:
+        request.scope[ADMITTED]()
     engine: Engine = request.app.state.engine
     _check_model(engine.need_model(), body.model_id)
-    # What is kept for it is found by a digest: strangers' keys may be of any length, and ours stay out of the caches.
-    return hashlib.blake2b((key or "").encode(), digest_size=16).hexdigest()
+    return caller.account
 
 
 def _check_model(model: Sam3, asked: str | None) -> None:
@@ -109,11 +116,21 @@ def _check_model(model: Sam3, asked: str | None) -> None:
         )
 
 
-def _hint(response: Response, model: Sam3, body: ConceptRequest) -> None:
-    """What the model has to say about words it was never taught, as a header: the answer's fields are documented."""
-    hints = [hint for prompt in body.prompts if prompt.text and (hint := model.hint(prompt.text))]
-    if hints:
+def _words(model: Sam3, body: ConceptRequest) -> list[str | None]:
+    """What the model has to say about words it was never taught."""
+    return [model.hint(prompt.text) for prompt in body.prompts if prompt.text]
+
+
+def _hint(response: Response, said: Sequence[str | None]) -> None:
+    """What there is to say about a request, as a header: the answer's fields are documented."""
+    if hints := [each for each in said if each]:
         response.headers["X-Hint"] = quote(" ".join(dict.fromkeys(hints)), safe=" \"',.:;()")
+
+
+def _holes(response: Response, body: ConceptRequest | VisualRequest) -> None:
+    """Say what polygons cannot: whether the holes of their masks are filled."""
+    if body.format != "rle":
+        response.headers["X-Holes"] = "even-odd" if body.holes else "filled"
 
 
 def _there(request: Request) -> There:
@@ -155,14 +172,14 @@ async def _find(engine: Engine, asked: Asked, prompts: Sequence[Prompt]) -> list
 
 
 def _answer(
-    asked: Asked, prompts: Sequence[Prompt], found: Sequence[Detected], nms_iou: float | None, form: MaskFormat
+    asked: Asked, prompts: Sequence[Prompt], found: Sequence[Detected], nms_iou: float | None, shown: Shown
 ) -> list[dict[str, Any]]:
     """The documented ``prompt_results``: one entry for each prompt, in order, even when empty."""
     return [
         {
             "prompt_index": index,
             "echo": results.echo_json(index, prompt),
-            "predictions": [each for detection in detections if (each := _prediction(detection, form)) is not None],
+            "predictions": [each for detection in detections if (each := shown(detection)) is not None],
         }
         for index, (prompt, detections) in enumerate(
             zip(prompts, asked.model.finish(asked.embedding, found, nms_iou=nms_iou), strict=True)
@@ -170,9 +187,10 @@ def _answer(
     ]
 
 
-def _prediction(detection: Detection, form: MaskFormat) -> dict[str, Any] | None:
+def _prediction(detection: Detection, form: MaskFormat, *, holes: bool) -> dict[str, Any] | None:
     """One object as documented; None when its mask has no outline: clients make boxes of what they get."""
-    masks = results.masks_json(detection.mask, form)
+    masks = results.masks_json(detection.mask, form, holes=holes)
     if not masks or not detection.mask.area:
         return None
-    return {"format": form, "confidence": round(float(detection.score), 4), "masks": masks}
+    said = results.even_odd(form, holes=holes)
+    return {"format": form, **said, "confidence": round(float(detection.score), 4), "masks": masks}

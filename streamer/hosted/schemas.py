@@ -55,6 +55,7 @@ class ConceptRequest(OnPicture):
     format: Literal["polygon", "rle", "json"] = "polygon"
     output_prob_thresh: fields.Share | None = None
     nms_iou_threshold: fields.Share | None = None
+    holes: bool = False
 
 
 class CenterBox(fields.Input):
@@ -96,6 +97,7 @@ class VisualRequest(OnPicture):
     sam2_version_id: Literal["hiera_tiny", "hiera_small", "hiera_large", "hiera_b_plus"] = "hiera_large"
     multimask_output: bool = True
     return_candidates: bool = False
+    holes: bool = False
     save_logits_to_cache: bool = False
     load_logits_from_cache: bool = False
 

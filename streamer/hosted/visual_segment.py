@@ -13,8 +13,8 @@ from streamer.engine import Engine
 from streamer.errors import BadRequest, TooLarge
 from streamer.hosted.embeddings import Asked
 from streamer.hosted.schemas import VisualRequest
-from streamer.wire.fields import MaskFormat
-from streamer.wire.results import masks_json
+from streamer.wire.fields import SHARES, MaskFormat, shares
+from streamer.wire.results import even_odd, masks_json
 from tracker import Box, Logits, Point, Segmentation, SegmentPrompt
 
 SLICE = 16  # objects in one turn on the model thread
@@ -34,7 +34,13 @@ def prompts(body: VisualRequest, height: int, width: int) -> list[SegmentPrompt]
 
 
 def cut(box: Box, height: int, width: int, field: str) -> Box:
-    """The part of a box inside the picture. Raises BadRequest naming ``field`` when there is none."""
+    """The part of a box inside the picture. Raises BadRequest naming ``field`` when there is none, or hardly any."""
+    if box.tiny(height, width):
+        raise BadRequest(
+            f"{field}: it is less than a pixel wide or high, or the first alone.",
+            detail=f"Boxes are in pixels of the picture ({width}×{height}), not in shares of it.",
+            field=field,
+        )
     inside = Box(max(box.x0, 0.0), max(box.y0, 0.0), min(box.x1, float(width)), min(box.y1, float(height)))
     if inside.x0 >= inside.x1 or inside.y0 >= inside.y1:
         raise BadRequest(f"{field}: the box lies outside the picture of {width}×{height} pixels.", field=field)
@@ -45,6 +51,12 @@ def _check(point: Point, height: int, width: int, field: str) -> None:
     if not (0 <= point.x <= width and 0 <= point.y <= height):
         where = f"({point.x:g}, {point.y:g})"
         raise BadRequest(f"{field}: {where} lies outside the picture of {width}×{height} pixels.", field=field)
+
+
+def hint(body: VisualRequest) -> str | None:
+    """What looks like a mistake and is no error: points that are shares of the picture."""
+    doubtful = any(shares([point.point() for point in each.points or ()]) for each in body.prompts)
+    return SHARES if doubtful else None
 
 
 def primed(prompts: Sequence[SegmentPrompt], earlier: Sequence[Logits | None]) -> list[SegmentPrompt]:
@@ -76,7 +88,12 @@ def answer(asked: Asked, found: Segmentation, body: VisualRequest) -> dict[str, 
         wanted = len(scores) if body.return_candidates else 1
         masks = asked.model.masks(logits[:wanted], height, width)
         candidates = [
-            {"format": form, "confidence": round(min(max(score, 0.0), 1.0), 4), "masks": masks_json(mask, form)}
+            {
+                "format": form,
+                **even_odd(form, holes=body.holes),
+                "confidence": round(min(max(score, 0.0), 1.0), 4),
+                "masks": masks_json(mask, form, holes=body.holes),
+            }
             for score, (mask, _) in zip(scores, masks, strict=False)
         ]
         best.append(candidates[0])

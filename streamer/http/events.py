@@ -58,17 +58,18 @@ class EventStream(EventSourceResponse):
     seconds is given up, and its connection cut: what was written to it would be kept for as long as it likes.
     """
 
-    def __init__(self, session: Session, options: Options) -> None:
+    def __init__(self, session: Session, options: Options, *, general: bool = False) -> None:
         super().__init__(
             iter(()), ping=HEARTBEAT, ping_message_factory=lambda: ServerSentEvent(comment=ALIVE, sep="\n")
         )
         self._session = session
+        self._general = general
         self._options = replace(options, encoding="events")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the session has ended or the reader is gone. Raises TooMany before the first byte."""
         transport: asyncio.Transport | None = scope.get(TRANSPORT)
-        with self._session.subscribe(options=self._options) as subscription:
+        with self._session.subscribe(options=self._options, general=self._general) as subscription:
             if transport is not None:
                 hold_little(transport, UNSENT)
             self.body_iterator = self._tell(subscription)
@@ -82,12 +83,16 @@ class EventStream(EventSourceResponse):
             transport.abort()
             await _gone(receive)
 
+    @property
+    def _why(self) -> str:
+        return self._session.standing.why(general=self._general)
+
     async def _tell(self, subscription: Subscription) -> AsyncIterator[bytes]:
         yield f": {ALIVE}\n\n".encode()  # what lies between sees at once that the stream is there
         async for message in subscription:
             yield message.encode() if isinstance(message, str) else message
         if subscription.given_up is None:
-            yield event({"type": "end", "session": self._session.id, "reason": self._session.reason}).encode()
+            yield event({"type": "end", "session": self._session.id, "reason": self._why}).encode()
 
 
 def _in_time(send: Send) -> Send:

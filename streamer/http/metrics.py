@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -15,17 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamer import auth
 from streamer.counters import Counters
 from streamer.engine import Engine
-from streamer.errors import Unauthorized
 from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources.base import State
+from streamer.sources.thread import readers
 
 TEXT: dict[int | str, dict[str, Any]] = {
     200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }
 
-router = APIRouter(tags=["operations"], dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+LAG_EVERY = 0.5  # seconds from one look at the event loop to the next
+
+router = auth.guarded(auth.Scope.VIEW, tags=["operations"], responses=refusals(*auth.REFUSALS))
 
 
 @router.get("/metrics", response_class=Response, responses=TEXT)
@@ -42,6 +45,15 @@ def install(app: FastAPI) -> None:
     ProcessCollector(registry=counters.registry)
     app.add_middleware(Refusals, counters=counters)
     app.include_router(router)
+
+
+async def watch_loop(counters: Counters) -> None:
+    """Note, for ever, how late the event loop is: what hangs there delays every result."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_EVERY
+        await asyncio.sleep(LAG_EVERY)
+        counters.lag.observe(max(0.0, loop.time() - due))
 
 
 class Caches(Protocol):
@@ -87,15 +99,27 @@ class Present(Collector):
         """All gauges, and the counters of the caches."""
         sessions = self._sessions.list()
         running = [session for session in sessions if session.state is not State.ENDED]
-        yield _gauge("streamer_ready", "1 once the model is there.", float(self._engine.ready))
+        hangs = self._engine.hangs is not None
+        yield _gauge(
+            "streamer_ready", "1 while the model is there and answers.", float(self._engine.ready and not hangs)
+        )
+        yield _gauge("streamer_model_hangs", "1 while a step of the model does not come back.", float(hangs))
         yield _gauge("streamer_requests_waiting", "HTTP requests in line for the model.", self._engine.waiting)
         yield _gauge("streamer_readers", "Readers of results.", sum(session.subscribers for session in running))
-        yield _gauge("streamer_viewers", "Who watches by WHEP.", sum(session.playback.viewers for session in running))
+        yield _gauge(
+            "streamer_viewers",
+            "Who watches by WHEP or as Motion JPEG.",
+            sum(session.playback.viewers for session in running),
+        )
         states = Counter(session.state for session in sessions)
         by_state = GaugeMetricFamily("streamer_sessions", "Sessions in the list, by state.", labels=["state"])
         for state in State:
             by_state.add_metric([state], states[state])
         yield by_state
+        threads = GaugeMetricFamily("streamer_source_threads", "Threads of sources, by state.", labels=["state"])
+        for name, count in zip(("reading", "stopped"), readers(), strict=True):
+            threads.add_metric([name], count)
+        yield threads
         yield from _of_sessions(running)
         yield from _of_caches(self._caches)
 
@@ -108,14 +132,22 @@ def _of_sessions(running: list[Session]) -> Iterator[Metric]:
     labels = ["session", "source"]
     live = GaugeMetricFamily("streamer_session_live", "1 while the source gives pictures.", labels=labels)
     rate = GaugeMetricFamily("streamer_session_results_per_second", "Of late; 0 after 2 s without.", labels=labels)
-    age = GaugeMetricFamily("streamer_session_age_seconds", "How old the last result was.", labels=labels)
+    age = GaugeMetricFamily("streamer_session_age_seconds", "How old the last result is by now.", labels=labels)
+    looks = GaugeMetricFamily("streamer_session_looks_per_second", "Of late; 0 after 10 s without.", labels=labels)
+    received = GaugeMetricFamily(
+        "streamer_session_received_seconds", "How long ago the last result's packet came.", labels=labels
+    )
     for session in running:
         values = [session.id, session.source.name]
+        looks.add_metric(values, session.looks)
         live.add_metric(values, float(session.state is State.LIVE))
         rate.add_metric(values, session.fps)
-        if session.last is not None:
-            age.add_metric(values, session.last.age)
-    yield from (live, rate, age)
+        if session.age is not None:
+            age.add_metric(values, session.age)
+        since_packet = session.publisher.received(session.age)
+        if since_packet is not None:
+            received.add_metric(values, since_packet)
+    yield from (live, rate, looks, age, received)
 
 
 def _of_caches(caches: Caches) -> Iterator[Metric]:

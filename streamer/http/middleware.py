@@ -1,34 +1,11 @@
-"""What every request goes through: a bound on its body, and the name of the model on its answer."""
+"""What every answer of the hosted API gets: the name of the model."""
 
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer.engine import Engine
-
-
-class BodyLimit:
-    """Middleware that refuses a request's body once it is longer than ``limit`` bytes, without keeping it."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app = app
-        self.limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what comes in."""
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.limit:
-                raise HTTPException(413, f"The request is longer than {self.limit} bytes.")
-            return message
-
-        await self.app(scope, counted if scope["type"] == "http" else receive, send)
 
 
 class ModelName:

@@ -7,6 +7,7 @@ import asyncio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from streamer import auth
+from streamer.auth import Scope
 from streamer.errors import StreamerError
 from streamer.live import reader_options
 from streamer.live.conversation import converse
@@ -25,12 +26,15 @@ async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions
     try:
-        auth.check_key(socket.app.state.config, await auth.key_of(socket))
+        caller = auth.allow(socket, await auth.key_of(socket), Scope.VIEW, session=id)
         session = sessions.get(id)
+        general = caller.scope < Scope.MANAGE
         asked = reader_options.of_query(socket.query_params)
-        with session.subscribe(pictures=asked.pictures, options=Options().changed(asked)) as subscription:
-            await converse(session, subscription, _Socket(socket))
-        code, reason = 1000, session.reason
+        with session.subscribe(
+            pictures=asked.pictures, options=Options().changed(asked), general=general
+        ) as subscription:
+            await converse(session, subscription, _Socket(socket), caller.scope)
+        code, reason = 1000, session.standing.why(general=general)
         if subscription.given_up is not None:
             code, reason = NOT_READING, subscription.given_up
     except StreamerError as error:

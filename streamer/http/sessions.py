@@ -7,28 +7,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from streamer import auth
+from streamer.auth import Scope
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
+    Conflict,
     NotFound,
     NotReady,
     TooLarge,
     TooMany,
-    Unauthorized,
 )
-from streamer.http import events
+from streamer.http import events, motion_jpeg
 from streamer.http.openapi import refusals
 from streamer.live.reader_options import Options
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources import open_source
 from streamer.wire import messages
-from streamer.wire.results import frame_json, prompt_json
+from streamer.wire.results import dropped_json, frame_json, prompt_json
 
 JPEG: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": {"image/jpeg": {}}}}
 
 router = APIRouter(tags=["live"])
-guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+viewing = auth.guarded(Scope.VIEW, responses=refusals(*auth.REFUSALS))
+managing = auth.guarded(Scope.MANAGE, responses=refusals(*auth.REFUSALS))
 
 
 def _sessions(request: Request) -> Sessions:
@@ -39,7 +41,7 @@ def _sessions(request: Request) -> Sessions:
 All = Annotated[Sessions, Depends(_sessions)]
 
 
-@guarded.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
+@managing.post("/sessions", status_code=201, responses=refusals(BadRequest, TooLarge, TooMany, NotReady))
 async def start(body: messages.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
     """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG), a path, ``demo:``."""
     config: Config = request.app.state.config
@@ -50,43 +52,44 @@ async def start(body: messages.SessionIn, request: Request, response: Response, 
                 f"prompts[{index}].boxes: boxes belong to a frame, and there is none yet.",
                 detail="Start the session, then send a prompts message with the frame_index they were drawn on.",
             )
-    source = open_source(body.source, **config.opening)
+    keys: auth.Keyring = request.app.state.keys
+    source = open_source(body.source, **config.opening_for_callers(keyed=not keys.open))
     session = sessions.create(source, prompts)
     response.headers["Location"] = f"/sessions/{session.id}"
-    return describe(session)
+    return describe(session, general=False)
 
 
-@guarded.get("/sessions")
-async def listing(sessions: All) -> dict[str, Any]:
+@viewing.get("/sessions")
+async def listing(request: Request, sessions: All) -> dict[str, Any]:
     """All sessions, the ended ones with their reason among them."""
-    return {"sessions": [describe(session) for session in sessions.list()]}
+    return {"sessions": [describe(session, general=_general(request)) for session in sessions.list()]}
 
 
-@guarded.get("/sessions/{id}", responses=refusals(NotFound))
-async def look_up(id: str, sessions: All) -> dict[str, Any]:  # noqa: A002
+@viewing.get("/sessions/{id}", responses=refusals(NotFound))
+async def look_up(id: str, request: Request, sessions: All) -> dict[str, Any]:  # noqa: A002
     """One session."""
-    return describe(sessions.get(id))
+    return describe(sessions.get(id), general=_general(request))
 
 
-@guarded.delete("/sessions/{id}", status_code=204, responses=refusals(NotFound))
+@managing.delete("/sessions/{id}", status_code=204, responses=refusals(NotFound))
 async def stop(id: str, sessions: All) -> None:  # noqa: A002
     """Stop a session and forget it."""
     await sessions.delete(id)
 
 
-@guarded.get("/sessions/{id}/frames/latest.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
+@viewing.get("/sessions/{id}/frames/latest.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
 async def latest_picture(id: str, sessions: All) -> Response:  # noqa: A002
     """The newest picture that was looked at; ``X-Frame-Index`` says which frame it is."""
     return _picture(*await sessions.get(id).picture())
 
 
-@guarded.get("/sessions/{id}/frames/{index}.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
+@viewing.get("/sessions/{id}/frames/{index}.jpg", response_class=Response, responses=JPEG | refusals(NotFound))
 async def picture(id: str, index: int, sessions: All) -> Response:  # noqa: A002
     """The picture of the frame with that index, if it was looked at and is still kept."""
     return _picture(*await sessions.get(id).picture(index))
 
 
-@guarded.get("/sessions/{id}/events", response_class=Response, responses=events.STREAM | refusals(NotFound, TooMany))
+@viewing.get("/sessions/{id}/events", response_class=Response, responses=events.STREAM | refusals(NotFound, TooMany))
 async def event_stream(
     id: str,  # noqa: A002
     request: Request,
@@ -101,27 +104,54 @@ async def event_stream(
     session = sessions.get(id)
     if request.headers.get("last-event-id") == "end":
         return Response(status_code=204)  # tells an EventSource that connects again by itself to leave it
-    return events.EventStream(session, Options().changed(asked))
+    return events.EventStream(session, Options().changed(asked), general=_general(request))
+
+
+@viewing.get(
+    "/sessions/{id}/live.mjpg",
+    response_class=Response,
+    responses=motion_jpeg.STREAM | refusals(NotFound, Conflict, TooMany),
+)
+async def motion(id: str, asked: Annotated[motion_jpeg.MotionIn, Query()], sessions: All) -> Response:  # noqa: A002
+    """
+    The picture with its masks as Motion JPEG: what WHEP shows, for recorders, ``<img>`` and video libraries.
+
+    A slow reader gets the newest picture. It ends with the session.
+    """
+    return motion_jpeg.MotionJpeg(sessions.get(id).playback, asked.picture_width or None)
+
+
+def _general(request: Request) -> bool:
+    """Whether the caller is told reasons in general words: it may not manage."""
+    return auth.caller_of(request).scope < Scope.MANAGE
 
 
 def _picture(index: int, data: bytes) -> Response:
     return Response(data, media_type="image/jpeg", headers={"X-Frame-Index": str(index), "Cache-Control": "no-store"})
 
 
-def describe(session: Session) -> dict[str, Any]:
-    """A session as listings show it; ``hint`` is there when the model has something to say about the prompts."""
+def describe(session: Session, *, general: bool = False) -> dict[str, Any]:
+    """
+    A session as listings show it; ``hint`` is there when the model has something to say about the prompts.
+
+    ``general``: its reason as it is told to those who may not manage.
+    """
+    age = session.age
+    received = session.publisher.received(age)
     last, hints = session.last, session.tracking.hints(session.prompts)
     return {
         "id": session.id,
         "source": session.source.name,
         "kind": session.source.kind,
         "state": str(session.state),
-        "reason": session.reason,
-        "since": session.since.isoformat(timespec="milliseconds"),
+        "reason": session.standing.why(general=general),
+        "since": session.standing.since.isoformat(timespec="milliseconds"),
         "fps": round(session.fps, 1),
-        "age_ms": None if last is None else round(last.age * 1000, 1),
-        "dropped": {"source": session.dropped, "subscriber": session.missed},
-        "frames": {"decoded": session.decoded, "looked_at": session.looked},
+        "looks": round(session.looks, 1),
+        "age_ms": None if age is None else round(age * 1000, 1),
+        **({} if received is None else {"received_ms": round(received * 1000, 1)}),
+        "dropped": dropped_json(session.dropped, session.lost, session.missed),
+        "frames": {"decoded": session.decoded, "results": session.told, "looked_at": session.looked},
         "frame": None if last is None else frame_json(last.frame),
         "objects": 0 if last is None or last.step is None else len(last.step.tracks),
         "timings_ms": {} if last is None or last.step is None else _milliseconds(last.step.timings),
@@ -136,4 +166,5 @@ def _milliseconds(timings: dict[str, float]) -> dict[str, float]:
     return {name: round(seconds * 1000, 1) for name, seconds in timings.items()}
 
 
-router.include_router(guarded)
+router.include_router(viewing)
+router.include_router(managing)

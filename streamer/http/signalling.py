@@ -16,7 +16,7 @@ from streamer.errors import (
     UnsupportedMedia,
 )
 from streamer.http.openapi import refusals
-from streamer.webrtc import sdp
+from streamer.webrtc import ice, sdp
 from streamer.webrtc.connection import Connection
 
 SDP = "application/sdp"
@@ -83,9 +83,7 @@ def created(request: Request, location: str, answer: str, connection: Connection
     response.headers["Accept-Patch"] = FRAGMENT
     if connection is not None:
         response.headers["ETag"] = f'"{connection.etag}"'
-    for server in config.ice_servers:
-        response.headers.append("Link", sdp.ice_link(server))
-    return response
+    return _with_servers(response, config)
 
 
 async def trickle(request: Request, find: Callable[[], Connection | None], instead: str) -> Response:
@@ -110,17 +108,30 @@ async def trickle(request: Request, find: Callable[[], Connection | None], inste
     return Response(status_code=204)
 
 
-def answer_options(router: APIRouter, endpoint: str, session: str) -> None:
-    """Say at both paths what may be sent there, as RFC 9725 asks. Preflights of browsers are answered before."""
+def answer_options(guarded: APIRouter, router: APIRouter, endpoint: str, session: str) -> None:
+    """
+    Say at both paths what may be sent there, as RFC 9725 asks. Preflights of browsers are answered before.
 
-    async def endpoint_options() -> Response:
-        return Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP})
+    At the endpoint also which ICE servers there are (section 4.6): a browser's connection wants them before it makes
+    its offer. They may have logins, so that it needs the key that the offer needs: ``guarded`` asks for it.
+    """
+
+    async def endpoint_options(request: Request) -> Response:
+        config: Config = request.app.state.config
+        return _with_servers(Response(headers={"Allow": ENDPOINT_METHODS, "Accept-Post": SDP}), config)
 
     async def session_options() -> Response:
         return Response(headers={"Allow": SESSION_METHODS, "Accept-Patch": FRAGMENT})
 
-    router.add_api_route(endpoint, endpoint_options, methods=["OPTIONS"], include_in_schema=False)
+    guarded.add_api_route(endpoint, endpoint_options, methods=["OPTIONS"], include_in_schema=False)
     router.add_api_route(session, session_options, methods=["OPTIONS"], include_in_schema=False)
+
+
+def _with_servers(response: Response, config: Config) -> Response:
+    """Name the ICE servers, each in a Link header, with logins that are fresh."""
+    for server in ice.of(config)():
+        response.headers.append("Link", ice.link(server).encode().decode("latin-1"))  # a password may be UTF-8
+    return response
 
 
 def _no_restart(instead: str) -> Unprocessable:

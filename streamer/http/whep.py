@@ -7,9 +7,10 @@ refused (aiortc cannot do them): a player whose network changed posts anew.
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from streamer import auth
+from streamer.auth import Scope
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -17,7 +18,6 @@ from streamer.errors import (
     NotFound,
     TooLarge,
     TooMany,
-    Unauthorized,
     UnsupportedMedia,
 )
 from streamer.http import signalling
@@ -25,12 +25,12 @@ from streamer.http.openapi import refusals
 from streamer.http.signalling import ANSWER, FRAGMENT, PATCH_REFUSALS, SDP
 from streamer.live.sessions import Sessions
 from streamer.video.viewers import Line, Playback
-from streamer.webrtc import sdp
+from streamer.webrtc import ice, sdp
 from streamer.webrtc.connection import Connection
 from streamer.webrtc.player import Player
 
 router = APIRouter(tags=["webrtc"])
-guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+guarded = auth.guarded(Scope.VIEW, responses=refusals(*auth.REFUSALS))
 
 
 @guarded.post(
@@ -45,14 +45,14 @@ async def play(request: Request, id: str) -> Response:  # noqa: A002
     Watch a session's picture with its masks: an SDP offer in, the SDP answer out.
 
     Every frame of the source is shown, with the newest masks there are; how much older they are than the frame stands
-    in the picture. The video is VP8.
+    in the picture. The video is VP8, and H.264 (constrained baseline) for an offer without VP8.
     """
     config: Config = request.app.state.config
     playback = _find(request, id)
     offer = sdp.read_offer(await signalling.read_body(request, SDP))
 
     def player(line: Line) -> Player:
-        return Player(line, config.ice_servers, config.announce)
+        return Player(line, ice.of(config)(), config.announce)
 
     viewer, made, answer = await playback.admit(player, offer)
     return signalling.created(request, f"/whep/{id}/{viewer}", answer, made)
@@ -87,5 +87,5 @@ def _find(request: Request, id: str) -> Playback:  # noqa: A002
     return sessions.get(id).playback
 
 
+signalling.answer_options(guarded, router, "/whep/{id}", "/whep/{id}/{viewer}")
 router.include_router(guarded)
-signalling.answer_options(router, "/whep/{id}", "/whep/{id}/{viewer}")

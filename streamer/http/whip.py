@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from streamer import auth
+from streamer.auth import Scope
 from streamer.config import Config
 from streamer.errors import (
     BadRequest,
@@ -21,7 +22,6 @@ from streamer.errors import (
     NotReady,
     TooLarge,
     TooMany,
-    Unauthorized,
     UnsupportedMedia,
 )
 from streamer.http import signalling
@@ -31,13 +31,13 @@ from streamer.live.conversation import converse
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources.base import State
-from streamer.webrtc import sdp
+from streamer.webrtc import ice, sdp
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.source import WebRTCSource
 from streamer.wire import fields
 
 router = APIRouter(tags=["webrtc"])
-guarded = APIRouter(dependencies=[Depends(auth.check)], responses=refusals(Unauthorized))
+guarded = auth.guarded(Scope.MANAGE, responses=refusals(*auth.REFUSALS))
 
 
 @guarded.post(
@@ -105,9 +105,13 @@ async def stop(request: Request, id: str) -> Response:  # noqa: A002
 
 
 async def _talk(session: Session, channel: Channel) -> None:
-    """Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough."""
-    with session.subscribe() as subscription:
-        await converse(session, subscription, channel)
+    """
+    Speak a session's messages over a data channel, as the WebSocket does, until one side has had enough.
+
+    Who sends the camera's picture may manage, and so may its data channel.
+    """
+    with session.subscribe(limit=channel.limit) as subscription:
+        await converse(session, subscription, channel, Scope.MANAGE)
 
 
 def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa: A002
@@ -119,13 +123,13 @@ def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa:
 
 def _new_source(request: Request) -> WebRTCSource:
     config: Config = request.app.state.config
-    name = f"webrtc from {request.client.host}" if request.client else "webrtc"
-    return WebRTCSource(name=name, grace=config.grace, ice_servers=config.ice_servers, announce=config.announce)
+    name = f"webrtc from {request.client.host:.64}" if request.client else "webrtc"
+    return WebRTCSource(name=name, grace=config.grace, ice_servers=ice.of(config), announce=config.announce)
 
 
 def _created(request: Request, session: Session, source: WebRTCSource, answer: str) -> Response:
     return signalling.created(request, f"/whip/{session.id}", answer, source.peer)
 
 
+signalling.answer_options(guarded, router, "/whip", "/whip/{id}")
 router.include_router(guarded)
-signalling.answer_options(router, "/whip", "/whip/{id}")

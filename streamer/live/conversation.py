@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streamer.auth import Scope
 from streamer.live import orders
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
@@ -25,9 +26,9 @@ class Channel(Sender, Protocol):
         ...
 
 
-async def converse(session: Session, subscription: Subscription, channel: Channel) -> None:
-    """Send and listen until one side has had enough."""
-    await subscription.converse(send(subscription, channel), listen(session, subscription, channel))
+async def converse(session: Session, subscription: Subscription, channel: Channel, scope: Scope) -> None:
+    """Send and listen until one side has had enough; ``scope`` is what the peer may do."""
+    await subscription.converse(send(subscription, channel), listen(session, subscription, channel, scope))
 
 
 async def send(subscription: Subscription, channel: Sender) -> None:
@@ -37,7 +38,7 @@ async def send(subscription: Subscription, channel: Sender) -> None:
             return
 
 
-async def listen(session: Session, subscription: Subscription, channel: Channel) -> None:
+async def listen(session: Session, subscription: Subscription, channel: Channel, scope: Scope) -> None:
     """Answer one message after the other; while an answer waits for its place in line, nothing more is read."""
     while subscription.given_up is None and (message := await channel.receive()) is not None:
-        await subscription.answer(await orders.handle(session, subscription, message))
+        await subscription.answer(await orders.handle(session, subscription, message, scope))

@@ -14,6 +14,7 @@ from streamer.frame import Frame, Picture
 
 QUALITY = 80
 PENDING = 4  # frames waiting for the encoder; one that comes while it is so far behind is not kept
+PENDING_PIXELS = PENDING * 3840 * 2160  # of them together, if it is more than one: 50 MB as most decoders give them
 
 
 def jpeg(rgb: Picture, quality: int = QUALITY) -> bytes:
@@ -22,6 +23,16 @@ def jpeg(rgb: Picture, quality: int = QUALITY) -> bytes:
     if not done:
         raise ValueError(f"A picture of {rgb.shape} cannot be made a JPEG.")
     return np.asarray(data).tobytes()
+
+
+def narrowed(data: bytes, width: int) -> bytes:
+    """The same picture with ``width`` pixels across, if it has more."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None or bgr.shape[1] <= width:
+        return data
+    height = max(1, round(bgr.shape[0] * width / bgr.shape[1]))
+    small = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
+    return jpeg(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 class Pictures:
@@ -38,7 +49,9 @@ class Pictures:
         self._executor = executor
         self._max_bytes = max_bytes
         self._jpegs: OrderedDict[int, bytes] = OrderedDict()  # bound: max_bytes
-        self._pending: dict[int, asyncio.Future[bytes]] = {}  # bound: PENDING, and one more for the newest
+        # Bound: PENDING, and one more for the newest; PENDING_PIXELS.
+        self._pending: dict[int, asyncio.Future[bytes]] = {}
+        self._pixels = 0  # of the pending frames
         self._newest: Frame | None = None
         self._latest: int | None = None  # index of the newest, which may be kept as JPEG only
 
@@ -47,7 +60,8 @@ class Pictures:
         self._newest, self._latest = frame, frame.index
         if not keep:
             return
-        if len(self._pending) >= PENDING:
+        pixels = self._pixels + frame.width * frame.height
+        if len(self._pending) >= PENDING or (self._pending and pixels > PENDING_PIXELS):
             self.skipped += 1
             return
         self._encode(frame)
@@ -62,6 +76,10 @@ class Pictures:
             return await asyncio.shield(self._encode(self._newest))
         return None
 
+    def nearest(self, index: int) -> int | None:
+        """The index nearest to this one of which there is a picture, or None."""
+        return min(self._indices(), key=lambda each: abs(each - index), default=None)
+
     async def latest(self) -> tuple[int, bytes] | None:
         """Index and JPEG of the newest looked-at frame, or None before the first."""
         index = self._latest
@@ -70,8 +88,11 @@ class Pictures:
 
     def kept(self) -> tuple[int, int] | None:
         """Oldest and newest index to be had, or None."""
-        kept = [*self._jpegs, *self._pending] + ([self._newest.index] if self._newest is not None else [])
+        kept = self._indices()
         return (min(kept), max(kept)) if kept else None
+
+    def _indices(self) -> list[int]:
+        return [*self._jpegs, *self._pending] + ([self._newest.index] if self._newest is not None else [])
 
     def settle(self) -> None:
         """Keep nothing but the newest frame, and that as JPEG: nothing more will come."""
@@ -83,12 +104,15 @@ class Pictures:
 
     def _encode(self, frame: Frame) -> asyncio.Future[bytes]:
         future = asyncio.get_running_loop().run_in_executor(self._executor, _encode_frame, frame)
+        pixels = frame.width * frame.height
         self._pending[frame.index] = future
-        future.add_done_callback(functools.partial(self._encoded, frame.index))
+        self._pixels += pixels
+        future.add_done_callback(functools.partial(self._encoded, frame.index, pixels))
         return future
 
-    def _encoded(self, index: int, future: asyncio.Future[bytes]) -> None:
+    def _encoded(self, index: int, pixels: int, future: asyncio.Future[bytes]) -> None:
         del self._pending[index]
+        self._pixels -= pixels
         if future.cancelled() or future.exception() is not None:
             return
         if self._newest is None and index != self._latest:  # settled meanwhile

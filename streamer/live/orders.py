@@ -6,15 +6,20 @@ import json
 import logging
 from typing import Any
 
+from streamer.auth import Scope
 from streamer.errors import (
     BadRequest,
+    Forbidden,
     FrameGone,
     StreamerError,
 )
+from streamer.limits import MAX_VALUES
+from streamer.live import pointing
 from streamer.live.recent_frames import Decoded
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
-from streamer.wire import messages, results
+from streamer.wire import fields, messages, results, values
+from streamer.wire.values import TooManyValues
 from tracker import Answer, Prompt
 
 log = logging.getLogger(__name__)
@@ -23,13 +28,20 @@ log = logging.getLogger(__name__)
 MAX_REQUEST = 1024  # bytes of what an answer echoes
 
 
-async def handle(session: Session, subscription: Subscription, message: str | bytes) -> dict[str, Any]:
-    """Do what a reader's message asks; the answer is an ``ack`` or an ``error``, with its ``request`` echoed."""
+async def handle(session: Session, subscription: Subscription, message: str | bytes, scope: Scope) -> dict[str, Any]:
+    """
+    Do what a reader's message asks; the answer is an ``ack`` or an ``error``, with its ``request`` echoed.
+
+    ``scope`` is what the reader may do: one that may only view sets its own options, and nothing of the session.
+    """
     request = None
     try:
         data = _read(message)
         request = _request(data)
-        return {"type": "ack", "request": request, **await _obey(session, subscription, messages.parse_live(data))}
+        order = messages.parse_live(data)
+        if scope < Scope.PROMPT and not isinstance(order, messages.OptionsMessage):
+            raise Forbidden("This key may view only; prompts, clicks and removals need one that may prompt.")
+        return {"type": "ack", "request": request, **await _obey(session, subscription, order)}
     except StreamerError as error:
         return _error_message(error, request)
     except Exception:
@@ -39,7 +51,10 @@ async def handle(session: Session, subscription: Subscription, message: str | by
 
 def _read(message: str | bytes) -> dict[str, Any]:
     try:
+        values.check(message, MAX_VALUES)
         data = json.loads(message)
+    except TooManyValues as error:
+        raise BadRequest(f"The message is too much JSON: {error}.") from None
     except (ValueError, RecursionError):
         raise BadRequest("The message is not JSON.") from None
     if not isinstance(data, dict):
@@ -77,10 +92,11 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
         case messages.ClickMessage():
             frame = session.recent.find(message.frame_index, message.rtp_timestamp)
             points = [point.point() for point in message.points]
-            return _answer(frame, await session.tracking.click(frame, points, message.object_id))
+            answer = _answer(frame, await pointing.click(session, frame, points, message.object_id))
+            return {**answer, "hint": fields.SHARES} if fields.shares(points) else answer
         case messages.BoxMessage():
             frame = session.recent.find(message.frame_index, message.rtp_timestamp)
-            return _answer(frame, await session.tracking.box(frame, message.box.box()))
+            return _answer(frame, await pointing.box(session, frame, message.box.box()))
         case messages.RemoveMessage():
             await session.tracking.remove(message.object_id)
             return {"object_id": message.object_id}
@@ -91,7 +107,7 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
 async def _set_prompts(session: Session, message: messages.PromptsMessage) -> dict[str, Any]:
     prompts = [prompt.prompt() for prompt in message.prompts]
     frame = _exemplar_frame(session, message, prompts)
-    await session.tracking.set_prompts(prompts, frame)
+    await pointing.set_prompts(session, prompts, frame)
     answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
     hints = session.tracking.hints(prompts)
     return {**answer, "hint": " ".join(hints)} if hints else answer

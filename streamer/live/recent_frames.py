@@ -9,7 +9,7 @@ from streamer.errors import FrameGone
 from streamer.frame import Frame
 from streamer.timeline import CLOCK, Timeline
 
-LENGTH = 256  # decoded frames remembered, without their pictures, and as many that were looked at
+LENGTH = 256  # decoded frames remembered, without their pictures, and as many that have a result
 NEAR = 0.1  # seconds from an RTP timestamp that is named to one that is known
 
 
@@ -28,19 +28,21 @@ class RecentFrames:
     def __init__(self) -> None:
         self._timeline = Timeline()
         self._decoded: deque[Decoded] = deque(maxlen=LENGTH)
-        self._looked: deque[int] = deque(maxlen=LENGTH)
+        self._told: deque[int] = deque(maxlen=LENGTH)
 
-    def decoded(self, frame: Frame) -> None:
-        """Remember a frame that came in."""
-        self._decoded.append(Decoded(frame.index, self._timeline.tick(frame) / CLOCK, frame.rtp_timestamp))
+    def decoded(self, frame: Frame) -> float:
+        """Remember a frame that came in; returns its time in seconds."""
+        seconds = self._timeline.tick(frame) / CLOCK
+        self._decoded.append(Decoded(frame.index, seconds, frame.rtp_timestamp))
+        return seconds
 
-    def looked_at(self, index: int) -> None:
-        """Remember that a result was made of a frame."""
-        self._looked.append(index)
+    def told(self, index: int) -> None:
+        """Remember that a frame has a result."""
+        self._told.append(index)
 
     def available(self) -> tuple[int, int] | None:
-        """Oldest and newest index of those looked at, or None."""
-        return (self._looked[0], self._looked[-1]) if self._looked else None
+        """Oldest and newest index of those that have a result, or None."""
+        return (self._told[0], self._told[-1]) if self._told else None
 
     def find(self, index: int | None = None, rtp_timestamp: int | None = None) -> Decoded:
         """The decoded frame with that index, or nearest to that RTP timestamp. Raises FrameGone."""

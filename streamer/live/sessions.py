@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,15 @@ from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
-from streamer.live.session import Session, Write
+from streamer.live.presenters import workers
+from streamer.live.publisher import Write
+from streamer.live.session import Session
 from streamer.sources.base import Source, State
 from tracker import Prompt
 
 ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why they ended
 STOPPING = 1.0  # seconds that deleting waits for a session to be gone
+WATCH = 1.0  # seconds between looks at the processes that present frames
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +43,35 @@ class Sessions:
         self._tasks: dict[Session, asyncio.Task[None]] = {}
         self._group = asyncio.TaskGroup()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        # One job of each session at a time; the model's thread has a core of its own. While a process does a job, one
+        # more thread hands over the next, or takes what came of the last.
+        cores = max(1, (os.cpu_count() or 2) - 1)
+        count = cores if config.presenters is None else config.presenters
+        self._workers = workers(count, self.counters.presenters_lost.inc)
+        threads = 2 * len(self._workers) if config.presenters != 0 else cores
+        self._presenters = ThreadPoolExecutor(threads, thread_name_prefix="presenting")
 
     async def __aenter__(self) -> Sessions:
         await self._group.__aenter__()
+        self._watching = self._group.create_task(self._watch())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in list(self._tasks.values()):
+        for task in [self._watching, *self._tasks.values()]:
             task.cancel()
         await self._group.__aexit__(kind, error, trace)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._presenters):
+            executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.gather(*(asyncio.to_thread(worker.close) for worker in self._workers))
+
+    async def _watch(self) -> None:
+        """Look for ever whether the processes that present frames come back."""
+        while True:
+            await asyncio.sleep(WATCH)
+            for worker in self._workers:
+                worker.watch(WATCH)
 
     def create(
         self,
@@ -65,7 +86,7 @@ class Sessions:
 
         Raises NotReady, TooMany, Conflict when the id is taken.
         """
-        self._engine.need_model()
+        self._engine.need_answers()
         if id is not None and id in self._sessions:
             raise Conflict(f"There is a session {id} already.")
         if self.running >= self._config.max_sessions:
@@ -79,6 +100,8 @@ class Sessions:
             prompts,
             engine=self._engine,
             executor=self._executor,
+            presenters=self._presenters,
+            worker=min(self._workers, key=lambda worker: worker.streams),
             config=self._config,
             counters=self.counters,
             write=write,
@@ -116,9 +139,13 @@ class Sessions:
             await asyncio.wait([task], timeout=STOPPING)
 
     async def close_all(self) -> None:
-        """Stop and forget all of them."""
+        """Stop and forget all of them, all at once."""
+        await asyncio.gather(*(self.delete(session.id) for session in self.list()))
+
+    def hang(self, reason: str | None) -> None:
+        """Why the model hangs, None when it has come back: every session says so."""
         for session in self.list():
-            await self.delete(session.id)
+            session.standing.hang(reason)
 
     def _ended(self, session: Session) -> None:
         self._tasks.pop(session, None)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 from streamer.counters import Counters
 from streamer.latest import Latest
-from streamer.live import reader_options
+from streamer.live import long_messages, reader_options, rendering
 from streamer.live.reader_options import Options
+from streamer.live.rendering import rendered
 from streamer.result import Result
-from streamer.wire import results
 
 OUTBOX = 64  # messages a reader may leave unread before it is given up
 PATIENCE = 10.0  # seconds an answer waits for a place among them
@@ -30,16 +31,27 @@ class Subscription:
     line has ``OUTBOX`` places. A reader that leaves it full is given up: :attr:`given_up` says why, and iteration ends.
 
     Iterate over it to get what to send next: ``str`` is a text message, ``bytes`` a binary one (in MessagePack all are;
-    with ``pictures``, before each result, the picture of that very frame: see ``reader_options.picture``).
+    with ``pictures``, before each result, the picture of that very frame: see ``reader_options.picture``). None has
+    more than ``limit`` bytes, where there is a limit: see ``long_messages``.
     """
 
     def __init__(
-        self, jpeg_of: JpegOf, counters: Counters, *, pictures: bool = False, options: Options | None = None
+        self,
+        jpeg_of: JpegOf,
+        counters: Counters,
+        *,
+        pictures: bool = False,
+        options: Options | None = None,
+        general: bool = False,
+        limit: int | None = None,
     ) -> None:
         self.pictures = pictures
+        self.general = general  # reasons of states are told in general: it may not manage
         self.options = options or Options()
         self.given_up: str | None = None
         self._skipped = 0
+        self._limit = limit
+        self._sent = 0  # messages, which number the pieces of long ones
         self._jpeg_of = jpeg_of
         self._counters = counters
         self._results: Latest[Result] = Latest()
@@ -62,6 +74,10 @@ class Subscription:
         self._results.put(result)
         self._counters.missed.inc(self._results.dropped - before)
         self._news.set()
+
+    def revise(self, change: Callable[[Result], Result]) -> None:
+        """Change the result that lies unsent, so that it does not contradict what is acknowledged; never waits."""
+        self._results.revise(change)
 
     def tell(self, message: dict[str, Any]) -> None:
         """Put a message in line; never waits. A reader with no room left is given up."""
@@ -104,6 +120,13 @@ class Subscription:
         await self._hopeless.wait()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        async with aclosing(self._messages()) as messages:
+            async for message in messages:
+                for piece in long_messages.pieces(message, self._limit, self._sent):
+                    yield piece
+                self._sent += 1
+
+    async def _messages(self) -> AsyncGenerator[str | bytes, None]:
         while True:
             if self._closed and self._results.waiting and self.given_up is None:  # the last, before word of the end
                 for part in await self._next_result():
@@ -127,8 +150,18 @@ class Subscription:
                 pass
 
     def _append(self, message: dict[str, Any]) -> None:
-        self._outbox.append(self.options.encode(message))
+        self._outbox.append(self._fitting(self.options.encode(message), message.get("request")))
         self._news.set()
+
+    def _fitting(self, message: str | bytes, request: Any = None) -> str | bytes:
+        """A message, or where it is too long and may not be split, what is told in its place."""
+        length = long_messages.size(message)
+        if self._limit is None or self.options.chunks or length <= self._limit:
+            return message
+        told = self.options.encode(long_messages.in_its_place(length, self._limit, request))
+        if long_messages.size(told) > self._limit:  # what was asked for is long itself
+            told = self.options.encode(long_messages.in_its_place(length, self._limit, None))
+        return told
 
     def _give_up(self, reason: str) -> None:
         self.given_up = f"The messages are not being read: {reason}"
@@ -145,7 +178,7 @@ class Subscription:
         return self._last_sent + 1 / self.options.max_fps - time.monotonic()
 
     async def _next_result(self) -> list[str | bytes]:
-        """Take the result and render it, with its picture before it. Nothing when its picture could not be kept."""
+        """Take the result as it is sent, with its picture before it. Nothing when its picture could not be kept."""
         result, chosen = self._results.take(), self.options
         self._last_sent = time.monotonic()
         parts: list[str | bytes] = []
@@ -155,13 +188,12 @@ class Subscription:
                 self._skipped += 1
                 self._counters.missed.inc()
                 return []
+            jpeg = await rendering.picture(result, jpeg, chosen.picture_width)
             parts.append(reader_options.picture(result.frame.index, jpeg, chosen.encoding))
-        if chosen.format == "polygon":  # tracing outlines takes milliseconds, which the loop does not have
-            parts.append(await asyncio.to_thread(self._render, result, chosen))
-        else:
-            parts.append(self._render(result, chosen))
+        parts.append(await self._render(result, chosen))
         self._counters.sent.inc()
         return parts
 
-    def _render(self, result: Result, chosen: Options) -> str | bytes:
-        return chosen.encode(results.result_message(result, chosen.format, self.dropped, chosen.prompts))
+    async def _render(self, result: Result, chosen: Options) -> str | bytes:
+        limit = None if chosen.chunks else self._limit
+        return self._fitting((await rendered(result, chosen, limit)).told(self.dropped))

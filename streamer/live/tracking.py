@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -10,13 +11,30 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from streamer import redaction
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound
-from streamer.frame import Frame
+from streamer.frame import Picture
+from streamer.live.presenting import Candidate
 from streamer.live.recent_frames import Decoded
-from tracker import Answer, Box, Embedding, Point, Prompt, Step, Tracker, TrackerError, UnknownObject
+from tracker import (
+    Answer,
+    Box,
+    Embedding,
+    MotionPath,
+    Point,
+    Prompt,
+    Snapshot,
+    Stage,
+    Step,
+    Tracker,
+    TrackerError,
+    UnknownObject,
+)
 from tracker import FrameGone as EmbeddingGone
+
+PATIENCE = 2.0  # seconds that a click waits for the model to get to its frame: longer, and nobody knows what it meant
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -24,29 +42,49 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What became of a frame: the prompts it was looked at with, and the step, or in words why there is none."""
+    """
+    What became of a frame: the prompts it was looked at with, and the step, or in words why there is none.
+
+    ``snapshot`` is what is shown from now on; None where a failure changed nothing.
+    """
 
     prompts: tuple[Prompt, ...]
     step: Step | None
     error: str | None
+    snapshot: Snapshot | None
 
 
 class Tracking:
     """
-    One session's tracker: made, asked and freed on the model thread, each time in turn.
+    One session's tracker: made, asked and freed on the model thread.
 
-    Orders wait for :meth:`start`, and are refused once :meth:`end` was called.
+    Looks come in turn. Orders wait for :meth:`start`, run between the stages of looks, and are refused once :meth:`end`
+    was called; ``ordered`` is told of each that was carried out, with what is shown from then on and the id that it
+    removed.
     """
 
-    def __init__(self, session: str, prompts: Sequence[Prompt], engine: Engine, config: Config) -> None:
+    def __init__(
+        self,
+        session: str,
+        prompts: Sequence[Prompt],
+        engine: Engine,
+        config: Config,
+        *,
+        live: bool,
+        ordered: Callable[[Snapshot | None, int | None], None],
+    ) -> None:
         self._session = session  # its id, for the log
         self._prompts = tuple(prompts)
         self._engine = engine
         self._config = config
+        self._live = live
+        self._ordered = ordered
         self._tracker: Tracker | None = None
         self._started = asyncio.Event()
         self._ended: str | None = None  # why
         self._failures = 0  # in a row
+        self._looked = -1  # the index of the newest frame that was looked at
+        self._next_look = asyncio.Event()
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -61,9 +99,10 @@ class Tracking:
     async def start(self) -> None:
         """Make the tracker. Raises NotReady."""
         model, config = self._engine.need_model(), self._config
-        make = partial(
-            Tracker, model, self._prompts, interval=config.interval, follower=config.follower, rate=config.rate
-        )
+        make = partial(Tracker, model, self._prompts, interval=config.interval, follower=config.follower)
+        make = partial(make, looks=config.looks or config.rate) if self._live else partial(make, rate=config.rate)
+        if self._live and config.rate is not None and config.looks is None:
+            log.warning("session %s: at a live source --rate is a wish for looks a second, as --looks", self._session)
         self._tracker = await self._engine.run(make)
         self._started.set()
 
@@ -71,6 +110,7 @@ class Tracking:
         """Take no orders any more, and refuse those that wait."""
         self._ended = reason
         self._started.set()
+        self._next_look.set()
 
     async def free(self) -> None:
         """Let go of the model's state, behind what runs on its thread."""
@@ -79,7 +119,7 @@ class Tracking:
             await self._engine.run(self._tracker.close)
             self._tracker = None
 
-    async def look(self, frame: Frame, seconds: float) -> Look:
+    async def look(self, candidate: Candidate, seconds: float) -> Look:
         """
         One step, in a turn that the caller holds; ``seconds`` is the frame's time by the stream's clock.
 
@@ -87,71 +127,124 @@ class Tracking:
         """
         tracker = self._need_tracker()
         try:
-            prompts, step = await self._engine.run(_look_at, tracker, frame, seconds)
+            look = await self._engine.step(_look_at, tracker, candidate, seconds, self._engine.between)
         except Exception as problem:
-            return await self._failed(tracker, frame, problem)
-        self._failures = 0
-        return Look(prompts, step, None)
+            return await self._failed(tracker, candidate, problem)
+        self._failures, self._looked = 0, candidate.frame.index
+        self._next_look.set()
+        return look
 
-    async def _failed(self, tracker: Tracker, frame: Frame, problem: Exception) -> Look:
+    async def looked_past(self, index: int) -> bool:
+        """Wait ``PATIENCE`` at most until a frame that is no older was looked at; whether one was."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while self._looked < index and self._ended is None:
+                    self._next_look.clear()
+                    await self._next_look.wait()
+        return self._looked >= index
+
+    async def _failed(self, tracker: Tracker, candidate: Candidate, problem: Exception) -> Look:
         self._failures += 1
+        frame, snapshot = candidate.frame, None
         if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
             log.error(
                 "session %s: frame %d failed, %d in a row", self._session, frame.index, self._failures, exc_info=problem
             )
-        error = f"This frame could not be looked at: {in_words(problem)}"
+        error = f"Frame {frame.index} could not be looked at: {in_words(problem)}"
         if self._failures >= 2:
             error += " What was followed has been dropped; the prompts are kept."
             try:
                 await self._engine.run(tracker.reset)
+                snapshot = Snapshot(frame.index, candidate.scene or 0, Stage.FLOW, "reset", prompts=self.prompts)
             except Exception:  # the stream must go on; the next frame will tell
                 log.exception("session %s: the tracker could not be reset", self._session)
-        return Look(self.prompts, None, error)
+        return Look(self.prompts, None, error, snapshot)
 
-    async def set_prompts(self, prompts: Sequence[Prompt], frame: Decoded | None = None) -> None:
-        """Replace the prompts; the same ones keep their objects. ``frame``: the one that new boxes were drawn on."""
-        index, seconds = (None, None) if frame is None else (frame.index, frame.seconds)
-        await self._command(lambda tracker: tracker.set_prompts(tuple(prompts), index=index, seconds=seconds))
-
-    async def click(self, frame: Decoded, points: Sequence[Point], object_id: int | None = None) -> Answer:
+    async def set_prompts(
+        self, prompts: Sequence[Prompt], frame: Decoded | None = None, *, path: MotionPath | None = None
+    ) -> None:
         """
-        Make an object from points, in pixels of ``frame``, or correct one.
+        Replace the prompts; the same ones keep their objects.
+
+        ``frame``: the one that new boxes were drawn on; ``path``: the ways from there. Raises BadRequest, FrameGone.
+        """
+        index, seconds = (None, None) if frame is None else (frame.index, frame.seconds)
+        await self._command(
+            lambda tracker: tracker.set_prompts(tuple(prompts), index=index, seconds=seconds, path=path)
+        )
+
+    async def click(
+        self,
+        frame: Decoded,
+        points: Sequence[Point],
+        object_id: int | None = None,
+        *,
+        path: MotionPath | None = None,
+    ) -> Answer:
+        """
+        Make an object from points, in pixels of ``frame``, or correct one; ``path``: the ways from that frame.
 
         Raises BadRequest, FrameGone, NotFound, Conflict.
         """
         return await self._command(
-            lambda tracker: tracker.click(frame.index, points, object_id, seconds=frame.seconds), "points"
+            lambda tracker: tracker.click(frame.index, points, object_id, seconds=frame.seconds, path=path), "points"
         )
 
-    async def box(self, frame: Decoded, box: Box) -> Answer:
+    async def box(self, frame: Decoded, box: Box, *, path: MotionPath | None = None) -> Answer:
         """Make an object from a box, in pixels of ``frame``. Raises BadRequest, FrameGone, Conflict."""
-        return await self._command(lambda tracker: tracker.box(frame.index, box, seconds=frame.seconds), "box")
+        return await self._command(
+            lambda tracker: tracker.box(frame.index, box, seconds=frame.seconds, path=path), "box"
+        )
+
+    async def look_back(self, rgb: Picture, frame: Decoded) -> None:
+        """Let the picture of a frame that was not looked at be clicked. Raises FrameGone, Conflict."""
+        await self._command(lambda tracker: tracker.look_back(rgb, frame.index, frame.seconds), changes=False)
 
     async def remove(self, object_id: int) -> None:
         """Stop following an object. Raises NotFound, Conflict."""
-        await self._command(lambda tracker: tracker.remove(object_id))
+        await self._command(lambda tracker: tracker.remove(object_id), removed=object_id)
 
     async def present(self) -> tuple[int, Embedding]:
         """Index and embedding of the newest frame that was looked at. Raises NotFound before the first, Conflict."""
-        found = await self._command(lambda tracker: tracker.present)
+        found = await self._command(lambda tracker: tracker.present, changes=False)
         if found is None:
             raise NotFound("No frame of this session has been looked at yet.", field="image")
         return found
 
-    async def _command(self, ask: Callable[[Tracker], T], field: str | None = None) -> T:
-        """Ask the tracker something on the model thread, in turn; ``field`` is the part of the order it may refuse."""
+    async def _command(
+        self,
+        ask: Callable[[Tracker], T],
+        field: str | None = None,
+        *,
+        removed: int | None = None,
+        changes: bool = True,
+    ) -> T:
+        """
+        Ask the tracker something on the model thread, before whatever waits for its turn.
+
+        ``field``: the part of the order that may be refused. ``changes``: it changes what is shown.
+        """
         await self._started.wait()
-        async with self._engine.turn:
-            tracker = self._need_tracker()
-            try:
-                return await self._engine.run(ask, tracker)
-            except EmbeddingGone as error:
-                raise FrameGone(str(error), error.available, field="frame_index") from error
-            except UnknownObject as error:
-                raise NotFound(f"object_id: {error}", field="object_id") from error
-            except TrackerError as error:
-                named = f"{field}: {error}" if field and error.field is None else str(error)
-                raise BadRequest(named, field=error.field or field) from error
+        tracker = self._need_tracker()
+
+        def carry_out() -> tuple[T, Snapshot | None]:
+            if self._ended is not None:  # it ended while this was in line
+                raise Conflict("This session has ended.", detail=self._ended)
+            answer = ask(tracker)
+            return answer, tracker.snapshot if changes else None
+
+        try:
+            answer, snapshot = await self._engine.order(carry_out)
+        except EmbeddingGone as error:
+            raise FrameGone(str(error), error.available, field="frame_index") from error
+        except UnknownObject as error:
+            raise NotFound(f"object_id: {error}", field="object_id") from error
+        except TrackerError as error:
+            named = f"{field}: {error}" if field and error.field is None else str(error)
+            raise BadRequest(named, field=error.field or field) from error
+        if changes:
+            self._ordered(snapshot, removed)
+        return answer
 
     def _need_tracker(self) -> Tracker:
         if self._tracker is None or self._ended is not None:
@@ -159,17 +252,19 @@ class Tracking:
         return self._tracker
 
 
-def _look_at(tracker: Tracker, frame: Frame, seconds: float) -> tuple[tuple[Prompt, ...], Step]:
+def _look_at(tracker: Tracker, candidate: Candidate, seconds: float, between: Callable[[], None]) -> Look:
     """Runs on the model thread: the step, and the prompts it was made with."""
-    began = time.monotonic()
+    began, frame = time.monotonic(), candidate.frame
     rgb = frame.rgb()
     converted = time.monotonic() - began
-    step = tracker.step(rgb, frame.index, seconds)
-    return tuple(tracker.prompts), replace(step, timings={"convert": converted, **step.timings})
+    step = tracker.step(rgb, frame.index, seconds, motion=candidate.motion, scene=candidate.scene, between=between)
+    step = replace(step, timings={"convert": converted, **step.timings})
+    return Look(tuple(tracker.prompts), step, None, None if candidate.scene is None else tracker.snapshot)
 
 
 def in_words(error: BaseException) -> str:
-    """An exception in words, out of the groups that task groups wrap it in."""
+    """An exception in words, out of the groups that task groups wrap it in, and without the secrets of an address."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    words = redaction.printable(redaction.in_text(str(error)))
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

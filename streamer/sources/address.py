@@ -3,54 +3,68 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import parse_qsl, quote
 
+from streamer import redaction
 from streamer.errors import BadSource
-
-_SECRET = re.compile(r"pass|pwd|token|secret|key|auth|sig", re.IGNORECASE)
-_HIDDEN = "***"
+from streamer.redaction import Parts
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """
-    ``url`` is what FFmpeg opens and may hold a password; ``shown`` is the same without secrets.
+    ``url`` is what is opened and may hold a password; ``shown`` is the same without secrets.
 
-    ``live`` is None when only opening it tells: an HTTP address is a recording when it has a length. With ``paced`` a
-    recording is played by its own clock, as a camera would send it.
+    ``parts`` are those of an address with a host, ``path`` that of a file or device on this machine. ``live`` is None
+    when only opening it tells: an HTTP address is a recording when it has a length. With ``paced`` a recording is
+    played by its own clock, as a camera would send it. ``options`` are FFmpeg's, for the opening.
     """
 
     url: str = field(repr=False)
     shown: str
     scheme: str
     live: bool | None
-    host: str | None = None
+    parts: Parts | None = None
+    path: Path | None = None
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     paced: bool = False
 
     @property
+    def host(self) -> str | None:
+        """The name or address of the other side."""
+        return None if self.parts is None else self.parts.host
+
+    @property
     def login(self) -> bool:
         """Whether there is a user name in it."""
-        return urlsplit(self.url).username is not None
+        return self.parts is not None and self.parts.user is not None
 
 
-def network(parts: SplitResult, *, live: bool | None, options: dict[str, str]) -> Address:
-    """An address with a host."""
-    return Address(urlunsplit(parts), redacted(parts), parts.scheme, live, parts.hostname, None, options)
+def network(parts: Parts, *, live: bool | None, options: dict[str, str]) -> Address:
+    """
+    An address with a host. Spaces, quotes and angle brackets, which end an address wherever it is written, are escaped.
+
+    Not in RTMP, which has no escapes: there they are part of a name.
+    """
+    if parts.scheme not in redaction.KEYED:
+        parts = replace(parts, path=_escaped(parts.path), query=_escaped(parts.query))
+    url = parts.url
+    return Address(url, redaction.address(url), parts.scheme, live, parts, None, None, options)
 
 
-def redacted(parts: SplitResult) -> str:
-    """An address without the secrets in it."""
-    user, at, place = parts.netloc.rpartition("@")
-    if at:
-        user = user.partition(":")[0] + (f":{_HIDDEN}" if ":" in user else "")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = parts.query
-    if any(_SECRET.search(key) for key, _ in pairs):
-        query = urlencode([(key, _HIDDEN if _SECRET.search(key) else value) for key, value in pairs], safe="*/:")
-    return urlunsplit(parts._replace(netloc=f"{user}{at}{place}", query=query))
+def _escaped(text: str) -> str:
+    return re.sub(r"[\s\"<>]", lambda found: quote(found[0]), text)
+
+
+def with_login(address: Address, login: str) -> Address:
+    """The same with another spelling of user name and password, the ``@`` behind them."""
+    if address.parts is None:
+        return address
+    parts = address.parts
+    return replace(address, url=f"{parts.scheme}://{login}{parts.place}{parts.tail}")
 
 
 def take(query: str, names: tuple[str, ...], what: str) -> dict[str, str]:

@@ -15,11 +15,12 @@ FINISHED = "The recording has ended."  # the reason of a recording that was read
 
 
 class State(StrEnum):
-    """How a source, and so its session, is doing."""
+    """How a source, and so its session, is doing. No source is STALLED: that is a session whose model hangs."""
 
     CONNECTING = "connecting"
     LIVE = "live"
     RECONNECTING = "reconnecting"
+    STALLED = "stalled"
     ENDED = "ended"
 
 

@@ -6,6 +6,7 @@ import time
 from fractions import Fraction
 from urllib.parse import parse_qsl
 
+from streamer import redaction
 from streamer.errors import BadSource
 from streamer.frame import Frame
 from streamer.sources.base import Out, State, Tell
@@ -35,9 +36,8 @@ class DemoSource:
         self.things, self.speed = 0, 100
         scheme, _, rest = address.partition(":")
         if scheme.lower() != "demo" or rest.strip("/").partition("?")[0]:
-            raise BadSource(
-                f"{address:.80} is not a synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30."
-            )
+            shown = redaction.address(address)
+            raise BadSource(f"{shown:.80} is not a synthetic camera.", detail="Write demo:?seed=3&size=640x480&fps=30.")
         for key, value in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
             self._set(key, value)
 
@@ -82,7 +82,7 @@ class DemoSource:
             outlet.pause(max(0.0, due - time.monotonic()))
             pts = index * CLOCK // self.fps
             arrived = time.monotonic()
-            outlet.frame(Frame(index, 0, pts, Fraction(1, CLOCK), None, arrived, drawn.image), wait=False)
+            outlet.frame(Frame(index, 0, pts, Fraction(1, CLOCK), None, arrived, drawn.image, arrived), wait=False)
             due = max(due + 1 / self.fps, arrived - LATE)
 
 

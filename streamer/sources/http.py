@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult
-
+from streamer.redaction import Parts
 from streamer.sources.address import Address, network
 
 SCHEMES = frozenset({"http", "https"})
@@ -16,7 +15,7 @@ WITHOUT_CLOCK = frozenset({"mpjpeg"})  # a part says nothing of when it was take
 CATCHING_UP = 1.05
 
 
-def read(parts: SplitResult) -> Address:
+def read(parts: Parts) -> Address:
     """``http(s)://…``: a recording when it has a length, which opening it tells; the query is the server's."""
     options = {
         "live_start_index": "-1",  # of a live playlist: its newest segment; FFmpeg else begins three back

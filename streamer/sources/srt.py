@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult
-
 import av
 
 from streamer.errors import BadSource
+from streamer.redaction import Parts
 from streamer.sources.address import Address, network
 
 SCHEMES = frozenset({"srt"})
 
 
-def read(parts: SplitResult) -> Address:
+def read(parts: Parts) -> Address:
     """``srt://host:port?streamid=…&passphrase=…``, the query as FFmpeg has it. Raises BadSource where it has none."""
     if not spoken():
         raise BadSource(

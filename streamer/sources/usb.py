@@ -7,11 +7,14 @@ import os
 import re
 from pathlib import Path
 
+from streamer.access import Access
 from streamer.errors import BadSource
 from streamer.sources.address import Address, take
 
 FOLDER = Path("/dev")
-_DEVICE = re.compile(r"(/dev/video\d+)(?:\?(.*))?")
+MOST_NAMED = 16  # cameras that a refusal lists
+_DEVICE = re.compile(r"(/dev/[^?]+)(?:\?(.*))?")
+_NUMBERED = re.compile(r"video\d+")
 _FORMATS = ("mjpeg", "yuyv422", "h264", "nv12")
 _WORDS = {
     errno.ENOENT: "The camera is not there: it was unplugged, or not plugged in yet.",
@@ -25,23 +28,40 @@ _WORDS = {
 
 
 def matches(text: str) -> bool:
-    """Whether this is the path of such a device."""
-    return _DEVICE.fullmatch(text) is not None
+    """
+    Whether this is the path of such a device: ``/dev/video0``, a name below ``/dev/v4l``, or another name of one.
+
+    The kernel numbers cameras as it finds them; udev gives each a name that stays, as a link.
+    """
+    found = _DEVICE.fullmatch(text)
+    if found is None:
+        return False
+    name = Path(found[1]).relative_to("/dev")
+    if _NUMBERED.fullmatch(str(name)) or name.parts[:1] == ("v4l",):
+        return True
+    try:
+        return _NUMBERED.fullmatch((FOLDER / name).resolve().name) is not None
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
-def read(text: str) -> Address:
+def read(text: str, access: Access) -> Address:
     """
     ``/dev/video0?size=1280x720&fps=30&format=mjpeg``, each option optional: what it is, the camera decides.
+
+    A name that is a link is opened as that: after the camera was plugged in again it leads to another number.
 
     Raises BadSource for a device that is not there or may not be used.
     """
     found = _DEVICE.fullmatch(text)
-    if found is None:
-        raise BadSource(f"{text:.80} is not a camera.", detail="Write /dev/video0.")
+    if found is None or ".." in Path(found[1]).parts:
+        raise BadSource(f"{text:.80} is not a camera.", detail="Write /dev/video0, or its name in /dev/v4l/by-id.")
     options = _options(take(found[2] or "", ("size", "fps", "format"), "A camera"))
-    device = FOLDER / Path(found[1]).name
+    device = FOLDER / Path(found[1]).relative_to("/dev")
+    access.check_path(device)
     if not device.exists():
-        there = ", ".join(f"/dev/{path.name}" for path in sorted(FOLDER.glob("video*"))) or "none"
+        known = [*sorted(FOLDER.glob("video*")), *sorted(FOLDER.glob("v4l/by-id/*"))][:MOST_NAMED]
+        there = ", ".join(f"/dev/{path.relative_to(FOLDER)}" for path in known) or "none"
         raise BadSource(
             f"There is no camera {found[1]}.",
             detail=f"On the server's machine there are: {there}. A container must be given it (--device {found[1]}).",
@@ -53,7 +73,7 @@ def read(text: str) -> Address:
             f"The camera {found[1]} may not be used.",
             detail="Add the server's user to the group that owns it: usermod -aG video NAME.",
         )
-    return Address(str(device), text, "v4l2", True, None, "v4l2", options)
+    return Address(str(device), text, "v4l2", True, path=device, format="v4l2", options=options)
 
 
 def words(error: Exception) -> str | None:

@@ -11,11 +11,13 @@ from cv2.typing import MatLike
 
 from streamer.frame import Picture
 from streamer.result import Result
-from tracker import Track
+from streamer.video.lettering import Line, isolated
+from tracker import Track, prompt_keys
 
 OPACITY = 0.45
 _GOLDEN = 0.618034  # of the colour wheel: neighbouring ids get colours far apart
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+SMALLEST = 13  # pixels of a letter's height: below it Chinese cannot be read
+LINES = 50  # letters of a label would fit into the height of a picture
 
 
 def draw(rgb: Picture, result: Result) -> Picture:
@@ -81,17 +83,16 @@ def _bounds(mask: Picture) -> tuple[slice, slice] | None:
 
 
 def _name(track: Track, result: Result) -> str:
-    text = None if track.prompt is None else result.prompts[track.prompt].text
-    words = [f"#{track.id}", text or "", f"{track.score:.2f}", "?" if track.tentative else ""]
+    texts = {key: prompt.text for key, prompt in zip(prompt_keys(result.prompts), result.prompts, strict=True)}
+    text = None if track.key is None else texts.get(track.key)
+    words = [f"#{track.id}", isolated(text) if text else "", f"{track.score:.2f}", "?" if track.tentative else ""]
     return " ".join(word for word in words if word)
 
 
 def _label(picture: Picture, text: str, place: tuple[int, int], color: tuple[int, int, int]) -> None:
-    """Text in a box of its own, kept inside the picture. OpenCV's font has ASCII only."""
-    text = text.encode("ascii", "replace").decode()
-    scale = max(0.4, picture.shape[0] / 1200)
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
-    left = max(0, min(place[0], picture.shape[1] - width - 4))
-    top = max(0, min(place[1], picture.shape[0] - height - below - 4))
-    cv2.rectangle(picture, (left, top), (left + width + 4, top + height + below + 4), color, cv2.FILLED)
-    cv2.putText(picture, text, (left + 2, top + height + 2), _FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    """Text in a box of its own, kept inside the picture."""
+    line = Line.of(text, max(SMALLEST, picture.shape[0] // LINES))
+    left = max(0, min(place[0], picture.shape[1] - line.width))
+    top = max(0, min(place[1], picture.shape[0] - line.height))
+    cv2.rectangle(picture, (left, top), (left + line.width - 1, top + line.height - 1), color, cv2.FILLED)
+    line.on(picture, left, top)

@@ -1,4 +1,4 @@
-"""A session's picture with its masks, for people who watch: composed and encoded once, whoever watches."""
+"""A session's picture with its masks, for people who watch: composed once, and encoded once in each codec needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from streamer.frame import Frame
 from streamer.latest import Closed, Latest
 from streamer.result import Result
 from streamer.video.composer import Composer
-from streamer.video.vp8 import Coded
+from streamer.video.encoder import Codec, Coded
 
 UNSENT = 30  # encoded pictures that one viewer may be behind; then it goes on with the next keyframe
 STOPPING = 1.0  # seconds that sending a viewer away waits for it to be gone
@@ -49,10 +50,11 @@ class Line:
     The encoded pictures on their way to one viewer, from a keyframe on.
 
     It holds ``UNSENT`` at most: one that is taken from too slowly is emptied, and goes on with a keyframe.
-    ``begin`` is called when the first is asked for.
+    ``begin`` is called when the first is asked for; until then ``codec`` may be chosen.
     """
 
     def __init__(self, begin: Callable[[Line], None]) -> None:
+        self.codec: Codec = "vp8"
         self.wants_keyframe = True
         self._begin: Callable[[Line], None] | None = begin
         self._whole = False  # nothing is missing since the last keyframe
@@ -97,18 +99,19 @@ class Playback:
     """
     Everybody who watches a session, at most ``limit``, and what they are shown.
 
-    Each frame of the source, be it looked at or not, is shown with the newest masks there are, whose age stands in the
-    picture: so motion stays smooth. One frame waits in a slot. While nobody watches nothing is composed.
+    Each frame of a live source is shown with its own masks, presented; where only looked-at frames have results, with
+    the newest ones there are. How old the look behind them is stands in the picture. One frame waits in a slot. While
+    nobody watches nothing is composed.
 
     Enter it with ``async with``; leaving it hangs up on everybody.
     """
 
-    def __init__(self, newest: Callable[[], Result | None], limit: int) -> None:
-        self._newest = newest
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._frames: Latest[Frame] = Latest()
+        self._frames: Latest[tuple[Frame, Result | None]] = Latest()
         self._lines: set[Line] = set()  # of those who are connected; bound: limit
         self._viewers: dict[str, tuple[Viewer, Line]] = {}  # bound: limit
+        self._watches: list[tuple[int | None, Latest[bytes]]] = []  # of Motion JPEG, by their width; bound: limit
         self._following: dict[str, asyncio.Task[None]] = {}
         self._tasks = asyncio.TaskGroup()
         self._composer: Composer | None = None
@@ -131,18 +134,20 @@ class Playback:
     @property
     def viewers(self) -> int:
         """Those who watch or are about to."""
-        return len(self._viewers)
+        return len(self._viewers) + len(self._watches)
 
-    def show(self, frame: Frame) -> None:
-        """Take a frame of the source; never waits."""
-        if self._lines:
-            self._frames.put(frame)
+    def show(self, frame: Frame, result: Result | None) -> None:
+        """Take a frame of the source and the masks to draw on it, None for no masks yet; never waits."""
+        if self._lines or self._watches:
+            self._frames.put((frame, result))
+
+    def revise(self, change: Callable[[Result], Result]) -> None:
+        """Change the masks of the frame that lies in the slot, so that they do not contradict what is acknowledged."""
+        self._frames.revise(lambda shown: (shown[0], None if shown[1] is None else change(shown[1])))
 
     async def admit(self, make: Callable[[Line], V], offer: Any) -> tuple[str, V, str]:
         """Let somebody in: id, viewer and SDP answer. Raises Conflict, TooMany, and what the viewer's answer raises."""
-        self._check_open()
-        if len(self._viewers) >= self._limit:
-            raise TooMany(f"{self._limit} viewers watch this session, which is the limit.")
+        self._check_room()
         line = Line(self._begin)
         viewer = make(line)
         id = secrets.token_hex(6)  # noqa: A001
@@ -159,6 +164,23 @@ class Playback:
             await self._hang_up(id)
             self._check_open()
         return id, viewer, answer
+
+    @contextmanager
+    def watch(self, width: int | None) -> Iterator[Latest[bytes]]:
+        """
+        Let somebody in who is shown JPEGs, at most ``width`` pixels across: the newest lies in the slot.
+
+        The slot is closed when the session ends. Raises Conflict, TooMany.
+        """
+        self._check_room()
+        place = width, Latest[bytes]()
+        self._watches.append(place)
+        self._need_composer()
+        try:
+            yield place[1]
+        finally:
+            self._watches = [each for each in self._watches if each is not place]
+            self._rest()
 
     def find(self, id: str) -> Viewer:  # noqa: A002
         """Raises NotFound."""
@@ -181,21 +203,35 @@ class Playback:
         self._frames.close()
         for task in (self._composing, *self._following.values()):
             task.cancel()
+        for _, pictures in self._watches:
+            pictures.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise Conflict("This session has ended; there is nothing to watch.")
 
+    def _check_room(self) -> None:
+        self._check_open()
+        if self.viewers >= self._limit:
+            raise TooMany(f"{self._limit} viewers watch this session, which is the limit.")
+
     def _begin(self, line: Line) -> None:
         """Somebody is connected and waits for pictures."""
         self._lines.add(line)
+        self._need_composer()
+
+    def _need_composer(self) -> None:
         if self._composer is None:
             self._composer = Composer()
 
     def _leave(self, line: Line) -> None:
         line.close()
         self._lines.discard(line)
-        if not self._lines and self._composer is not None:
+        self._rest()
+
+    def _rest(self) -> None:
+        """Compose nothing while nobody watches."""
+        if not self._lines and not self._watches and self._composer is not None:
             self._composer.close()
             self._composer = None
 
@@ -221,16 +257,28 @@ class Playback:
     async def _compose(self) -> None:
         while True:
             await self._frames.ready()
-            frame = self._frames.take()
-            if self._composer is None:  # the last viewer has gone meanwhile
-                continue
-            keyframe = any(line.wants_keyframe for line in self._lines)
             try:
-                coded = await self._composer.make(frame, self._newest(), keyframe=keyframe)
+                await self._compose_one(*self._frames.take())
             except Exception:
                 self._failures += 1
                 if self._failures.bit_count() == 1:  # 1, 2, 4, 8, …: thirty a second would bury the log
                     log.exception("A picture could not be composed, %d by now.", self._failures)
-                continue
+
+    async def _compose_one(self, frame: Frame, result: Result | None) -> None:
+        """Encode a frame in each way that somebody waits for; who came or went meanwhile is taken as it is then."""
+        composer = self._composer
+        if composer is not None and self._lines:
+            keyframes: dict[Codec, bool] = {}
             for line in self._lines:
-                line.put(coded)
+                keyframes[line.codec] = line.wants_keyframe or keyframes.get(line.codec, False)
+            coded = await composer.make(frame, result, keyframes)
+            for line in self._lines:
+                if line.codec in coded:  # one who came meanwhile begins with the next frame
+                    line.put(coded[line.codec])
+        for width in {width for width, _ in self._watches}:
+            if composer is None or composer is not self._composer:  # the last viewer has gone meanwhile
+                return
+            jpeg = await composer.jpeg(frame, result, width)
+            for wanted, pictures in self._watches:
+                if wanted == width:
+                    pictures.put(jpeg)

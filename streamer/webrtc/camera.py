@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -13,7 +14,10 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import SessionDescription
 
 from streamer.errors import BadRequest
-from streamer.webrtc import sdp
+from streamer.limits import MIN_MESSAGE
+from streamer.sources import headers
+from streamer.sources.headers import PictureTooLarge
+from streamer.webrtc import sdp, simulcast
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.connection import Connection
 from streamer.webrtc.receiver import VideoReceiver
@@ -30,13 +34,14 @@ class Lost(Exception):
 class CameraConnection(Connection):
     """One peer connection: the far side sends one video track, and may open the data channel ``results``."""
 
-    wanted = "Send one bundled video track (VP8 or H.264, sendonly) and at most one data channel."
+    wanted = "Send one bundled video track (VP8 or H.264, sendonly, no simulcast) and at most one data channel."
     no_codec = "it has no codec that is decoded here; VP8 and H.264 are"
 
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         super().__init__(ice_servers, announce)
         self._track: MediaStreamTrack | None = None
         self._video: VideoReceiver | None = None
+        self._offer = ""
         self._profiles = sdp.NO_PROFILES
         self._channel: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         self._connection.on("datachannel", self._opened)
@@ -45,13 +50,29 @@ class CameraConnection(Connection):
         """Wait for the next picture; return it with its packets' RTP timestamp. Raises Lost."""
         if self._track is None or self._video is None:
             raise Lost("no video was agreed on")
+        self._check_size()
         try:
             picture = await self._track.recv()
         except MediaStreamError:
             raise Lost("the connection was closed") from None
         if not isinstance(picture, av.VideoFrame):
             raise Lost("something that is not a picture arrived")
+        self._check_size((picture.width, picture.height), picture.format)
         return picture, self._video.rtp_timestamp(picture)
+
+    def received(self, rtp_timestamp: int | None) -> float | None:
+        """When the first packet of a picture came (``time.monotonic()``); None where that is not known."""
+        return None if self._video is None else self._video.received(rtp_timestamp)
+
+    @property
+    def late(self) -> int:
+        """How many pictures were not decoded, because decoding was behind."""
+        return 0 if self._video is None else self._video.late
+
+    @property
+    def payloads(self) -> int:
+        """How many packets have come with a part of a picture in them."""
+        return 0 if self._video is None else self._video.payloads
 
     @property
     def gap(self) -> int | None:
@@ -72,7 +93,8 @@ class CameraConnection(Connection):
         await self._video.request_keyframe()
 
     def check(self) -> None:
-        """Raise Lost when the connection is known to be down."""
+        """Raise Lost when the connection is known to be down, or to send what is not decoded here."""
+        self._check_size()
         state = self._connection.connectionState
         if state == "failed" and self._connection.iceConnectionState == "failed" and not self._packets:
             raise Lost("no network path to the camera was found (ICE failed)")
@@ -99,6 +121,14 @@ class CameraConnection(Connection):
         self._channel.cancel()
         await super().close()
 
+    def _check_size(self, size: tuple[int, int] | None = None, form: av.VideoFormat | None = None) -> None:
+        """Raise Lost for a picture of that size and form, and for one that was left out, over the limit."""
+        size = self._video.too_large or size if self._video is not None else size
+        try:
+            headers.check(*size or (0, 0), form)
+        except PictureTooLarge as error:
+            raise Lost(f"it is not decoded here: {error}".removesuffix(".")) from None
+
     @property
     def _packets(self) -> int:
         return self._video.packets if self._video is not None else 0
@@ -108,10 +138,18 @@ class CameraConnection(Connection):
             self._channel.set_result(Channel(channel))
 
     def _accept(self, offer: str, description: SessionDescription) -> str:
+        if re.search(r"(?m)^a=ssrc-group:SIM ", offer):
+            raise BadRequest("The offer sends several pictures in one video (a=ssrc-group:SIM).", detail=self.wanted)
+        for media in description.media:
+            if media.sctpCapabilities is not None and 0 < media.sctpCapabilities.maxMessageSize < MIN_MESSAGE:
+                words = f"The offer's data channel takes {media.sctpCapabilities.maxMessageSize} bytes at once"
+                raise BadRequest(f"{words}; at least {MIN_MESSAGE} are needed (a=max-message-size).")
+        self._offer = offer
         read, self._profiles = sdp.allow_profiles(offer)
         return read
 
     def _dress(self, answer: str) -> str:
+        answer = simulcast.answered(self._offer, answer)
         return sdp.dress_answer(answer, self._announce, self._profiles)
 
     def _agree(self) -> None:

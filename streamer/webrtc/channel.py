@@ -8,6 +8,8 @@ from collections import deque
 
 from aiortc import RTCDataChannel
 
+from streamer.webrtc import patches
+
 log = logging.getLogger(__name__)
 
 INBOX = 64  # messages of a data channel that wait to be read; one more and it is closed
@@ -15,10 +17,16 @@ HIGH_WATER = 256 * 1024  # bytes not yet sent on a data channel; above it sendin
 
 
 class Channel:
-    """A data channel in the shape of a small socket: text messages in and out, both sides bounded."""
+    """
+    A data channel in the shape of a small socket: text messages in and out, both sides bounded.
+
+    ``limit`` is how many bytes of a message the far side takes, None where it takes any; of a longer one :meth:`send`
+    raises ValueError.
+    """
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
+        self.limit: int | None = patches.MESSAGE_LIMIT.of(channel.transport) or None  # 0: any, RFC 8841
         self._inbox: deque[str] = deque(maxlen=INBOX)
         self._news = asyncio.Event()
         self._drained = asyncio.Event()

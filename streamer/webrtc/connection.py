@@ -14,7 +14,7 @@ from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from streamer.errors import BadRequest, TooLarge, TooMany
-from streamer.webrtc import patches, ports, sdp
+from streamer.webrtc import ice, patches, ports, sdp
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Connection(ABC):
     def __init__(self, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         patches.install()
         # An explicit list, be it empty: aiortc would else ask a public STUN server.
-        servers = [RTCIceServer(*sdp.split_ice_server(server)) for server in ice_servers]
+        servers = [RTCIceServer(*ice.split(server)) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._announce = announce
         self._named: list[sdp.Candidate] = []  # looked up by resolve(); bound: MAX_CANDIDATES
@@ -69,18 +69,18 @@ class Connection(ABC):
         await self.add(offer.ice)
         return self._dress(self._connection.localDescription.sdp)
 
-    async def add(self, ice: sdp.Fragment) -> None:
+    async def add(self, fragment: sdp.Fragment) -> None:
         """Add candidates of the far side. Raises TooLarge past MAX_CANDIDATES."""
-        if self._candidates + len(ice.candidates) > MAX_CANDIDATES:
+        if self._candidates + len(fragment.candidates) > MAX_CANDIDATES:
             raise TooLarge(f"More than {MAX_CANDIDATES} ICE candidates for one connection.")
-        self._candidates += len(ice.candidates)
-        for candidate in ice.candidates:
+        self._candidates += len(fragment.candidates)
+        for candidate in fragment.candidates:
             if candidate.named:
                 self._named.append(candidate)
                 self._names.set()
             else:
                 await self._add(candidate)
-        self._ended = self._ended or ice.end
+        self._ended = self._ended or fragment.end
         await self._end_candidates()
 
     async def resolve(self) -> None:

@@ -15,22 +15,35 @@ import asyncio
 import contextlib
 import functools
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import aioice
 import av
-from aiortc import RTCIceGatherer, RTCIceTransport, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, rtcrtpreceiver
+from aiortc import (
+    RTCIceGatherer,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSctpTransport,
+    rtcrtpreceiver,
+)
 from aiortc.codecs import get_decoder
 from aiortc.codecs.base import Decoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 
+from streamer.sources import formats
+
 log = logging.getLogger(__name__)
 
 DECODER_THREADS = 1  # a stream; FFmpeg's default is one for each CPU, and one decodes 1080p in 2 to 3 ms
+DECODER_SECONDS = 0.2  # for the decoder's thread to end when its connection is closed: the event loop waits for it
 CLOSE_SECONDS = 1.0  # for aioice to see that it was closed; it looks every 20 ms
 
 Handle = Callable[[RtpPacket, int], Awaitable[None]]
@@ -78,6 +91,7 @@ DTLS_TRANSPORTS = Private(RTCPeerConnection, "__dtlsTransports")
 GATHERER_CONNECTION = Private(RTCIceGatherer, "_connection")
 ICE_CONNECTION = Private(RTCIceTransport, "_connection")
 ICE_START = Private(RTCIceTransport, "__start")
+MESSAGE_LIMIT = Private(RTCSctpTransport, "_remote_max_message_size")
 QUERY_CONSENT = Private(aioice.Connection, "_query_consent_task")
 
 
@@ -85,18 +99,38 @@ def install() -> None:
     """Replace what aiortc keeps for the whole process. Called before media flows; a second call changes nothing."""
     # Its decoder thread looks this name up in its own module, and offers no other place to say it.
     rtcrtpreceiver.get_decoder = bounded_decoder  # type: ignore[attr-defined]
+    names = SimpleNamespace(Thread=DecoderThread, Event=threading.Event)
+    rtcrtpreceiver.threading = names  # type: ignore[attr-defined,assignment]
+
+
+class DecoderThread(threading.Thread):
+    """
+    A thread whose end is not waited for any longer than ``DECODER_SECONDS``, and by the process not at all.
+
+    aiortc waits on the event loop, without a limit: a picture that takes long to decode, or never comes out of the
+    decoder, would stop the whole server. No upstream issue known.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(daemon=True, **given)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait a moment."""
+        super().join(DECODER_SECONDS if timeout is None else timeout)
 
 
 def bounded_decoder(codec: RTCRtpCodecParameters) -> Decoder:
     """
-    Make aiortc's decoder for a codec, with DECODER_THREADS threads if it is a video decoder.
+    Make aiortc's decoder for a codec, with DECODER_THREADS threads and a limit of pixels if it is a video decoder.
 
-    aiortc leaves it to FFmpeg, which takes a thread for each CPU, for each stream. No upstream issue known.
+    aiortc leaves both to FFmpeg, which takes a thread for each CPU, for each stream, and gigabytes for a picture that
+    is large enough. No upstream issue known.
     """
     decoder = get_decoder(codec)
     context = getattr(decoder, "codec", None)
     if isinstance(context, av.VideoCodecContext):
         context.thread_count = DECODER_THREADS
+        context.options = {**context.options, **formats.decoding()}
     return decoder
 
 

@@ -25,20 +25,23 @@ CONNECT = 30.0  # seconds from the answer to a connection
 
 
 class Player(Connection):
-    """One peer connection: we send one video track of VP8, which every browser and player decodes at every size."""
+    """
+    One peer connection: we send one video track.
 
-    wanted = "Ask for one bundled video track (VP8, recvonly)."
-    no_codec = "its video has no VP8, which is what is sent here"
+    It is VP8, which every browser decodes at every size and all of them share, and H.264 for who takes no VP8.
+    """
+
+    wanted = "Ask for one bundled video track (VP8 or H.264, recvonly)."
+    no_codec = "its video has neither VP8 nor H.264 in packetization-mode 1, which are what is sent here"
 
     def __init__(self, line: Line, ice_servers: Sequence[str] = (), announce: Sequence[str] = ()) -> None:
         super().__init__(ice_servers, announce)
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
         self._connection.on("connectionstatechange", self._changed)
         video = self._connection.addTransceiver(_Track(line), direction="sendonly")
-        known = RTCRtpSender.getCapabilities("video").codecs
-        video.setCodecPreferences([each for each in known if each.mimeType in ("video/VP8", "video/rtx")])
         hear_keyframe_requests(video.sender, line.ask_for_keyframe)
-        self._video = video
+        self._line, self._video = line, video
+        self._profiles = sdp.NO_PROFILES
 
     async def live(self) -> None:
         """Until the far side is gone, or has not connected in time."""
@@ -66,7 +69,13 @@ class Player(Connection):
             raise BadRequest(
                 f"The offer's video is {video.direction}; to watch, it must be recvonly.", detail=self.wanted
             )
-        return offer
+        if not any(codec.mimeType.lower() == "video/vp8" for codec in video.rtp.codecs):
+            self._line.codec = "h264"
+        sent = {"vp8": "video/VP8", "h264": "video/H264"}[self._line.codec]
+        known = RTCRtpSender.getCapabilities("video").codecs
+        self._video.setCodecPreferences([each for each in known if each.mimeType in (sent, "video/rtx")])
+        read, self._profiles = sdp.allow_profiles(offer)
+        return read
 
     def _agree(self) -> None:
         """Switch all but the video off."""
@@ -75,7 +84,7 @@ class Player(Connection):
                 transceiver.direction = "inactive"
 
     def _dress(self, answer: str) -> str:
-        return sdp.announced(answer, self._announce)
+        return sdp.announced(sdp.with_profiles(answer, self._profiles), self._announce)
 
 
 class _Track(MediaStreamTrack):

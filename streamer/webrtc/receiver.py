@@ -26,6 +26,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add
 
+from streamer.sources import headers
+from streamer.sources.headers import PictureTooLarge
 from streamer.webrtc import patches
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ JITTER_PACKETS = 512  # aiortc's own size for video; a power of two
 LATE = 1024  # packets; further behind than this the sender has begun to count anew
 ASK_AGAIN = 0.5  # seconds until a keyframe that has not come is asked for again
 WITHOUT = 3.0  # seconds until pictures are taken without one: some encoders send none, their pictures heal bit by bit
+ARRIVALS = 512  # frames whose arrival is remembered until they are decoded: more than the line and the buffer hold
 _H264_ANEW = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65\x07\x27\x47\x67]")  # IDR or parameters (H.264, table 7-1)
-_H264_FIRST = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")  # parameters, which come first
 _VP8_ANEW = re.compile(rb".{3}\x9d\x01\x2a", re.DOTALL)  # a start code: RFC 6386, section 9.1
 
 
@@ -47,7 +49,23 @@ class VideoReceiver:
         self._receiver = receiver
         self._line = DecoderLine(patches.DECODER_ERROR.of(receiver))
         self._buffer = FrameBuffer(self._line)
+        self._arrivals: dict[int, float] = {}  # of each frame's first packet, by RTP timestamp; bound: ARRIVALS
+        self.payloads = 0  # packets that have come with a part of a picture in them
         self._handle_packet = patches.take_over(receiver, self._line, self._buffer, self._handle_rtp_packet)
+
+    @property
+    def too_large(self) -> tuple[int, int] | None:
+        """Width and height of a picture that was over the limit, and not decoded; None: none was."""
+        return self._line.too_large
+
+    @property
+    def late(self) -> int:
+        """How many frames were not decoded, because decoding was behind."""
+        return self._line.late
+
+    def received(self, rtp_timestamp: int | None) -> float | None:
+        """When the first packet of that frame came (``time.monotonic()``); None where that is not known any more."""
+        return None if rtp_timestamp is None else self._arrivals.get(rtp_timestamp)
 
     def rtp_timestamp(self, frame: av.VideoFrame) -> int | None:
         """
@@ -98,6 +116,11 @@ class VideoReceiver:
         aiortc gives on one frame a packet. After a repaired loss several are complete at once; where a frame is one
         packet, those left in the buffer would stay there as delay for ever.
         """
+        if packet.payload:
+            self.payloads += 1
+            self._arrivals.setdefault(packet.timestamp, time.monotonic())
+            if len(self._arrivals) > ARRIVALS:
+                del self._arrivals[next(iter(self._arrivals))]
         await self._handle_packet(packet, arrival_time_ms)
         mapper = patches.TIMESTAMP_MAPPER.of(self._receiver)
         while self._line.codec is not None and (frame := self._buffer.next_frame()) is not None:
@@ -207,9 +230,12 @@ class DecoderLine:
 
     def __init__(self, picture_lost: threading.Event) -> None:
         self.codec: RTCRtpCodecParameters | None = None  # of the newest frame
+        self.too_large: tuple[int, int] | None = None  # a picture over the limit, which was left out
         self._picture_lost = picture_lost  # aiortc answers it with a picture loss indication
         self._items: deque[Any] = deque(maxlen=MAX_BACKLOG + 1)  # one more for the None that ends it
         self._news = threading.Condition()
+        self.late = 0  # frames that were not decoded, because decoding was behind
+        self._behind = False  # that is why a keyframe is waited for
         self._lost_since: float | None = None  # a frame was lost then, and no keyframe has come
         self._asked = 0.0
 
@@ -217,6 +243,8 @@ class DecoderLine:
         """Add (codec, encoded frame), or None for the end. Never waits."""
         with self._news:
             if item is not None:
+                if self._is_too_large(item[1].data):
+                    return
                 if self.codec is None and not begins_anew(item[1].data):  # the connection's first frame was lost
                     self._picture_lost.set()
                     self.start_anew()
@@ -243,14 +271,24 @@ class DecoderLine:
         """Whether only a keyframe would be taken."""
         return self._lost_since is not None
 
+    def _is_too_large(self, data: bytes) -> bool:
+        """Whether a frame says that it, or what follows it, is over the limit of pixels; it is not decoded then."""
+        size = headers.size_of(data)
+        try:
+            headers.check(*size or (0, 0))
+        except PictureTooLarge:
+            self.too_large = size
+        return self.too_large is not None
+
     def _stands_alone(self, frame: JitterFrame) -> bool:
         """Whether nothing is missing that this frame needs; else a keyframe is asked for now and then."""
         if self._lost_since is None:
             return True
         now = time.monotonic()
         if begins_anew(frame.data) or now - self._lost_since > WITHOUT:
-            self._lost_since = None
+            self._lost_since, self._behind = None, False
             return True
+        self.late += self._behind
         if now - self._asked > ASK_AGAIN:
             self._asked = now
             self._picture_lost.set()
@@ -258,9 +296,11 @@ class DecoderLine:
 
     def _empty(self) -> None:
         log.warning("The video decoder is too slow: %d encoded frames are thrown away.", len(self._items))
+        self.late += len(self._items)
         self._items.clear()
         self._picture_lost.set()
         self.start_anew()
+        self._behind = True
 
 
 def begins_anew(data: bytes, *, whole: bool = True) -> bool:
@@ -269,6 +309,6 @@ def begins_anew(data: bytes, *, whole: bool = True) -> bool:
 
     With ``whole`` False it may be the frame's first packet; a slice of H.264 alone may be of any, so that it says no.
     """
-    if data.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")):
-        return (_H264_ANEW if whole else _H264_FIRST).search(data) is not None
+    if data.startswith(headers.START_CODES):
+        return (_H264_ANEW if whole else headers.SPS).search(data) is not None
     return _VP8_ANEW.match(data) is not None and not data[0] & 1

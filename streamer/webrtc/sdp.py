@@ -119,7 +119,7 @@ def dress_answer(answer: str, announce: Sequence[str] = (), profiles: Mapping[st
     """
     lines: list[str] = []
     video = False
-    for line in announced(answer, announce).splitlines():
+    for line in announced(with_profiles(answer, profiles), announce).splitlines():
         if line.startswith("m="):
             video = line.startswith("m=video ")
         lines.append(line)
@@ -127,9 +127,16 @@ def dress_answer(answer: str, announce: Sequence[str] = (), profiles: Mapping[st
             lines.append(f"b=AS:{MAX_KBPS}")
         elif video and (coded := re.match(r"a=rtpmap:(\d+) (?:VP8|H264)/", line)):
             lines.append(f"a=fmtp:{coded[1]} x-google-start-bitrate={START_KBPS}")
-        elif video and (told := re.match(r"a=fmtp:(\d+) ", line)) and told[1] in profiles:
-            lines[-1] = _PROFILE.sub(rf"\g<1>{profiles[told[1]]}", line)
     return "\r\n".join(_one_fmtp(lines)) + "\r\n"
+
+
+def with_profiles(answer: str, profiles: Mapping[str, str]) -> str:
+    """An answer with the profiles in it that :func:`allow_profiles` took out of the offer."""
+    lines: list[str] = []
+    for line in answer.splitlines():
+        told = re.match(r"a=fmtp:(\d+) ", line)
+        lines.append(_PROFILE.sub(rf"\g<1>{profiles[told[1]]}", line) if told and told[1] in profiles else line)
+    return "\r\n".join(lines) + "\r\n"
 
 
 def announced(answer: str, announce: Sequence[str]) -> str:
@@ -140,34 +147,6 @@ def announced(answer: str, announce: Sequence[str]) -> str:
         if line.startswith("a=candidate:"):
             lines.extend(_announced(line, announce))
     return "\r\n".join(lines) + "\r\n"
-
-
-def ice_link(server: str) -> str:
-    """
-    Write an ICE server as a Link header's value (RFC 9725, section 4.6).
-
-    ``server`` is ``stun:host:port`` or ``turn:host:port?transport=udp``; a TURN server's user name and password stand
-    before it: ``turn:name:password@host:port``.
-    """
-    url, username, password = split_ice_server(server)
-    link = f'<{url}>; rel="ice-server"'
-    if username is not None:
-        link += f'; username="{username}"; credential="{password}"; credential-type="password"'
-    return link
-
-
-def split_ice_server(server: str) -> tuple[str, str | None, str | None]:
-    """Split ``turn:name:password@host`` into address, name and password. Raises ValueError for other schemes."""
-    scheme, colon, rest = server.partition(":")
-    if scheme not in {"stun", "stuns", "turn", "turns"} or not rest:
-        raise ValueError(
-            f"{server!r} is not an ICE server; it must look like stun:host:port or turn:name:password@host:port"
-        )
-    account, at, host = rest.rpartition("@")
-    if not at:
-        return server, None, None
-    name, _, password = account.partition(":")
-    return f"{scheme}{colon}{host}", name, password
 
 
 class _Reader:

@@ -8,9 +8,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
+import av
+
 from streamer.errors import Conflict
-from streamer.frame import Frame
+from streamer.frame import Frame, LeftOut
 from streamer.sources.base import Out, State, Tell
+from streamer.sources.clock import Clock, utc
+from streamer.sources.reasons import WAITING
+from streamer.webrtc import ice
 from streamer.webrtc.camera import CameraConnection, Lost
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.sdp import Offer
@@ -45,7 +50,7 @@ class WebRTCSource:
         *,
         name: str = "webrtc",
         grace: float = 30.0,
-        ice_servers: Sequence[str] = (),
+        ice_servers: ice.Servers = tuple,
         announce: Sequence[str] = (),
     ) -> None:
         self.name = name
@@ -57,7 +62,8 @@ class WebRTCSource:
         self._arrived = asyncio.Event()
         self._closed = False
         self._index = 0
-        self._epoch = -1
+        self._clock = Clock()
+        self._late = 0  # pictures of earlier connections that were not decoded, because decoding was behind
 
     async def answer(self, offer: Offer) -> str:
         """
@@ -66,7 +72,7 @@ class WebRTCSource:
         Takes an SDP offer, returns the SDP answer. A refused offer leaves all as it was.
         Raises BadRequest, TooLarge, TooMany, or Conflict when the source has ended.
         """
-        peer = CameraConnection(self._ice_servers, self._announce)
+        peer = CameraConnection(self._ice_servers(), self._announce)
         try:
             answer = await peer.answer(offer)
             if self._closed:
@@ -119,6 +125,7 @@ class WebRTCSource:
                 for helper in helpers:
                     helper.cancel()
         finally:
+            self._late += peer.late
             await peer.close()
         return reason
 
@@ -131,19 +138,28 @@ class WebRTCSource:
                         picture, rtp_timestamp = await peer.recv()
                 except TimeoutError:
                     peer.check()
+                    watch.count(peer.payloads)
                     watch.tick(peer, state)
                     await watch.help(peer)
                     continue
                 arrived = time.monotonic()
                 if watch.first:
-                    self._epoch += 1
+                    self._clock.connected()
                 if watch.picture():
                     state(State.LIVE, "")
-                base = Fraction(picture.time_base) if picture.time_base else CLOCK
-                await out(Frame(self._index, self._epoch, picture.pts, base, rtp_timestamp, arrived, picture))
-                self._index += 1
+                frame = self._frame(picture, rtp_timestamp, arrived)
+                frame.received = peer.received(rtp_timestamp) or arrived
+                frame.lost = LeftOut(late=self._late + peer.late)
+                await out(frame)
         except Lost as lost:
             return str(lost)
+
+    def _frame(self, picture: av.VideoFrame, rtp_timestamp: int | None, arrived: float) -> Frame:
+        base, pts = Fraction(picture.time_base) if picture.time_base else CLOCK, picture.pts
+        if pts is not None and not self._clock.believes_live(float(pts * base), arrived):
+            pts = None
+        index, self._index = self._index, self._index + 1
+        return Frame(index, self._clock.epoch, pts, base, rtp_timestamp, arrived, picture)
 
     async def _converse(self, peer: CameraConnection) -> None:
         channel = await peer.channel()
@@ -164,6 +180,10 @@ class _Watch:
         self._live = False
         self._grace = grace
         self._since = self._asked = time.monotonic()
+        self._payloads = 0  # packets by now
+        self._coming: float | None = None  # when the first came
+        self._came = self._since  # when the newest came
+        self._told = False  # that a keyframe is waited for
         self._gap: tuple[int, float] | None = None  # where a lost packet is waited for, and since when
 
     def picture(self) -> bool:
@@ -176,14 +196,29 @@ class _Watch:
 
     def tick(self, peer: CameraConnection, state: Tell) -> None:
         """Note that a tick passed without a picture. Raises Lost when there were too many."""
-        quiet = time.monotonic() - self._since
-        if self.first and quiet >= CONNECT:
+        now = time.monotonic()
+        quiet = now - self._since
+        if self.first:
+            self._wait(state, now)
+        if self.first and now - self._came >= CONNECT:
             raise Lost(f"no picture within {CONNECT:.0f} s: {peer.hint}")
         if not self.first and quiet >= self._grace:
             raise Lost(f"no picture for {quiet:.0f} s")
         if self._live and quiet >= QUIET:
             self._live = False
             state(State.RECONNECTING, f"no picture for {quiet:.0f} s; a keyframe was asked for")
+
+    def count(self, payloads: int) -> None:
+        """Note how many packets of pictures have come by now."""
+        if payloads != self._payloads:
+            self._payloads, self._came = payloads, time.monotonic()
+            self._coming = self._coming or self._came
+
+    def _wait(self, state: Tell, now: float) -> None:
+        """Before the first picture: say that a keyframe is waited for, once packets come."""
+        if self._coming is not None and now - self._coming >= STILL and not self._told:
+            self._told = True
+            state(State.CONNECTING, f"{WAITING} since {utc(self._coming)}; it was asked for")
 
     async def help(self, peer: CameraConnection) -> None:
         """After each tick: ask for what was lost, for a while; then, or where nothing comes at all, for a keyframe."""

@@ -14,6 +14,7 @@ from streamer.limits import MAX_BOXES, MAX_PROMPTS, MAX_TEXT
 from tracker import Box, Point, Prompt
 
 DEFAULT_THRESHOLD = 0.5
+SHARES = "The points lie in the first pixel: coordinates are pixels of the picture, not shares of it."
 MaskFormat = Literal["rle", "polygon", "none"]
 Model = TypeVar("Model", bound=BaseModel)
 Pixel = Annotated[float, Field(allow_inf_nan=False)]
@@ -85,7 +86,7 @@ class PointIn(Input):
 
 class PromptIn(Input):
     """
-    The documented prompt: text, exemplar boxes, or both. ``type`` is only a hint.
+    The documented prompt: text, exemplar boxes, or both. ``type`` is only a hint, except that a visual one needs boxes.
 
     Used live it may have an ``id``, and with boxes it needs the ``frame_index`` they were drawn on.
     """
@@ -94,10 +95,24 @@ class PromptIn(Input):
     id: Annotated[str | None, Field(max_length=MAX_TEXT)] = None
     frame_index: Annotated[int | None, Field(ge=0)] = None
     output_prob_thresh: Share | None = None
-    boxes: Annotated[list[BoxIn] | None, Field(max_length=MAX_BOXES)] = None
+    type: str | None = None
+    boxes: Annotated[list[BoxIn] | None, Field(max_length=MAX_BOXES, validate_default=True)] = None
     box_labels: list[bool] | None = None
     text: Annotated[str | None, Field(max_length=MAX_TEXT, validate_default=True)] = None
-    type: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value not in (None, "text", "visual"):
+            raise PydanticCustomError("prompt_type", "Input should be 'text' or 'visual'")
+        return value
+
+    @field_validator("boxes")
+    @classmethod
+    def _shown(cls, value: list[BoxIn] | None, info: ValidationInfo) -> list[BoxIn] | None:
+        if info.data.get("type") == "visual" and not value:
+            raise PydanticCustomError("visual_without_boxes", "A visual prompt should have boxes")
+        return value
 
     @field_validator("box_labels")
     @classmethod
@@ -116,21 +131,18 @@ class PromptIn(Input):
             raise PydanticCustomError("empty_prompt", "A prompt should have text or boxes")
         return text or None
 
-    @field_validator("type")
-    @classmethod
-    def _known(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value not in (None, "text", "visual"):
-            raise PydanticCustomError("prompt_type", "Input should be 'text' or 'visual'")
-        if value == "visual" and "boxes" in info.data and not info.data["boxes"]:
-            raise PydanticCustomError("visual_without_boxes", "A visual prompt should have boxes")
-        return value
-
     def prompt(self, threshold: float = DEFAULT_THRESHOLD) -> Prompt:
         """As the tracker's; ``threshold`` holds where the prompt has none of its own."""
         boxes = tuple(box.box() for box in self.boxes or ())
         labels = tuple(self.box_labels) if self.box_labels is not None else (True,) * len(boxes)
         own = self.output_prob_thresh
         return Prompt(self.text, boxes, labels, threshold if own is None else own, self.id)
+
+
+def shares(points: Sequence[Point]) -> bool:
+    """Whether points look like shares of the picture, given by mistake: all in its first pixel, and not whole."""
+    places = [(point.x, point.y) for point in points]
+    return all(0 <= x <= 1 and 0 <= y <= 1 for x, y in places) and any(x % 1 or y % 1 for x, y in places)
 
 
 def text_prompts(texts: Sequence[str]) -> list[Prompt]:

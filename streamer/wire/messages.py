@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from streamer.errors import BadRequest
-from streamer.limits import MAX_POINTS, MAX_PROMPTS, MAX_TEXT
+from streamer.limits import MAX_ADDRESS, MAX_FRAME_SIDE, MAX_POINTS, MAX_PROMPTS, MAX_TEXT
 from streamer.wire.fields import BoxIn, Input, MaskFormat, PointIn, PromptIn, parse, spelled_out
 
 Encoding = Literal["json", "msgpack"]
@@ -18,7 +18,7 @@ Encoding = Literal["json", "msgpack"]
 class SessionIn(Input):
     """The body of ``POST /sessions``. A prompt may be a bare string."""
 
-    source: Annotated[str, Field(min_length=1, max_length=4096)]
+    source: Annotated[str, Field(min_length=1, max_length=MAX_ADDRESS)]
     prompts: list[PromptIn] = Field(default_factory=list, max_length=MAX_PROMPTS)
 
     @field_validator("prompts", mode="before")
@@ -94,13 +94,20 @@ class OptionsIn(Input):
     How a reader wants its results. What is left out stays as it is; ``max_fps`` null or 0 means no limit.
 
     ``prompts`` names the prompts to be told of, each by its text or its id; the empty name stands for the objects made
-    by clicks and boxes; null means everything. It may name prompts that are not asked yet.
+    by clicks and boxes; null means everything. It may name prompts that are not asked yet. ``ahead`` 1: masks moved on
+    by one frame, where they were made, to hide the delay. ``holes``: polygons come with their inner contours too.
+    ``picture_width``: pixels across that the pictures may have; null or 0 means all. ``chunks``: messages that are
+    longer than a data channel takes come in pieces; without it such results go without objects.
     """
 
     format: Annotated[MaskFormat | None, BeforeValidator(_no_masks)] = None
     max_fps: Annotated[float | None, Field(ge=0, le=1000, allow_inf_nan=False)] = None
     prompts: Annotated[list[_Name] | None, Field(min_length=1, max_length=2 * MAX_PROMPTS)] = None
     encoding: Encoding | None = None
+    ahead: Annotated[int | None, Field(ge=0, le=1)] = None
+    holes: bool | None = None
+    picture_width: Annotated[int | None, Field(ge=0, le=MAX_FRAME_SIDE)] = None
+    chunks: bool | None = None
 
 
 class OptionsMessage(OptionsIn):

@@ -131,7 +131,11 @@ def test_a_page_from_another_origin_uses_the_whole_api(elsewhere: str) -> None:
 @pytest.mark.timeout(180)
 def test_a_page_from_another_origin_imports_our_modules(elsewhere: str) -> None:
     needs.chromium()
-    with serving(untrained()) as served, sync_playwright() as playwright, chromium(playwright) as browser:
+    with (
+        serving(untrained(), allow_origins=(elsewhere,)) as served,
+        sync_playwright() as playwright,
+        chromium(playwright) as browser,
+    ):
         page = browser.new_page()
         page.goto(f"{elsewhere}/?api_key={KEY}")
         seen = page.evaluate(MODULES, {"server": f"http://{served.address}"})

@@ -102,15 +102,18 @@ def test_the_wheel_holds_page_weights_vocabulary_and_licences(wheel: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The container's CMD, run from the installed wheel in an empty folder: (address, where the wheel is)."""
+def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
+    """The container's CMD with its ENV, run from the wheel in an empty folder: (address, the wheel's place, log)."""
     target = tmp_path_factory.mktemp("target")
     pip("install", "--no-deps", "--no-index", "--target", str(target), str(wheel), cwd=target)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = [*json.loads(last("CMD"))[1:-1], "127.0.0.1", "--port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(target), "HOME": str(tmp_path_factory.mktemp("home"))}
+    settings = dict(
+        re.findall(r"(STREAMER_\w+)=(\S+)", " ".join(rest for word, rest in instructions() if word == "ENV"))
+    )
+    environment = {**os.environ, **settings, "PYTHONPATH": str(target), "HOME": str(tmp_path_factory.mktemp("home"))}
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     log = elsewhere / "log"
     with log.open("wb") as output:
@@ -124,7 +127,7 @@ def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(address, process, log)
-        yield address, target
+        yield address, target, log
     finally:
         process.terminate()
         try:
@@ -146,8 +149,8 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) 
     raise AssertionError(f"not ready after {STARTUP} s: {log.read_text()}")
 
 
-def test_the_installed_wheel_serves_the_page(server: tuple[str, Path]) -> None:
-    address, target = server
+def test_the_installed_wheel_serves_the_page(server: tuple[str, Path, Path]) -> None:
+    address, target, _ = server
     page = httpx.get(f"{address}/", follow_redirects=True)
     assert page.status_code == 200
     assert page.text == (target / "streamer" / "web" / "index.html").read_text()
@@ -155,8 +158,16 @@ def test_the_installed_wheel_serves_the_page(server: tuple[str, Path]) -> None:
         assert httpx.get(f"{address}/{script}").status_code == 200, script
 
 
-def test_the_health_check_tells_a_running_server_from_none(server: tuple[str, Path]) -> None:
-    address, _ = server
+def test_where_no_key_is_set_it_prints_one_and_asks_for_it(server: tuple[str, Path, Path]) -> None:
+    address, _, log = server
+    key = re.search(r"key is (key_\S+)", log.read_text())
+    assert key is not None
+    assert httpx.get(f"{address}/sessions").status_code == 401
+    assert httpx.get(f"{address}/sessions", headers={"Authorization": f"Bearer {key[1]}"}).status_code == 200
+
+
+def test_the_health_check_tells_a_running_server_from_none(server: tuple[str, Path, Path]) -> None:
+    address, _, _ = server
     command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
     command[0] = sys.executable
 

@@ -180,7 +180,9 @@ def test_a_cameras_results_become_lines_and_its_absence_is_told(served: Served, 
         writing.until(r"^\{.*circle")
         lines = writing.interrupt()
     found = [json.loads(line) for line in lines if line.startswith("{")]
-    assert [each["frame"] for each in found] == sorted({each["frame"] for each in found})
+    frames = [each["frame"] for each in found]
+    assert frames == sorted(frames)  # one may come twice: told again with the masks of its own look
+    assert max(map(frames.count, frames)) <= 2 < len(set(frames))
     assert {each["epoch"] for each in found} == {found[0]["epoch"], found[0]["epoch"] + 1}
     things = [thing for each in found for thing in each["objects"]]
     assert {thing["name"] for thing in things} == {"circle"}
@@ -233,12 +235,17 @@ def elsewhere(folder: Path) -> Iterator[str]:
 
 
 def test_a_page_of_another_origin_shows_masks_on_their_pictures(
-    served: Served, stills: list[worlds.WorldFrame]
+    stills: list[worlds.WorldFrame],
 ) -> None:
     needs.chromium()
-    with elsewhere(EXAMPLES) as origin, sync_playwright() as playwright, chromium(playwright) as browser:
+    with (
+        elsewhere(EXAMPLES) as origin,
+        serving(trained(), threads=1, allow_origins=(origin,)) as here,
+        sync_playwright() as playwright,
+        chromium(playwright) as browser,
+    ):
         page = browser.new_page()
-        query = f"?server=http://{served.address}&prompt=green+circle&source=".replace("+", "%20")
+        query = f"?server=http://{here.address}&prompt=green+circle&source=".replace("+", "%20")
         page.goto(f"{origin}/other_origin.html{query}{STILL.replace('&', '%26')}")
         page.wait_for_function("document.querySelector('#said').textContent.endsWith(': 2 objects')")
         png = page.evaluate("document.querySelector('canvas').toDataURL('image/png').split(',')[1]")

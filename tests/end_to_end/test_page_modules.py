@@ -149,6 +149,53 @@ def test_run_lengths_tell_what_is_asked_of_them_without_being_decoded(page: Visi
     assert mask[int(point["y"]), int(point["x"])] and 10 <= point["x"] < 13 and none is None
 
 
+_AGAIN = """async (masks) => {
+  const { Player } = await import("/static/player.js");
+  const { Screen } = await import("/static/screen.js");
+  const { Painter } = await import("/static/painter.js");
+  const bytes = new Uint8ClampedArray(64 * 48 * 4).fill(200).map((value, i) => (i % 4 === 3 ? 255 : value));
+  const grey = new ImageData(bytes, 64);
+  const pictures = [await createImageBitmap(grey)];
+  const [asked, shown] = [[], []];
+  const picture = async (rtp) => (asked.push(rtp), pictures.length ? { bitmap: pictures.pop(), held: 0 } : null);
+  const source = { video: document.createElement("video"), matcher: { hold() {}, picture } };
+  const look = () => ({ color: "#000000", label: "" });
+  const on = { look, shown: (_, found, { sync }) => shown.push([found.length, sync]) };
+  const canvas = document.getElementById("screen");
+  const screen = new Screen(canvas);
+  const player = new Player(screen, new Painter(), source, on);
+  const thing = { object_id: 1, confidence: 0.9, masks, box: [20, 20, 40, 30], stage: "refine", tentative: false };
+  const tell = (index, predictions) => {
+    const frame = { index, rtp_timestamp: index, width: 64, height: 48 };
+    player.put({ frame, prompt_results: [{ predictions }] }, null);
+  };
+  const until = async (count) => {
+    while (shown.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  tell(5, []);
+  await until(1);
+  tell(5, [thing]);
+  await until(2);
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+  const { x, y, w, h } = screen.view;
+  const at = (share) => canvas.getContext("2d").getImageData(x + share * w, y + share * h, 1, 1).data[0];
+  const [beside, inside] = [at(0.95), at(0.5)];
+  tell(6, []); // its picture never comes: it is left out
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return { asked, shown, beside, inside };
+}"""
+
+
+def test_a_frame_that_is_told_again_is_drawn_on_its_own_picture(page: Visit) -> None:
+    mask = np.zeros((48, 64), np.uint8)
+    mask[20:30, 20:40] = 1
+    counts = coco.encode(np.asfortranarray(mask))["counts"].decode()
+    got = page.page.evaluate(_AGAIN, {"size": [48, 64], "counts": counts})
+    assert got["asked"] == [5, 6]
+    assert got["shown"] == [[0, "matched"], [1, "matched"]]
+    assert got["beside"] == 200 and got["inside"] < 200
+
+
 def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None:
     got = page.page.evaluate(
         """async () => {
@@ -157,22 +204,27 @@ def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None
             const minute = new Minute();
             const counts = "0".repeat(size);
             for (let i = 0; i < count; i++) {
-              const result = { stage: i % 10 ? "refine" : "keyframe", frame: { index: i } };
+              const look = { index: i - (i % 5), stage: i % 10 < 5 ? "keyframe" : "refine" };
+              const result = { stage: "flow", looked_at: look, frame: { index: i } };
               const id = i % 40 < 20 ? 1 : 2;
               minute.add(result, [{ id, color: "#fff", label: "star", masks: { counts } }], i * pause);
             }
             return minute;
           };
           const old = fill(1000, 100, 10);
+          const small = fill(10, 100, 10);
           const many = fill(MAX_RESULTS + 500, 1, 10);
           const large = fill(100, 100, MAX_BYTES / 10);
           const { objects, keyframes } = old.spans();
+          const [length, size] = [small.entries.length, small.bytes];
+          small.add({ frame: { index: 9 } }, [], 1000); // the newest one is told again, with nothing on it
           return {
             time: old.entries.at(-1).at - old.entries[0].at <= SPAN && old.entries.length > 500,
             count: many.entries.length === MAX_RESULTS,
             bytes: large.bytes <= MAX_BYTES && large.entries.length > 5,
             objects: objects.map(({ id, spans }) => [id, spans.length, Math.max(...spans.map(([a, b]) => b - a))]),
             keyframes: keyframes.length,
+            again: [small.entries.length - length, size - small.bytes],
             before: old.before(999, 1, 300).result.frame.index,
             nobody: old.before(999, 7, 300),
           };
@@ -182,4 +234,21 @@ def test_the_last_minute_is_bounded_by_time_count_and_bytes(page: Visit) -> None
     assert sorted(each[0] for each in got["objects"]) == [1, 2]
     assert all(longest == 1900 for _, _, longest in got["objects"])  # twenty results of each, 100 ms apart
     assert got["keyframes"] == 60
+    assert got["again"][0] == 0 and got["again"][1] > 10
     assert got["before"] == 979 and got["nobody"] is None
+
+
+def test_ice_servers_are_read_from_links_as_they_are_written(page: Visit) -> None:
+    """RFC 8288: quoted strings with commas, semicolons and escapes in them; other links are left alone."""
+    header = (
+        '<stun:a.example:1>; rel="ice-server", <turn:b.example?transport=udp>;rel=ice-server ;username="j,o;e";'
+        ' credential="p\\"a\\\\s, <x>;rel"; credential-type="password", </docs>; rel="help",'
+        ' <turns:c>; Rel="ICE-SERVER"'
+    )
+    read = 'async (header) => (await import("/static/ice.js")).readLinks(header)'
+    assert page.page.evaluate(read, header) == [
+        {"urls": "stun:a.example:1"},
+        {"urls": "turn:b.example?transport=udp", "username": "j,o;e", "credential": 'p"a\\s, <x>;rel'},
+        {"urls": "turns:c"},
+    ]
+    assert page.page.evaluate(read, "") == page.page.evaluate(read, None) == []

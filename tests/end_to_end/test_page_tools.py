@@ -87,6 +87,36 @@ def test_pictures_are_held_back_for_their_masks_or_shown_at_once(page: Visit, ca
     expect(page.page.locator("[name=order][value=once]")).to_be_checked()
 
 
+def test_masks_are_asked_for_a_frame_ahead_where_pictures_are_shown_at_once(page: Visit, camera: Camera) -> None:
+    def asked() -> list[int]:
+        return [each["ahead"] for each in page.sent if each["type"] == "options"]
+
+    page.prompt(*camera.names)
+    page.page.click("#webcam")
+    page.showing("document.body.dataset.sync === 'matched'")
+    assert asked() == []
+    page.page.check("[name=order][value=once]")
+    page.showing("document.body.dataset.sync === 'newest'")
+    assert asked() == [1]
+    page.page.check("[name=order][value=step]")
+    page.showing("document.body.dataset.sync === 'matched'")
+    assert asked() == [1, 0]
+    page.page.check("[name=order][value=once]")
+    page.stop()
+    with page.page.expect_websocket(lambda socket: "/results" in socket.url) as waiting:
+        page.page.click("#webcam")
+    assert "ahead=1" in waiting.value.url
+
+
+def test_the_age_of_the_picture_and_of_the_look_behind_its_masks_are_told(page: Visit) -> None:
+    open_address(page, DEMO)
+    page.showing("document.getElementById('look').textContent.endsWith('ms')")
+    picture, look = page.page.evaluate("['age', 'look'].map((id) => parseInt(document.getElementById(id).textContent))")
+    assert 0 <= picture <= look
+    expect(page.page.locator("#look")).to_have_attribute("title", re.compile("the model has looked at"))
+    expect(page.page.locator("#stage-name")).to_have_text(re.compile("^(keyframe|refine)$"))
+
+
 def test_another_camera_goes_on_with_the_same_session(playwright: Playwright, served: Served, camera: Camera) -> None:
     two = "--use-fake-device-for-media-stream=device-count=2"
     address = f"http://localhost:{port(served)}/"

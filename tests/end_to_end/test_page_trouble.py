@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, Route, expect
+from playwright.sync_api import Playwright, Route, expect
 
 from tests.support.browser import Visit, chromium, visit
-from tests.support.page import DEMO, next_result, open_address, open_sessions, port, trained, until_none_open
-from tests.support.serving import Served, serving
+from tests.support.page import DEMO, next_result, open_address, open_sessions, port, until_none_open
+from tests.support.serving import Served
 
 pytest_plugins = ("tests.support.page_fixtures",)
 pytestmark = pytest.mark.timeout(300)
@@ -32,6 +32,27 @@ def test_a_camera_that_nobody_answers_for_shows_why_it_is_not_live(page: Visit) 
     page.stop()
 
 
+def test_a_password_is_not_shown_while_a_camera_is_opened_nor_when_it_is_open(page: Visit) -> None:
+    opening = page.page.locator("#wait p")
+
+    def once_shown(route: Route) -> None:
+        opening.wait_for()
+        route.continue_()
+
+    page.page.route("**/sessions", once_shown)
+    texts = page.page.evaluate_handle(
+        "() => { const seen = []; new MutationObserver(() => seen.push(document.title + document.body.outerHTML))"
+        ".observe(document, { subtree: true, childList: true, attributes: true, characterData: true }); return seen; }"
+    )
+    open_address(page, "rtsp://admin:hunTr2@hunTr2#x@localhost:9/user=me&password=hunTr2")
+    expect(page.page.locator("#banner")).to_contain_text("Reconnecting: ")
+    seen = texts.evaluate("(seen) => seen.join()")
+    page.page.unroute("**/sessions")
+    assert "Opening the address" in seen and "rtsp://admin:***@localhost:9/***" in seen
+    assert "hunTr2" not in seen + page.page.url
+    page.stop()
+
+
 def test_a_full_server_says_so(page: Visit, served: Served) -> None:
     sessions = [served.start(DEMO) for _ in range(2)]
     try:
@@ -45,16 +66,14 @@ def test_a_full_server_says_so(page: Visit, served: Served) -> None:
     page.showing()
 
 
-def test_a_server_with_keys_takes_the_one_in_the_address_of_the_page(browser: Browser) -> None:
-    with serving(trained(), threads=1, api_keys=("secret",)) as locked:
-        with visit(browser, f"http://localhost:{port(locked)}/") as page:
-            page.page.click("#shapes")
-            expect(page.page.locator("#trouble h2")).to_have_text("This server wants a key")
-        with visit(browser, f"http://localhost:{port(locked)}/?api_key=secret") as page:
-            for source in ("#shapes", "#webcam"):
-                page.page.click(source)
-                page.showing()
-                page.stop()
+def test_a_model_that_hangs_is_told_and_not_waited_for(page: Visit) -> None:
+    hangs = {"message": "The model hangs.", "detail": "A step of the model (the first) has not come back for 40 s."}
+    page.page.route("**/sessions", lambda route: route.fulfill(status=503, json=hangs))
+    page.page.click("#shapes")
+    expect(page.page.locator("#trouble h2")).to_have_text("The model hangs")
+    page.page.unroute("**/sessions")
+    page.page.click("#again")
+    page.showing()
 
 
 def test_a_loading_model_is_waited_for(page: Visit) -> None:

@@ -98,7 +98,7 @@ async def page(service: Service, bundle: Path) -> AsyncIterator[Page]:
     camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=needs.chromium(), args=[*QUIET, *camera])
-        page = await browser.new_page()
+        page = await browser.new_page(bypass_csp=True)  # it stands for a page of somebody else
         page.set_default_timeout(PATIENCE)
         await page.goto(f"{service.http.base_url}/healthz")
         await page.add_script_tag(path=bundle)

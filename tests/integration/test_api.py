@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -90,7 +91,7 @@ def test_boxes_may_be_given_by_corner_and_size_or_by_two_corners(served: Served,
     prompts = [{"type": "visual", "boxes": boxes, "box_labels": [1, 0]}, {"text": "two", "boxes": boxes[:1]}]
     results = ask(served, prompts=prompts)["prompt_results"]
     assert results[0]["echo"] == {"prompt_index": 0, "type": "visual", "text": None, "num_boxes": 2}
-    assert results[1]["echo"] == {"prompt_index": 1, "type": "text", "text": "two", "num_boxes": 1}
+    assert results[1]["echo"] == {"prompt_index": 1, "type": "visual", "text": "two", "num_boxes": 1}
     asked = [each[0] for each in finder.asked]
     assert asked[0].boxes == (Box(10, 5, 30, 25), Box(40, 30, 60, 50))
     assert asked[0].labels == (True, False)
@@ -104,6 +105,18 @@ def test_a_box_is_cut_to_the_picture_and_one_outside_of_it_is_refused(served: Se
     refused = served.http.post(PATH, json=request(prompts=outside))
     assert refused.status_code == 400
     assert "prompts[0].boxes[0]" in refused.json()["message"]
+
+
+def test_polygons_say_that_holes_are_filled_or_bring_them(served: Served) -> None:
+    for path, prompts in ((PATH, [{"text": "ring"}]), ("/sam3/visual_segment", [{}])):
+        said = {}
+        for more in ({}, {"holes": True}, {"format": "rle"}, {"format": "rle", "holes": True}):
+            answer = served.http.post(path, json=request(prompts=prompts, **more))
+            (prediction,) = answer.json()["prompt_results"][0]["predictions"]
+            rings = None if isinstance(prediction["masks"], dict) else len(prediction["masks"])
+            said[json.dumps(more)] = (answer.headers.get("X-Holes"), prediction.get("holes"), rings)
+        whole, empty = ("filled", None, 1), ("even-odd", True, 2 if path == PATH else 1)
+        assert list(said.values()) == [whole, empty, (None, None, None), (None, None, None)]
 
 
 def found(data: dict[str, Any]) -> list[list[float]]:

@@ -39,7 +39,7 @@ def test_what_is_no_json_is_refused_and_so_is_another_method(served: Served, pat
     for body, words in (
         (b"{", "JSON decode error"),
         (b'"\xff"', "UTF-8"),
-        (b"[" * 100_000, "nested"),
+        (b"[" * 9_000, "nested"),
         (b"9" * 5000, "long"),
     ):
         refused = served.http.post(path, content=body, headers=JSON)
@@ -103,8 +103,29 @@ def test_bad_input_is_refused_with_the_documented_status(served: Served, change:
         assert answer.json()["detail"]
 
 
+SHARES = {"x0": 0.1, "y0": 0.1, "x1": 0.5, "y1": 0.5}
+BY_SIZE = {"x": 0.5, "y": 0.5, "width": 0.4, "height": 0.4}
+
+
+@pytest.mark.parametrize("box", [SHARES, BY_SIZE, {"x0": 0, "y0": 0, "x1": 1, "y1": 1}, {**SHARES, "x1": 40}])
+def test_boxes_that_are_shares_of_the_picture_are_refused_with_what_is_wanted(served: Served, box: Any) -> None:
+    for path, prompts in ((PATH, [{"boxes": [box]}]), ("/sam3/visual_segment", [{"box": box}])):
+        refused = served.http.post(path, json=request(prompts=prompts))
+        assert refused.status_code == 400
+        assert "less than a pixel" in refused.json()["message"]
+        assert "in pixels of the picture (80×60), not in shares" in refused.json()["detail"]
+
+
+def test_points_that_look_like_shares_are_answered_with_a_hint(served: Served) -> None:
+    path = "/sam3/visual_segment"
+    for points, doubtful in (([{"x": 0.5, "y": 0.5}], True), ([{"x": 40, "y": 30}], False), ([], False)):
+        answer = served.http.post(path, json=request(prompts=[{"points": points}]))
+        assert answer.status_code == 200
+        assert ("not shares" in answer.headers.get("X-Hint", "").replace("%20", " ")) is doubtful
+
+
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"image": ', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"image": ', b"\xff\xfe", b"[" * 9_000])
 def test_a_body_that_is_no_json_object_is_refused(served: Served, body: bytes, path: str) -> None:
     answer = served.http.post(path, content=body, headers=JSON)
     assert answer.status_code in (400, 422), answer.text
@@ -142,7 +163,7 @@ def test_a_key_may_come_in_the_query_the_body_or_the_header(finder: Finder) -> N
 
 def test_no_key_is_kept_in_the_clear_nor_at_its_length(served: Served) -> None:
     """Where the server has none of its own, clients send theirs all the same, whatever it is."""
-    key = "x" * 20_000
+    key = "x" * 10_000  # a head of a request holds no more than 16 KiB
     assert served.http.post(f"{PATH}?api_key={key}", json=request("two", image_id="dog")).status_code == 200
     caches = served.app.state.embeddings.caches
     assert [image_id for _, image_id in caches._ids] == ["dog"]
@@ -211,7 +232,8 @@ def test_the_line_of_requests_is_bounded_and_the_next_is_told_when_to_come_back(
 def test_callers_that_hang_up_do_not_hold_up_the_others(finder: Finder) -> None:
     finder.gate.clear()
     body = json.dumps({**request(*["two"] * 16), "image_id": "left"}).encode()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    kind = "Content-Type: application/json"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     with serving(finder, max_waiting=8) as served:
         host, _, port = served.address.rpartition(":")
         with contextlib.ExitStack() as callers:

@@ -20,7 +20,7 @@ DEMO = "demo:?seed=5&size=160x120&fps=15&objects=2"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serving(untrained(), max_sessions=4, max_subscribers=3) as served:
+    with serving(untrained(), max_sessions=4, max_subscribers=3, allow_origins=("http://elsewhere",)) as served:
         yield served
 
 
@@ -79,7 +79,7 @@ def test_the_messages_of_the_websocket_come_as_events(served: Served, session: s
 def test_a_page_of_another_origin_may_read_them(served: Served, session: str) -> None:
     headers = {"Origin": "http://elsewhere", "Accept": "text/event-stream"}
     with served.http.stream("GET", f"/sessions/{session}/events", headers=headers) as answer:
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://elsewhere"
 
 
 def test_the_options_of_the_websocket_hold(served: Served, session: str) -> None:
@@ -90,6 +90,9 @@ def test_the_options_of_the_websocket_hold(served: Served, session: str) -> None
     (entry,) = result["prompt_results"]
     assert entry["echo"]["text"] == "red circle"
     assert {(each["format"], each["masks"]) for each in entry["predictions"]} == {("none", None)}
+    with listening(served, session, "?ahead=1") as events:
+        while "ahead" not in following(events, "result").data:
+            pass
     with listening(served, session, "?max_fps=0.001") as events, served.results(session) as other:
         following(events, "result")
         for _ in range(5):

@@ -73,7 +73,7 @@ def test_a_file_is_looked_at_to_its_end_and_stays_in_the_list(served: Served, tm
         ended = read(socket, "state", state="ended")
     assert ended["reason"] == "The recording has ended."
     listed = served.http.get(f"/sessions/{session}").json()
-    assert (listed["state"], listed["frames"]) == ("ended", {"decoded": 12, "looked_at": 12})
+    assert (listed["state"], listed["frames"]) == ("ended", {"decoded": 12, "results": 12, "looked_at": 12})
     with served.results(session) as socket:
         assert read(socket)["state"] == "ended"
         with pytest.raises(ConnectionClosed) as closed:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from benchmarks.recording import record
 from benchmarks.support.rtsp import Camera
+from streamer.access import Access
 from streamer.sources import url
 from streamer.sources.base import State
+from streamer.sources.opening import Opening, opened
+from streamer.sources.schemes import read_address
 from streamer.sources.url import UrlSource
 from tests.support import needs
 from tests.support.certificates import write_certificate
@@ -44,16 +49,48 @@ def test_a_cameras_picture_comes_in(film: Path, transport: str) -> None:
         assert served.http.get(f"/sessions/{session}/frames/latest.jpg").content.startswith(b"\xff\xd8")
 
 
-def test_a_camera_behind_tls_is_read_though_it_signed_its_own_certificate(film: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{"source_ca": "camera.pem"}, {"source_verify": False}])
+def test_a_camera_behind_tls_that_signed_its_own_certificate(
+    film: Path, tmp_path: Path, settings: dict[str, object]
+) -> None:
     path = tmp_path / "camera.pem"
     write_certificate(path)
-    with Camera(film, "me", "secret", certificate=path) as camera, serving(untrained()) as served:
+    if "source_ca" in settings:
+        settings = {"source_ca": path}
+    with Camera(film, "me", "secret", certificate=path) as camera, serving(untrained(), **settings) as served:
         assert camera.url.startswith("rtsps://me:secret@")
         session = served.start(camera.url)
         with served.results(session) as socket:
             read(socket, "state", state="live")
             assert read(socket, "result")["frame"]["width"] == 320
         assert "secret" not in served.http.get(f"/sessions/{session}").text
+
+
+def test_a_camera_with_a_password_sends_through_the_gate(film: Path) -> None:
+    access = Access(networks=("127.0.0.1/32",))
+    with Camera(film, "me", "secret") as camera:
+        how = Opening(access, (10.0, 10.0), lambda: None)
+        with opened(read_address(camera.url, access), how) as source:
+            packets = list(islice(source.container.demux(video=0), 60))
+        assert camera.url.rpartition("@")[2] not in source.container.name  # but the gate's
+    assert sum(packet.size for packet in packets) > 0
+
+
+@pytest.mark.parametrize(
+    ("password", "spelt"),
+    [
+        ("12#3/4@5?6%7 8", "12#3/4@5?6%7 8"),
+        ("ä€;&=+a:b@c", "ä€;&=+a:b@c"),
+        ("12#3/4@5?6%7 8", quote("12#3/4@5?6%7 8", safe="")),
+        ("100%41", "100%2541"),  # what looks percent-encoded is read so
+    ],
+)
+def test_a_password_of_any_characters_logs_in(film: Path, password: str, spelt: str) -> None:
+    how = Opening(Access(networks=("127.0.0.1/32",)), (10.0, 10.0), lambda: None)
+    with Camera(film, "me", password) as camera:
+        address = read_address(f"rtsp://me:{spelt}@{camera.url.rpartition('@')[2]}", how.access)
+        with opened(address, how) as source:
+            assert next(packet.size for packet in source.container.demux(video=0))
 
 
 def test_the_session_outlives_its_camera(film: Path) -> None:

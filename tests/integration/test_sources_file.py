@@ -49,4 +49,4 @@ def test_a_paced_file_is_live_for_its_session_which_drops_what_it_has_no_time_fo
         listed = served.http.get(f"/sessions/{session}").json()
     assert listed["source"] == f"{film}?pace=realtime"
     assert listed["frames"]["decoded"] == FRAMES
-    assert listed["frames"]["looked_at"] + listed["dropped"]["source"] <= FRAMES
+    assert listed["frames"]["results"] + listed["dropped"]["source"] <= FRAMES

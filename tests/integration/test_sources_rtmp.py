@@ -26,3 +26,13 @@ async def test_the_picture_of_a_real_server_comes_in_and_its_end_is_told(tmp_pat
     assert times == sorted(set(times))
     assert "127.0.0.1" in lost or "closed the stream" in lost
     assert "secret" not in source.name + str(viewer.states)
+
+
+async def test_a_picture_that_comes_seconds_after_the_sound_is_waited_for(tmp_path: Path) -> None:
+    film = record(tmp_path / "film.mp4", 45)
+    viewer = Viewer()
+    with rtmp_server(film, sound_first=2.0) as url:
+        async with viewer.watching(UrlSource(url)):
+            await viewer.seen(5)
+    before = [reason for state, reason in viewer.states if state is State.RECONNECTING]
+    assert not any("sound" in reason for reason in before)  # one connection was enough: this server has but one

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamer.errors import TooMany
 from streamer.sources.base import State
-from streamer.webrtc import connection
+from streamer.webrtc import connection, ice
 from streamer.webrtc.camera import CameraConnection
 from streamer.webrtc.sdp import read_offer
 from tests.support.camera import Camera, number_of
@@ -20,6 +23,8 @@ from tests.support.turn import PASSWORD, USER, coturn
 from tests.support.viewer import Viewer
 from tests.support.whep import BEGINNING, Cinema, until
 from tests.support.whip import WAIT, id_of, serving
+
+SECRET = "only-the-turn-server-knows-it"
 
 
 @pytest.fixture
@@ -64,6 +69,19 @@ async def test_a_camera_reaches_the_server_through_the_relay(server: str, no_oth
         assert far_ends(camera.sender.transport) == {"relay"}
 
 
+async def test_the_server_reaches_its_relay_over_tcp_where_no_udp_gets_out(
+    tmp_path: Path, no_other_way: Callable[[], None]
+) -> None:
+    with coturn(tmp_path, only="tcp") as address:
+        near = CameraConnection([f"turn:{USER}:{PASSWORD}@{address}?transport=tcp"])
+        camera = Camera()
+        offer = await camera.offer()
+        no_other_way()
+        assert kinds(await near.answer(read_offer(offer))) == {"relay"}
+        await near.close()
+        await camera.close()
+
+
 async def test_a_player_is_shown_the_picture_through_the_relay(
     server: str, no_other_way: Callable[[], None], compositions: Compositions
 ) -> None:
@@ -94,6 +112,31 @@ async def test_a_player_behind_a_relay_of_its_own_is_shown_the_picture(server: s
         await until(lambda: cinema.connected == 1)
         assert number_of(await cinema.shown_to(viewer, BEGINNING)) == 0
         await viewer.close()
+
+
+async def test_a_secret_that_is_shared_with_the_turn_server_makes_logins_that_end(
+    tmp_path: Path, no_other_way: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with coturn(tmp_path, SECRET) as address:
+        async with serving(untrained(), ice_servers=(f"turn:{address}",), turn_secret=SECRET) as service:
+            camera = service.camera()
+            offer = await camera.offer()
+            no_other_way()
+            answer = await service.post(offer)
+            assert kinds(answer.text) == {"relay"}
+            assert SECRET not in answer.headers["link"]
+            ends = re.search(r'username="(\d+)"', answer.headers["link"])
+            assert ends is not None
+            assert abs(int(ends[1]) - time.time() - ice.LASTS) < 60
+            await camera.accept(answer.text)
+            await service.until(id_of(answer), State.LIVE, looked_at=1)
+        monkeypatch.setattr(ice, "LASTS", -1)
+        camera, near = Camera(), CameraConnection(ice.fresh([f"turn:{address}"], SECRET))
+        async with asyncio.timeout(WAIT):  # coturn refuses what has ended
+            with pytest.raises(TooMany):
+                await near.answer(read_offer(offer))
+        await near.close()
+        await camera.close()
 
 
 async def test_with_a_wrong_password_there_is_an_answer_without_a_relay(server: str) -> None:

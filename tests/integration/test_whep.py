@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
 
+from streamer.video.encoder import Coded, Encoder
 from streamer.webrtc import player
 from tests.support.camera import number_of
 from tests.support.models import untrained
@@ -24,7 +26,7 @@ def compositions(monkeypatch: pytest.MonkeyPatch) -> Compositions:
 
 @pytest.fixture
 async def cinema(compositions: Compositions) -> AsyncIterator[Cinema]:
-    async with serving(untrained(), max_viewers=2) as service:
+    async with serving(untrained(), max_viewers=2, allow_origins=("https://elsewhere.example",)) as service:
         cinema = Cinema(service, compositions)
         await until(lambda: cinema.source.running.is_set())
         yield cinema
@@ -51,6 +53,33 @@ async def test_a_player_posts_an_offer_and_is_shown_the_picture_in_one_codec(cin
     assert answer.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
     assert number_of(await cinema.shown_to(viewer, 3)) == 0
     assert (await cinema.service.http.get(f"/sessions/{cinema.session.id}")).json()["viewers"] == 1
+
+
+async def test_a_player_that_knows_h264_alone_is_shown_it_and_each_codec_is_encoded_once(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    encode = Encoder.encode
+
+    def counted(self: Encoder, *given: Any, **options: Any) -> Coded:
+        encoded.append(self._kind)
+        return encode(self, *given, **options)
+
+    monkeypatch.setattr(Encoder, "encode", counted)
+    viewer, answer = await cinema.join(codec="H264")
+    assert set(codecs(answer.text)) == {"H264"}
+    assert number_of(await cinema.shown_to(viewer, 3)) == 0
+    assert set(encoded) == {"h264"}
+    other, _ = await cinema.join()
+    await cinema.shown_to(other, BEGINNING)
+    encoded.clear()
+    await cinema.show()
+    assert sorted(encoded) == ["h264", "vp8"]
+    await viewer.close()
+    await until(lambda: cinema.session.playback.viewers == 1)
+    encoded.clear()
+    await cinema.show()
+    assert encoded == ["vp8"]
 
 
 async def test_frames_that_were_not_looked_at_are_shown_too(cinema: Cinema) -> None:
@@ -156,9 +185,9 @@ async def test_there_is_nothing_to_watch_of_unknown_and_of_ended_sessions(cinema
 
 
 async def test_offers_that_cannot_be_shown_anything_are_refused_with_400_and_told_why(cinema: Cinema) -> None:
-    other = await cinema.viewer("H264").offer()
+    other = (await cinema.viewer("H264").offer()).replace("H264/", "H265/")
     sending = (await cinema.viewer().offer()).replace("a=recvonly", "a=sendonly")
-    for offer, words in ((other, "no VP8"), (sending, "must be recvonly")):
+    for offer, words in ((other, "neither VP8 nor H.264"), (sending, "must be recvonly")):
         refused = await cinema.post(offer)
         assert refused.status_code == 400
         assert words in refused.json()["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -28,7 +29,7 @@ def model() -> Sam3:
 
 @pytest.fixture
 async def service(model: Sam3) -> AsyncIterator[Service]:
-    async with serving(model, grace=20.0, max_sessions=2) as service:
+    async with serving(model, grace=20.0, max_sessions=2, allow_origins=("https://elsewhere.example",)) as service:
         yield service
 
 
@@ -87,16 +88,25 @@ async def test_the_results_channel_speaks_as_the_websocket_does(service: Service
 
 
 async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(service: Service) -> None:
-    """While the model's turn is held, the first message waits for it and the others wait to be read."""
+    """While the model's thread is busy, the first message waits for it and the others wait to be read."""
     camera = service.camera(channel=True)
     answer = await service.publish(camera)
     assert camera.channel is not None
     async with asyncio.timeout(WAIT):
         await next_message(camera, "result")
-        async with service.app.state.engine.turn:
-            for _ in range(channel.INBOX + 2):
-                camera.channel.send('{"type":"prompts","prompts":[]}')
-            await camera.closed.wait()
+        began, done = threading.Event(), threading.Event()
+
+        def occupy() -> None:
+            began.set()
+            done.wait(WAIT)
+
+        busy = asyncio.ensure_future(service.app.state.engine.run(occupy))
+        await asyncio.to_thread(began.wait, WAIT)  # behind a look in line, orders would still be carried out
+        for _ in range(channel.INBOX + 2):
+            camera.channel.send('{"type":"prompts","prompts":[]}')
+        await camera.closed.wait()
+        done.set()
+        await busy
     looked = (await service.until(id_of(answer), State.LIVE, looked_at=1))["frames"]["looked_at"]
     await service.until(id_of(answer), State.LIVE, looked_at=looked + 3)
 

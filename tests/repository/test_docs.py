@@ -135,8 +135,10 @@ def test_every_default_in_operations_is_the_one_that_holds() -> None:
 
 def shown(value: object) -> str:
     """A default as the table has it."""
-    if value is None or value == () or value is False:
-        return "off" if value is False else "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None or value == ():
+        return "–"
     if isinstance(value, int) and value >= 2**20:
         return f"{value // 2**20} MiB"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -161,15 +163,24 @@ def commands(program: str, page: Path) -> list[str]:
 
 
 def our_commands(page: Path) -> list[str]:
-    return [line for line in commands("streamer", page) if line.split()[0] in ("serve", "demo", "run", "doctor")]
+    return [
+        line for line in commands("streamer", page) if line.split()[0] in ("serve", "demo", "run", "keys", "doctor")
+    ]
 
 
 def flags() -> set[str]:
     """Every option of every command."""
-    (group,) = [each for each in cli.parser()._actions if isinstance(each, argparse._SubParsersAction)]
-    parsers = [cli.parser(), *group.choices.values()]
-    found = {option for parser in parsers for action in parser._actions for option in action.option_strings}
+    found = {option for parser in parsers(cli.parser()) for each in parser._actions for option in each.option_strings}
     return {option for option in found if option.startswith("--")} - {"--help"}
+
+
+def parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands, theirs too."""
+    yield top
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
 
 
 def test_every_streamer_command_is_one_that_would_be_obeyed() -> None:
@@ -205,7 +216,7 @@ def test_every_word_of_nano_is_in_the_prompts_page() -> None:
 
 
 def test_every_reason_for_a_look_is_described() -> None:
-    sources = [(ROOT / "tracker" / "stream" / name).read_text() for name in ("schedule.py", "tracker.py")]
+    sources = [(ROOT / "tracker" / "stream" / name).read_text() for name in ("schedule.py", "looking.py", "tracker.py")]
     reasons = {
         word for source in sources for word in re.findall(r'(?:demand\(|return |_reason[^\n]* = )"(\w+)"', source)
     }

@@ -222,4 +222,4 @@ def memory(both: Both, steps: int = 3) -> Iterator[Pair]:
 
 
 # 64 is a constant in their memory attention, and pointers are cut into pieces of it; position embeddings are tiled.
-TINY = replace(NANO, dim=128, memory_dim=64, vit_pretrain_size=112, mask_reach=None)
+TINY = replace(NANO, dim=128, memory_dim=64, vit_pretrain_size=112, mask_reach=None, one_piece=False)

@@ -56,7 +56,10 @@ async def asking(model: Sam3 | None = None, **settings: Any) -> AsyncIterator[As
     """Run an application until the block ends. A failure inside it is answered, as a server would."""
     app = create_app(Config(**settings), model or untrained())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://here") as http:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
+    ):
         yield Asked(app, http)
 
 

@@ -153,6 +153,17 @@ _SHOWN = """() => {
 }"""
 
 
+_WAIT = """async (argument) => {{
+  const check = {condition};
+  const end = performance.now() + {patience};
+  while (!(await check(argument))) {{
+    if (performance.now() > end) return "late";
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }}
+  return "true";
+}}"""
+
+
 @dataclass
 class Visit:
     """The service's page, open in a browser, and what it says to and hears from the server."""
@@ -166,10 +177,15 @@ class Visit:
         self.page.set_default_timeout(PATIENCE)
         self.page.on("websocket", self._listen)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda said: self._heard(said.text))
 
     def _listen(self, socket: WebSocket) -> None:
         socket.on("framereceived", self._received)
         socket.on("framesent", lambda text: self.sent.append(json.loads(text)))
+
+    def _heard(self, text: str) -> None:
+        if "Content Security Policy" in text:
+            self.errors.append(text)
 
     def _received(self, message: str | bytes) -> None:
         if isinstance(message, str):
@@ -188,11 +204,12 @@ class Visit:
 
     def showing(self, condition: str = "true") -> None:
         """Wait until the picture of a result is on the canvas, and a condition in JavaScript holds as well."""
-        self.page.wait_for_function(f"document.getElementById('screen').dataset.index > '' && ({condition})")
+        self.wait_for(f"() => document.getElementById('screen').dataset.index > '' && ({condition})")
 
     def wait_for(self, condition: str, argument: Any = None) -> None:
-        """Wait until a JavaScript function returns something true."""
-        self.page.wait_for_function(condition, arg=argument)
+        """Wait until a JavaScript function returns something true. Playwright's own waiting needs ``eval``."""
+        told = self.page.evaluate(_WAIT.format(condition=condition, patience=PATIENCE), argument)
+        assert told == "true", f"{condition} did not become true"
 
     def shown(self) -> Shown:
         """Read the canvas."""

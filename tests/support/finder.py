@@ -14,6 +14,7 @@ from tests.support.pictures import patches, saved, sent
 from tests.support.serving import Served
 from tracker import Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt
 from tracker.model.compute import Speed
+from tracker.model.configs import NANO
 
 HEIGHT, WIDTH = 60, 80
 PATH = "/sam3/concept_segment"
@@ -23,13 +24,15 @@ IMAGE = sent(saved(patches(WIDTH, HEIGHT), "JPEG"))
 
 class Finder(Sam3):
     """
-    A stand-in with known answers for what random weights cannot tell: it finds two squares for "two", the first of them
-    for "one", none for "nothing", the box for an exemplar, and a mask without a pixel for "empty". What comes after the
-    network (suppression, masks) is the real thing: its logits have the picture's own size.
+    A stand-in with known answers for what random weights cannot tell: it finds two squares for "two", the first of
+    them for "one", none for "nothing", the box for an exemplar, a square with a hole for "ring", and a mask without
+    a pixel for "empty". What comes after the network (suppression, masks) is the real thing: its logits have the
+    picture's own size.
     """
 
     def __init__(self) -> None:  # no network is built
         self.name = "nano"
+        self.config = NANO
         self.device = torch.device("cpu")
         self.speed = Speed()
         self.side = 56
@@ -51,7 +54,12 @@ class Finder(Sam3):
 
     def _find(self, prompt: Prompt, height: int, width: int) -> Detected:
         two = [(0.9, (10, 5, 30, 25)), (0.6, (40, 30, 60, 50))]
-        known = {"two": two, "one": [(0.8, two[0][1])], "empty": [(0.9, (0, 0, 0, 0))]}
+        known = {
+            "two": two,
+            "one": [(0.8, two[0][1])],
+            "empty": [(0.9, (0, 0, 0, 0))],
+            "ring": [(0.8, (10, 5, 60, 50))],
+        }
         found = known.get(prompt.text or "", [])
         if prompt.boxes and prompt.text is None:
             box = prompt.boxes[0]
@@ -60,6 +68,8 @@ class Finder(Sam3):
         logits = torch.full((len(found), height, width), -10.0)
         for each, (_, (x0, y0, x1, y1)) in zip(logits, found, strict=True):
             each[y0:y1, x0:x1] = 10
+            if prompt.text == "ring":
+                each[y0 + 5 : y1 - 5, x0 + 5 : x1 - 5] = -10
         return Detected(torch.tensor([score for score, _ in found]), logits)
 
     def segment(

@@ -18,7 +18,7 @@ SEED = 6  # of the fake webcam's world
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     needs.chromium()
-    with serving(trained(), threads=1, max_sessions=2) as served:
+    with serving(trained(), threads=1, max_sessions=2, allow_hosts=("streamer.test",)) as served:
         yield served
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from streamer.video import viewers
 from streamer.video.composer import Composer
-from streamer.video.vp8 import Coded
+from streamer.video.encoder import Codec, Coded
 
 
 class Compositions:
@@ -24,7 +24,7 @@ class _Counted(Composer):
         super().__init__()
         self._compositions = compositions
 
-    async def make(self, *given: Any, **options: Any) -> Coded:
+    async def make(self, *given: Any, **options: Any) -> dict[Codec, Coded]:
         coded = await super().make(*given, **options)
         self._compositions.count += 1
         return coded

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer.frame import Frame, Picture
+from streamer.frame import NONE_LEFT_OUT, Frame, Picture
 from streamer.sources.base import Out, State, Tell
 from streamer.sources.url import UrlSource
 
@@ -38,6 +38,8 @@ class HandSource:
         self.live = live
         self.ticks = ticks
         self.arrive = arrive
+        self.decoding: float | None = None  # seconds that each frame's packet came before the frame
+        self.lost = NONE_LEFT_OUT  # told with each frame
         self.given = 0
         self.size = (height, width)
         self.stopped = asyncio.Event()
@@ -84,7 +86,9 @@ class HandSource:
         picture = self.picture(index)
         time_base = Fraction(1, 90_000)
         stamp = (index * self.ticks + 4_294_960_000) % 2**32
-        return Frame(index, 0, index * self.ticks, time_base, stamp, self.arrive(index), picture)
+        arrived = self.arrive(index)
+        received = None if self.decoding is None else arrived - self.decoding
+        return Frame(index, 0, index * self.ticks, time_base, stamp, arrived, picture, received, self.lost)
 
 
 class Viewer:
@@ -93,6 +97,9 @@ class Viewer:
     def __init__(self) -> None:
         self.frames: list[tuple[int, int, int | None, Fraction]] = []
         self.arrived: list[float] = []
+        self.decoding: list[float] = []  # seconds from the arrival of a frame's packet to its own
+        self.lost = NONE_LEFT_OUT
+        self.sizes: set[tuple[int, int]] = set()  # width and height
         self.states: list[tuple[State, str]] = []
         self.news = asyncio.Event()
 
@@ -100,6 +107,10 @@ class Viewer:
         assert frame.rgb().shape == (frame.height, frame.width, 3)
         self.frames.append((frame.index, frame.epoch, frame.pts, frame.time_base))
         self.arrived.append(frame.arrived)
+        assert frame.received is not None
+        self.decoding.append(frame.arrived - frame.received)
+        self.lost = frame.lost
+        self.sizes.add((frame.width, frame.height))
         self.news.set()
         await asyncio.sleep(0)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
+from streamer.live.presenters import Here
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
 from tests.support.sources import HandSource
-from tracker import Prompt
+from tracker import Prompt, Tracker
 
 SECONDS = 100  # until a session that hangs fails its test
 
@@ -45,18 +49,47 @@ class Stage:
 
 
 def make(engine: Engine, source: HandSource, **more: Any) -> Session:
-    encoder = ThreadPoolExecutor(1)
-    config, counters = more.pop("config", Config()), more.pop("counters", Counters())
+    """A session whose results are of looked-at frames alone, unless its ``config`` says otherwise."""
+    config = more.pop("config", Config(present="looked"))
     prompts = more.pop("prompts", (Prompt("red circle", threshold=0.0),))
-    return Session("s", source, prompts, engine=engine, executor=encoder, config=config, counters=counters, **more)
+    return Session(
+        "s",
+        source,
+        prompts,
+        engine=engine,
+        executor=ThreadPoolExecutor(1),
+        presenters=ThreadPoolExecutor(1),
+        worker=Here(),
+        config=config,
+        counters=more.pop("counters", Counters()),
+        **more,
+    )
 
 
 @asynccontextmanager
-async def playing(engine: Engine, source: HandSource) -> AsyncIterator[Stage]:
+async def playing(engine: Engine, source: HandSource, **more: Any) -> AsyncIterator[Stage]:
     """A session of a source that runs for the length of a ``with`` block, with one reader."""
-    session = make(engine, source)
+    session = make(engine, source, **more)
     async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(session.run())
         with session.subscribe() as reader:
             yield Stage(session, source, reader)
         task.cancel()
+
+
+@asynccontextmanager
+async def looking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """For the length of the block a look takes for ever; orders are carried out in the middle of it."""
+    go_on, step = threading.Event(), Tracker.step
+
+    def slow(self: Tracker, *given: Any, **named: Any) -> Any:
+        while not go_on.wait(0.002):
+            named["between"]()
+        return step(self, *given, **named)
+
+    monkeypatch.setattr(Tracker, "step", slow)
+    try:
+        yield
+    finally:
+        go_on.set()
+        monkeypatch.setattr(Tracker, "step", step)

@@ -33,9 +33,9 @@ class Stream:
     def see(self, *blobs: tuple[str, int, int, int], **size: int) -> Step:
         return self.look(picture(*blobs, **size))
 
-    def look(self, image: Picture) -> Step:
+    def look(self, image: Picture, **options: Any) -> Step:
         self.index += 1
-        return self.tracker.step(image, self.index, self.index * FRAME)
+        return self.tracker.step(image, self.index, self.index * FRAME, **options)
 
     def watch(self, frames: int, *blobs: tuple[str, int, int, int]) -> list[Step]:
         return [self.see(*blobs) for _ in range(frames)]

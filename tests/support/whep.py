@@ -50,10 +50,10 @@ class Cinema:
         self.viewers.append(Viewer(codec, audio=audio))
         return self.viewers[-1]
 
-    async def join(self, *, audio: bool = False) -> tuple[Viewer, httpx.Response]:
+    async def join(self, codec: str | None = None, *, audio: bool = False) -> tuple[Viewer, httpx.Response]:
         """Let one in, and wait until it is connected."""
         connected = self.connected
-        viewer = self.viewer(audio=audio)
+        viewer = self.viewer(codec, audio=audio)
         answer = await self.post(await viewer.offer())
         assert answer.status_code == 201, answer.text
         await viewer.accept(answer.text)

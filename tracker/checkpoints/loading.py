@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import torch
 
 from tracker.checkpoints import weights
 from tracker.checkpoints.download import download
-from tracker.model import precision
+from tracker.model import conv_trunk, precision
 from tracker.model.compute import device_named
-from tracker.model.configs import NANO, config_named
+from tracker.model.configs import CONFIGS, NANO, config_named
 from tracker.model.sam3 import Sam3
+from tracker.types import TrackerError
 
 NANO_WEIGHTS = Path(__file__).parents[1] / "assets" / "nano.safetensors"
 
@@ -24,24 +26,30 @@ def load_model(
     device: str | None = None,
     progress: Callable[[str], None] | None = None,
     half: bool = True,
+    fold: bool = True,
 ) -> Sam3:
     """
     Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
 
     ``checkpoint`` is a file or a folder, in upstream's layout or in that of ``transformers``. ``progress`` is told in
     words what happens. ``half``: on CUDA the text encoder's matrices are kept in bf16, with the same answers (those of
-    the image encoder are a question of speed, and come later); on a CPU everything is fp32.
+    the image encoder are a question of speed, and come later); on a CPU everything is fp32. ``fold``: branches of
+    convolutions become one, with the same answers; what is trained on keeps them.
 
     Raises :class:`WeightsError` if the weights are damaged, of another model or cannot be had, and
     :class:`TrackerError` for an unknown name or device.
     """
     config, target = config_named(name), device_named(device)
     if checkpoint is None:
+        if config not in CONFIGS:
+            raise TrackerError(f"{name} has no weights of its own yet: give it a checkpoint")
         checkpoint = NANO_WEIGHTS if config.name == NANO.name else download(progress)
     if progress:
         progress(f"building {name}")
     model = Sam3(config, torch.device("cpu"))
     weights.load(model.network, Path(checkpoint), progress)
+    if fold:
+        conv_trunk.fold(model.network)
     if half and target.type == "cuda":
         precision.halve_text(model.network, target)
     if target.type != "cpu":
@@ -52,5 +60,10 @@ def load_model(
 
 
 def set_threads(count: int) -> None:
-    """How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop."""
+    """
+    How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop.
+
+    OpenCV gets none of its own in the whole process: what it does here takes a millisecond, and its threads spin.
+    """
     torch.set_num_threads(max(1, count))
+    cv2.setNumThreads(1)

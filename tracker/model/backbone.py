@@ -62,7 +62,7 @@ def resize(network: Any, config: Config) -> None:
     upstream's ``use_interp_rope`` does; absolute ones are tiled. A grid that windows do not divide is padded to them.
     """
     grid, side = config.grid, config.image_size
-    for block in network.backbone.vision_backbone.trunk.blocks:
+    for block in getattr(network.backbone.vision_backbone.trunk, "blocks", ()):  # a convolution asks for no size
         if block.window_size == 0:
             device = block.attn.freqs_cis.device
             block.attn.input_size = (grid, grid)

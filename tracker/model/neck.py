@@ -55,10 +55,19 @@ class Level(nn.Module):
         if both is None:
             return F.conv2d(self.first(features), weight.to(kind), bias.to(kind), padding=1)
         product, border = both
-        # The first bias is missing where the second convolution looks beyond the edge: it is a picture of its own.
-        ones = features.new_ones(1, 1, *features.shape[-2:])
-        beyond = F.conv2d(ones, border.to(kind), bias.to(kind), padding=1)
-        return F.conv2d(features, product.to(kind), padding=1) + beyond
+        joined = F.conv2d(features, product.to(kind), (bias + border.sum((1, 2))).to(kind), padding=1)
+        return _without_beyond(joined, border.to(kind))
+
+
+def _without_beyond(joined: Tensor, border: Tensor) -> Tensor:
+    """Take the first bias (C, 3, 3 taps) away, in place, where the second convolution looks beyond the edge."""
+    rows, columns = border.sum(2)[..., None], border.sum(1)[..., None]  # (C, 3, 1), a row or a column of taps each
+    for edge, tap in ((0, 0), (-1, 2)):
+        joined[..., edge, :] -= rows[:, tap]
+        joined[..., edge] -= columns[:, tap]
+        joined[..., edge, 0] += border[:, tap, 0]  # the corners were taken away twice
+        joined[..., edge, -1] += border[:, tap, 2]
+    return joined
 
 
 def _then(second: nn.Conv2d, head: nn.Conv2d | None) -> tuple[Tensor, Tensor]:
@@ -80,7 +89,7 @@ def _joined(first: nn.Conv2d, weight: Tensor) -> tuple[Tensor, Tensor] | None:
     taps = weight.permute(0, 2, 3, 1)  # (out, 3, 3, middle)
     product = taps.reshape(-1, middle) @ before.flatten(1)
     border = taps.reshape(-1, middle) @ shift
-    return product.view(out, 3, 3, -1).permute(0, 3, 1, 2), border.view(out, 1, 3, 3)
+    return product.view(out, 3, 3, -1).permute(0, 3, 1, 2), border.view(out, 3, 3)
 
 
 def _weights(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from tracker.model import compat
 from tracker.model.configs import Config
+from tracker.model.conv_trunk import ConvTrunk
 
 compat.prepare()
 
@@ -41,18 +42,21 @@ BPE_VOCABULARY = Path(__file__).parents[1] / "assets" / "bpe_simple_vocab_16e6.t
 Tokenizer = Callable[..., torch.Tensor]
 
 
-def build(config: Config, tokenizer: Tokenizer | None = None) -> Sam3Image:
+def build(config: Config, tokenizer: Tokenizer | None = None, trunk: nn.Module | None = None) -> Sam3Image:
     """
     Build the network of ``config`` on the CPU with fresh weights, in eval mode.
 
     The interactive head and memory tracker is ``.inst_interactive_predictor.model``. ``tokenizer`` maps
-    (texts, context_length) to ids; left out, it is CLIP's byte-pair encoding.
+    (texts, context_length) to ids; left out, it is CLIP's byte-pair encoding. ``trunk`` encodes pictures (its face:
+    conv_trunk.py); left out, it is the configuration's.
     """
     interactive = SAM3InteractiveImagePredictor(_tracker(config))
     # Hard-coded to 288/144/72 upstream (sam1_task_predictor.py:64).
     interactive._bb_feat_sizes = [(config.grid * scale, config.grid * scale) for scale in (4, 2, 1)]
     model = Sam3Image(
-        backbone=SAM3VLBackbone(visual=_vision(config), text=_text(config, tokenizer), scalp=1),
+        backbone=SAM3VLBackbone(
+            visual=_vision(config, trunk or _trunk(config)), text=_text(config, tokenizer), scalp=1
+        ),
         transformer=TransformerWrapper(encoder=_fusion(config), decoder=_decoder(config), d_model=config.dim),
         input_geometry_encoder=_geometry(config),
         segmentation_head=_segmentation(config),
@@ -76,8 +80,20 @@ def _attention(c: Config, *, dropout: float = 0.0, batch_first: bool = False) ->
     return MultiheadAttentionWrapper(num_heads=c.heads, dropout=dropout, embed_dim=c.dim, batch_first=batch_first)
 
 
-def _vision(c: Config) -> Sam3DualViTDetNeck:
-    trunk = ViT(
+def _vision(c: Config, trunk: nn.Module) -> Sam3DualViTDetNeck:
+    return Sam3DualViTDetNeck(
+        position_encoding=_sine(c.dim),
+        d_model=c.dim,
+        scale_factors=[4.0, 2.0, 1.0, 0.5],
+        trunk=trunk,
+        add_sam2_neck=True,
+    )
+
+
+def _trunk(c: Config) -> nn.Module:
+    if c.conv_channels:
+        return ConvTrunk(c.conv_channels, c.conv_depths, c.conv_dim)
+    vit: nn.Module = ViT(
         img_size=c.image_size,
         pretrain_img_size=c.vit_pretrain_size,
         patch_size=c.patch,
@@ -103,13 +119,7 @@ def _vision(c: Config) -> Sam3DualViTDetNeck:
         bias_patch_embed=False,
         use_act_checkpoint=False,
     )
-    return Sam3DualViTDetNeck(
-        position_encoding=_sine(c.dim),
-        d_model=c.dim,
-        scale_factors=[4.0, 2.0, 1.0, 0.5],
-        trunk=trunk,
-        add_sam2_neck=True,
-    )
+    return vit
 
 
 def _text(c: Config, tokenizer: Tokenizer | None) -> VETextEncoder:

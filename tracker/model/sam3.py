@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import postprocess
+from tracker.model import pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
-from tracker.model.configs import NANO, Config, config_named
+from tracker.model.configs import Config, config_named
 from tracker.model.detector import NMS_IOU, Detector, finish
 from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.model.interactive import Segmenter
 from tracker.model.memory import MemoryHead
 from tracker.model.network import build
-from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words
+from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words, words
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
 
@@ -45,7 +46,7 @@ class Sam3:
         self.side = config.grid * 4
         # Masks are the same to 0.998 IoU (benchmarks/nano.py); the smaller parts gain nothing by it.
         self.bf16_backbone = device.type == "cpu" and matrix_bf16()
-        self.network: Any = build(config, WordTokenizer() if config.name == NANO.name else None)
+        self.network: Any = build(config, WordTokenizer() if config.taught_words else None)
         self.interactive: Any = self.network.inst_interactive_predictor.model
         self.network.requires_grad_(False)
         self.network.to(device)
@@ -98,11 +99,19 @@ class Sam3:
 
     def vocabulary(self) -> frozenset[str] | None:
         """The words this model was taught, or None where any word may be asked for."""
-        return VOCABULARY if self.name == NANO.name else None
+        return VOCABULARY if self.config.taught_words else None
 
     def hint(self, text: str) -> str | None:
-        """A sentence that says which words of ``text`` this model was never taught, and what it knows; None if none."""
-        unknown = unknown_words(text) if self.name == NANO.name else []
+        """
+        What this model has to say about a prompt: words that it was never taught, and what of a long text it reads.
+
+        None: nothing. An untaught word is named with what the model knows.
+        """
+        said = [each for each in (self._untaught(text), self._cut(text)) if each is not None]
+        return " ".join(said) or None
+
+    def _untaught(self, text: str) -> str | None:
+        unknown = unknown_words(text) if self.config.taught_words else []
         if not unknown:
             return None
         named = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
@@ -111,6 +120,19 @@ class Sam3:
             f"{', '.join(SHAPES)} and drawings of {len(KINDS)} things such as {', '.join(list(KINDS)[:3])}, asked for "
             'as "red circle", "circle" or "red thing"; anything can be clicked.'
         )
+
+    def _cut(self, text: str) -> str | None:
+        """The text encoder takes ``text_context`` tokens, a start and an end among them, and cuts without a word."""
+        room = self.config.text_context - 2
+        if self.config.taught_words:
+            unit, read, left = "words", words(text), " ".join(words(text)[:room])
+        else:
+            tokenizer = self.network.backbone.language_backbone.tokenizer
+            read = tokenizer.encode(text)
+            unit, left = "tokens", tokenizer.decode(read[:room]).strip()
+        if len(read) <= room:
+            return None
+        return f'The model reads {room} {unit} of a prompt and this one has {len(read)}: it looks for "{left}".'
 
     @on_model
     def embed(self, image: npt.NDArray[np.uint8]) -> Embedding:
@@ -142,7 +164,10 @@ class Sam3:
         if embedding.trunk is None:
             raise TrackerError("this embedding was kept for clicks only: concepts cannot be detected on it")
         if self._last is None or self._last[0] is not embedding.trunk:  # prompts of one request come one by one
-            self._last = embedding.trunk, self._encoded(self.concepts, embedding.trunk)
+            *fine, coarse = self._encoded(self.concepts, embedding.trunk)
+            # The detector reads it as a list of places: in this order that is a view, in the other a slow product each.
+            coarse = coarse.contiguous(memory_format=torch.channels_last)
+            self._last = embedding.trunk, (*fine, coarse)
         return self._last[1]
 
     def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
@@ -209,7 +234,8 @@ class Sam3:
         answer. An object prompted with nothing at all gets the model's guess of the main object.
         """
         size = embedding.height, embedding.width
-        return self.segmenter.segment(embedding.interactive, size, objects, multimask, self.speed)
+        found = self.segmenter.segment(embedding.interactive, size, objects, multimask, self.speed)
+        return replace(found, logits=pieces.held(found.logits, size, objects)) if self.config.one_piece else found
 
     @property
     def positions(self) -> Tensor:
@@ -250,6 +276,8 @@ class Sam3:
         default; 0 repairs nothing).
         """
         area = postprocess.CLICK_HOLE if hole_area is None else hole_area
-        if area:
-            logits = postprocess.fill_holes(logits, postprocess.speck_area(self.side, area))
-        return postprocess.to_masks(logits, height, width)
+        return postprocess.to_masks(self.mended(logits, area), height, width)
+
+    def mended(self, logits: Tensor, hole_area: int) -> Tensor:
+        """(N, S, S) logits with small holes and specks repaired; ``hole_area`` as for :meth:`masks`."""
+        return postprocess.fill_holes(logits, postprocess.speck_area(self.side, hole_area)) if hole_area else logits

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracker.model.features import Embedding
-from tracker.stream.optical_flow import Grey
+from tracker.presenting.motion import Grey
 from tracker.types import FrameGone, Track
 
 BYTES = 256 * 2**20  # a second and a half at full size (21 MB a frame in float32), and more than RECENT holds of nano
@@ -23,16 +23,22 @@ TIMES = 1024  # looked-at frames whose time is known, to tell when a frame betwe
 @dataclass(frozen=True, slots=True, eq=False)
 class ClickableFrame:
     """
-    One looked-at frame: ``seconds`` is its own (monotonic) time; ``tracks`` is what was shown on it.
+    One looked-at frame: ``seconds`` is its own (monotonic) time.
 
+    ``tracks`` is what was shown on it; None while it is still being looked at: the objects are on it, nothing is shown.
     ``grey`` is its small picture, by which masks are moved on from it.
     """
 
     index: int
     seconds: float
     embedding: Embedding
-    tracks: Sequence[Track]
+    tracks: Sequence[Track] | None
     grey: Grey | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its picture."""
+        return self.embedding.height, self.embedding.width
 
     @property
     def nbytes(self) -> int:
@@ -77,6 +83,16 @@ class ClickableFrames:
         self._times.append((kept.index, kept.seconds))
         self._trim()
 
+    def insert(self, kept: ClickableFrame) -> None:
+        """Keep a frame of before the newest one, at its place in time; where there is no room, the oldest others go."""
+        later = [place for place, each in enumerate(self._frames) if each.index > kept.index]
+        self._frames.insert(later[0], kept)
+        self._trim(spared=kept)
+
+    def show(self, tracks: Sequence[Track]) -> None:
+        """What is shown on the newest frame, now that it was looked at."""
+        self._frames[-1] = replace(self._frames[-1], tracks=tracks)
+
     def note(self, index: int, seconds: float) -> None:
         """A frame was looked at without an embedding: only its time is kept."""
         self._times.append((index, seconds))
@@ -88,13 +104,23 @@ class ClickableFrames:
         ``seconds``: when that frame was, by the clock of ``add``; left out, it is estimated from its neighbours.
         """
         if not self._frames:
-            raise FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
+            raise self.gone(index)
         moment = self._moment(index) if seconds is None else seconds
         best = min(self._frames, key=lambda each: abs(each.seconds - moment))
         if best.index != index and abs(best.seconds - moment) > WINDOW:
-            available = self._frames[0].index, self._frames[-1].index
-            raise FrameGone(f"frame {index} is gone: frames {available[0]} to {available[1]} can be clicked", available)
+            raise self.gone(index)
         return best
+
+    def nearest_first(self, index: int, seconds: float) -> list[ClickableFrame]:
+        """All of them: frame ``index`` itself, if it is kept, then by how far they are from ``seconds``."""
+        return sorted(self._frames, key=lambda each: (each.index != index, abs(each.seconds - seconds)))
+
+    def gone(self, index: int) -> FrameGone:
+        """What is to be raised where frame ``index`` is not kept, nor one that could stand for it."""
+        if not self._frames:
+            return FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
+        oldest, newest = self._frames[0].index, self._frames[-1].index
+        return FrameGone(f"frame {index} is gone: frames {oldest} to {newest} can be clicked", (oldest, newest))
 
     def after(self, kept: ClickableFrame, most: int) -> list[ClickableFrame]:
         """Up to ``most`` frames after ``kept``, oldest first, evenly chosen, the newest always among them."""
@@ -123,7 +149,11 @@ class ClickableFrames:
         pace = (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 1 / 30
         return end[1] + (index - end[0]) * pace
 
-    def _trim(self) -> None:
+    def _trim(self, spared: ClickableFrame | None = None) -> None:
         total = self.nbytes
-        while len(self._frames) > 1 and (total > self.max_bytes or len(self._frames) > RECENT):
-            total -= self._frames.popleft().nbytes
+        removable = [each for each in self._frames if each is not spared][:-1]
+        for oldest in removable:
+            if total <= self.max_bytes and len(self._frames) <= RECENT:
+                break
+            self._frames.remove(oldest)
+            total -= oldest.nbytes

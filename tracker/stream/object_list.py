@@ -7,9 +7,9 @@ from collections.abc import Container, Iterable, Iterator
 from torch import Tensor
 
 from tracker.stream.geometry import bounds
-from tracker.stream.objects import Followed, Key
+from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
-from tracker.types import TrackerError, UnknownObject
+from tracker.types import Key, TrackerError, UnknownObject
 
 
 class ObjectList:

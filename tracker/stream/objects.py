@@ -16,9 +16,7 @@ from tracker.stream.geometry import LIMIT, Share, Spot, overlap, size
 from tracker.stream.motion import Motion
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.stream.states import Life, State
-from tracker.types import Stage
-
-Key = tuple[object, ...]
+from tracker.types import Key, Stage
 
 
 @dataclass(slots=True)
@@ -58,6 +56,7 @@ class Told:
         False  # that it shall go: it is followed on, so that it is not found as a new one, and never shown
     )
     spots: tuple[int, tuple[Spot, ...]] = (-1, ())  # the clicks on it, and on which frame
+    tick: int = -1  # of the frame that its newest mask of a user's was put on
 
 
 @dataclass(slots=True, eq=False)
@@ -190,8 +189,10 @@ class Followed:
             self.see(logits)
 
     def judge(self, tick: int) -> None:
-        """Draw the conclusions of a keyframe, once all its detections are somebody's."""
+        """Draw the conclusions of a keyframe, once all its detections are somebody's; not of the one it was made on."""
         evidence = self.evidence
+        if tick == self.born:
+            return
         found = evidence.detected == tick
         evidence.hits.append(found)
         if found:

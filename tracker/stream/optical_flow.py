@@ -1,9 +1,10 @@
 """
 Masks moved along with the picture, without a pass of the encoder.
 
-Dense optical flow between two frames on a small grey picture (DIS, Kroeger et al. 2016) says where each place came
-from, and mask logits are read from there. It costs a millisecond, knows nothing of objects, and decays: over two frames
-of moving worlds masks keep 0.82 IoU where standing still would leave 0.69, over eight 0.66 and 0.37.
+Dense optical flow between two frames on a small grey picture says where each place came from, and mask logits are read
+from there. It costs a millisecond, knows nothing of objects, and decays: over two frames of moving worlds masks keep
+0.82 IoU where standing still would leave 0.69, over eight 0.66 and 0.37. Where every frame between was seen, what was
+composed of their motions is better than that between the two ends (``tracker.presenting``), and is used instead.
 """
 
 from __future__ import annotations
@@ -15,12 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WIDTH = 320  # pixels of the grey picture: over two frames 256 loses a hundredth of IoU, 448 gains one and costs thrice
-HEIGHTS = (48, 960)  # pixels, whatever its shape: OpenCV 5 reads beyond the end of lower ones, and crashes
-SOFT = 1.2  # sigma of its blur: noise looks like motion
-
-Grey = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
+from tracker.presenting.motion import Field, Grey, Motion, dense, grid, small
 
 
 class Flow:
@@ -29,15 +25,20 @@ class Flow:
     def __init__(self) -> None:
         self._before: Grey | None = None
         self._now: Grey | None = None
-        self._field: Field | None = None
+        self._places: Field | None = None
 
-    def look(self, image: npt.NDArray[np.uint8]) -> None:
-        """Take the next frame, (height, width, 3) RGB. Its motion is found when it is asked for."""
-        self._before, self._now, self._field = self._now, _small(image), None
+    def look(self, image: npt.NDArray[np.uint8], motion: Motion | None = None) -> None:
+        """
+        Take the next frame, (height, width, 3) RGB, and how it moved since the last one, if that is known.
+
+        Otherwise its motion is found when it is asked for.
+        """
+        self._before, self._now = self._now, small(image)
+        self._places = None if motion is None else motion.places
 
     def clear(self) -> None:
         """Forget every frame: what comes next is another scene."""
-        self._before = self._now = self._field = None
+        self._before = self._now = self._places = None
 
     @property
     def known(self) -> bool:
@@ -46,7 +47,7 @@ class Flow:
 
     @property
     def grey(self) -> Grey | None:
-        """The present frame, small and grey, for :func:`motion`."""
+        """The present frame, small and grey, for :func:`between`."""
         return self._now
 
     def warp(self, logits: Tensor, outside: float) -> Tensor:
@@ -55,31 +56,22 @@ class Flow:
             return logits
         assert self._before is not None
         assert self._now is not None
-        if self._field is None:
-            self._field = motion(self._before, self._now)
-        return moved(logits, self._field, outside)
+        if self._places is None:
+            self._places = between(self._before, self._now)
+        return moved(logits, self._places, outside)
 
 
-def motion(before: Grey, now: Grey) -> Field:
-    """From where each place of ``now`` came: (height, width, 2) pixels of these two small pictures of one size."""
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    return np.asarray(dis.calc(now, before, None), np.float32)  # type: ignore[call-overload]
+def between(before: Grey, now: Grey) -> Field:
+    """Where each place of ``now`` was on ``before``, (height, width, 2), as shares of the picture."""
+    height, width = now.shape
+    return np.asarray(grid(height, width) + dense(before, now) / (width, height), np.float32)
 
 
-def moved(logits: Tensor, field: Field, outside: float) -> Tensor:
-    """Move (N, S, S) logits along; what comes in from outside is ``outside``."""
-    height, width = field.shape[:2]
+def moved(logits: Tensor, places: Field, outside: float) -> Tensor:
+    """Move (N, S, S) logits along, to where they were at ``places``; what comes in from outside is ``outside``."""
     side = logits.shape[-1]
-    came = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA) / (width, height)
-    place = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / side
-    grid = torch.from_numpy(((place + came) * 2 - 1).astype(np.float32)).to(logits.device)[None]
+    came = cv2.resize(places - grid(*places.shape[:2]), (side, side), interpolation=cv2.INTER_AREA) + grid(side, side)
+    at = torch.from_numpy((came * 2 - 1).astype(np.float32)).to(logits.device)[None]
     return (
-        F.grid_sample(logits[None] - outside, grid, align_corners=False)[0] + outside
+        F.grid_sample(logits[None] - outside, at, align_corners=False)[0] + outside
     )  # one field for all: N as channels
-
-
-def _small(image: npt.NDArray[np.uint8]) -> Grey:
-    height, width = image.shape[:2]
-    size = (WIDTH, int(np.clip(round(height * WIDTH / width), *HEIGHTS)))
-    grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.GaussianBlur(grey, (0, 0), SOFT), np.uint8)

@@ -6,9 +6,9 @@ Shares are of the picture's side, 0 to 1; seconds are of the stream's clock; a s
 
 What is not here stands beside what it bounds or computes, because it decides nothing about tracking: bounds of what is
 kept (``clickable_frames``: bytes, frames, known times, and the 100 ms within which the API promises an answer;
-``clicks.MOST_SPOTS``; the lengths of a memory bank, which are the network's own), and pure numerics
-(``geometry.LIMIT`` and ``clicks.MASK_LOGIT``, the range of mask logits; the small pictures of ``optical_flow``
-and the grid of ``scene``).
+``presenting.history``: the seconds of presented frames; ``clicks.MOST_SPOTS``; the lengths of a memory bank, which are
+the network's own), and pure numerics (``geometry.LIMIT`` and ``clicks.MASK_LOGIT``, the range of mask logits; the
+small pictures of ``optical_flow`` and the grid of ``scene``).
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class TrackingParams:
     cheaper: float = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
     cost_rate: float = 0.2  # share by which the known cost of a stage follows the newest one
     most_debt: float = 1.0  # seconds that may have been taken too much: what is longer ago is forgiven
+    leeway: float = 1.05  # times the wanted time between looks, up to which they come as wanted: times are not exact
     strained: float = 0.5  # share of the steps of late that found no time: from here on keyframes become rarer
     strain_rate: float = 0.05  # share by which that follows the newest step: "of late" is some twenty steps
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tracker.stream.geometry import Share, pixels
-from tracker.stream.objects import Followed, Key
-from tracker.types import Prompt, TrackerError
+from tracker.stream.objects import Followed
+from tracker.types import Key, Prompt, TrackerError, prompt_keys
 
 RESTS = "rests: no object of it is alive to serve as the example; draw the box again"
 
@@ -23,26 +23,46 @@ def check(prompts: Sequence[Prompt]) -> None:
             raise TrackerError(f"prompt {place}: threshold {prompt.threshold} is outside 0 to 1")
 
 
-def keys(prompts: Sequence[Prompt]) -> list[Key]:
-    """
-    One key for each prompt; equal keys before and after an edit mean the same prompt.
-
-    A prompt that is listed twice is two prompts: the second has a key of its own.
-    """
-    seen: dict[Key, int] = {}
-    found: list[Key] = []
-    for prompt in prompts:
-        seen[prompt.key] = seen.get(prompt.key, 0) + 1
-        found.append((prompt.key, seen[prompt.key]))
-    return found
-
-
 @dataclass(slots=True)
 class KeyframePrompts:
-    """What is ``asked`` of the detector, by key; ``notes`` says why the others rest, by place in the list."""
+    """What is ``asked`` of the detector, by key; ``rests`` says why the others are not."""
 
     asked: dict[Key, Prompt] = field(default_factory=dict)
-    notes: dict[int, str] = field(default_factory=dict)
+    rests: dict[Key, str] = field(default_factory=dict)
+
+
+class PromptList:
+    """
+    What one stream is asked, and which of it has example boxes that still wait for their frame.
+
+    Raises :class:`TrackerError` for what makes no sense.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt]) -> None:
+        check(prompts)
+        self.all: tuple[Prompt, ...] = tuple(prompts)
+        self._drawn = {key for key, prompt in self.by_key().items() if prompt.boxes}
+
+    def by_key(self) -> dict[Key, Prompt]:
+        """All of them, in the order of the list."""
+        return dict(zip(prompt_keys(self.all), self.all, strict=True))
+
+    def replace(self, prompts: Sequence[Prompt], waiting: Container[Key]) -> None:
+        """Ask something else; the boxes of those that are ``waiting`` are of the frame to come."""
+        self.all = tuple(prompts)
+        self._drawn = {key for key in self.by_key() if key in self._drawn or key in waiting}
+
+    def ask(self, objects: Iterable[Followed], height: int, width: int) -> KeyframePrompts:
+        """What to ask on a frame of this size, see :func:`for_keyframe`."""
+        return for_keyframe(self.all, objects, self._drawn, height, width)
+
+    def answered(self) -> None:
+        """A keyframe has come: boxes that waited for it mean nothing any more."""
+        self._drawn.clear()
+
+    def notes(self, rests: Mapping[Key, str]) -> dict[int, str]:
+        """Why prompts rest, by their place in the list."""
+        return {place: rests[key] for place, key in enumerate(self.by_key()) if key in rests}
 
 
 def for_keyframe(
@@ -56,7 +76,7 @@ def for_keyframe(
     """
     alive = [each for each in objects if each.visible]
     ask = KeyframePrompts()
-    for place, (key, prompt) in enumerate(zip(keys(prompts), prompts, strict=True)):
+    for key, prompt in zip(prompt_keys(prompts), prompts, strict=True):
         if not prompt.boxes or key in drawn:
             ask.asked[key] = prompt
             continue
@@ -67,7 +87,7 @@ def for_keyframe(
         elif prompt.text:
             ask.asked[key] = replace(prompt, boxes=(), labels=())
         else:
-            ask.notes[place] = RESTS
+            ask.rests[key] = RESTS
     return ask
 
 

@@ -28,11 +28,13 @@ class Situation:
 
 class Budget:
     """
-    What each stage costs here (``Step.timings`` names them), and whether the wanted rate of results can be kept.
+    What each stage costs here (``Step.timings`` names them), and whether there is time for what is wanted.
 
-    ``rate``: wanted results a second; None: every frame is worth its encoder pass. ``costs``: seconds of each stage
-    (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``; what is not named costs nothing) to go
-    by instead of measured ones.
+    ``rate``: wanted results a second, where every frame that comes waits for its result; it cannot be kept while steps
+    cost more. ``looks``: wanted looks a second, where the newest frame is looked at and others are left out; it cannot
+    be kept while turns come late, whatever they cost: the device may be busy with other streams. None: nothing is ever
+    short. ``costs``: seconds of each stage (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``;
+    what is not named costs nothing) to go by instead of measured ones.
     """
 
     def __init__(
@@ -40,23 +42,42 @@ class Budget:
         rate: float | None = None,
         costs: Mapping[str, float] | None = None,
         params: TrackingParams = DEFAULTS,
+        *,
+        looks: float | None = None,
     ) -> None:
-        self.rate = rate
+        self.rate, self.looks = rate, looks
         self.params = params
         self._given = costs is not None
         self.costs: dict[str, float] = dict(costs or {})
         self._debt = 0.0  # seconds that steps took beyond what the rate gives them
+        self._late = 0.0  # seconds that turns came later than wanted
+        self._last: tuple[int, float] | None = None  # index and time of the frame that was looked at last
         self._strain = 0.0  # how often of late time was short, 0 to 1
 
     @property
-    def short(self) -> bool:
+    def slow(self) -> bool:
         """Whether steps took longer of late than the wanted rate gives them."""
         return self.rate is not None and self._debt > 0
+
+    @property
+    def short(self) -> bool:
+        """Whether that is so, or looks came less often of late than wanted."""
+        return self.slow or (self.looks is not None and self._late > 0)
 
     @property
     def strained(self) -> bool:
         """Whether time is short more often than not."""
         return self._strain > self.params.strained
+
+    def turn(self, index: int, seconds: float) -> None:
+        """Take which frame has its turn, and its time by the stream's clock."""
+        last, self._last = self._last, (index, seconds)
+        if self.looks is None or last is None:
+            return
+        wanted = 1 / self.looks
+        left_out = index - last[0] > 1  # else the camera gives no more: whatever the time between, nothing is missed
+        late = seconds - last[1] - wanted * self.params.leeway if left_out else -wanted
+        self._late = min(max(self._late + late, -wanted), self.params.most_debt)
 
     def spend(self, situation: Situation, seconds: Mapping[str, float]) -> None:
         """Take what a step's stages took."""
@@ -69,6 +90,7 @@ class Budget:
         if self.rate is not None:
             took = sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in each)
             self._debt = min(max(self._debt + took - 1 / self.rate, -1 / self.rate), self.params.most_debt)
+        if self.rate is not None or self.looks is not None:
             newest = self.params.strain_rate
             self._strain = (1 - newest) * self._strain + newest * self.short
 
@@ -119,7 +141,7 @@ class Schedule:
             return Stage.FLOW, "interval"
         if reason is not None:  # nothing can be detected; the frame is looked at all the same: it may be clicked
             self._since = 0
-        if situation.warpable and reason is None and self.budget.short and self._warped < self.params.longest_flow:
+        if situation.warpable and reason is None and self.budget.slow and self._warped < self.params.longest_flow:
             self._warped += 1
             return Stage.FLOW, "budget"
         pressed, self._warped = self._warped > 0 or self.budget.short, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -22,3 +23,11 @@ class Stopwatch:
         now = time.perf_counter()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
+
+    def leave_out(self, act: Callable[[], None]) -> None:
+        """Do something that is part of no stage."""
+        began = time.perf_counter()
+        try:
+            act()
+        finally:
+            self._last += time.perf_counter() - began

@@ -24,7 +24,7 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.sam3 import Sam3
 from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.training.evaluate import Tally, ask_words
-from tracker.training.recipe import RECIPES
+from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds.variety import PLAIN
 
 MOST_ABSENT = 0.93
@@ -73,7 +73,7 @@ def main() -> None:
     arguments = parser.parse_args()
     set_threads(1)
     source, finished = arguments.out / "nano-memory.safetensors", arguments.out / "nano-finished.safetensors"
-    model = load_model("nano", checkpoint=source)
+    model = load_model(MODEL.name, checkpoint=source, fold=False)
     shift = calibrate(model, RECIPES[arguments.recipe].calibration)
     if shift:
         weights.save(model.network, finished)

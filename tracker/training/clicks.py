@@ -9,6 +9,7 @@ import numpy.typing as npt
 from tracker.training.masks import MASK_SIDE, RelativeBox, box_of, shaken, shrink
 from tracker.worlds.objects import Binary, WorldObject
 
+TAKEN_AWAY = 0.15  # of the prompts, where there are two things: a negative click takes one out of a mask
 POINTS = 4  # room for points in one interactive prompt; a box takes two
 
 Interactive = tuple[
@@ -16,13 +17,22 @@ Interactive = tuple[
 ]
 
 
-def interactive(rng: np.random.Generator, objects: list[WorldObject], seen: list[WorldObject]) -> Interactive:
-    """One interactive prompt: points and labels, previous logits and whether they are given, and the right mask."""
-    if not seen or rng.random() < 0.1:
+def interactive(
+    rng: np.random.Generator, objects: list[WorldObject], seen: list[WorldObject], *, nothing: bool = True
+) -> Interactive:
+    """
+    One interactive prompt: points and labels, previous logits and whether they are given, and the right mask.
+
+    ``nothing`` says that it may also be about a place where nothing is; without it ``seen`` must not be empty.
+    """
+    if nothing and (not seen or rng.random() < 0.1):
         return on_nothing(rng, objects)
     points, labels, previous = _blank()
     thing = seen[rng.integers(len(seen))]
     truth = shrink(thing.mask)
+    apart = [other for other in seen if not (other.mask & thing.mask).any()] if rng.random() < TAKEN_AWAY else []
+    if apart:
+        return _too_much(rng, thing, apart, truth)
     kind = rng.random()
     if kind < 0.30:
         points[0], labels[0] = inside(rng, thing.mask), 1
@@ -41,6 +51,22 @@ def interactive(rng: np.random.Generator, objects: list[WorldObject], seen: list
     elif rng.random() < 0.5:
         points[0], labels[0] = inside(rng, thing.mask), 1
     return points, labels, previous, True, truth
+
+
+def _too_much(
+    rng: np.random.Generator, thing: WorldObject, apart: list[WorldObject], truth: npt.NDArray[np.float32]
+) -> Interactive:
+    """A click on a thing, a negative click on a neighbour, mostly after a mask that held both: the neighbour goes."""
+    points, labels, previous = _blank()
+    cx, cy, *_ = box_of(thing.mask)
+    nearest = sorted(apart, key=lambda other: abs(box_of(other.mask)[0] - cx) + abs(box_of(other.mask)[1] - cy))
+    taken = nearest[: rng.integers(1, 3)]
+    points[0], labels[0] = inside(rng, thing.mask), 1
+    points[1], labels[1] = inside(rng, taken[0].mask), 0
+    if rng.random() < 0.3:
+        return points, labels, previous, False, truth
+    both = np.maximum.reduce([truth, *(shrink(other.mask) for other in taken)])
+    return points, labels, _stale(rng, both, np.zeros(2)), True, truth
 
 
 def _blank() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:

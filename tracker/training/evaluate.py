@@ -5,7 +5,8 @@ How good nano is, on worlds never trained on, through the same code that serves.
 
 F1 at mask IoU 0.5, mean IoU of the matched masks, the share of absent prompts answered with nothing, F1 with attributes
 ("big", "left", "striped"), the IoU from one click and from a box. ``--renderer plain`` asks about the simpler
-worlds that the demo shows, ``second`` about pictures drawn by other code than the one that training uses.
+worlds that the demo shows, ``second`` and ``third`` about pictures drawn by other code than the one that training uses
+(``third``: three plain shapes), and ``small`` about fourteen small shapes on mottled ground.
 """
 
 from __future__ import annotations
@@ -17,21 +18,24 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.optimize import linear_sum_assignment
 
 from tracker.checkpoints.loading import load_model, set_threads
-from tracker.model.features import Embedding, SegmentPrompt
+from tracker.model.features import Embedding, Logits, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
 from tracker.stream.params import DEFAULTS
 from tracker.training.clicks import inside, on_nothing, yesterday
 from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still
 from tracker.types import Box, Detection, Mask, Point, Prompt
-from tracker.worlds import second_renderer, things
+from tracker.worlds import second_renderer, things, third_renderer
 from tracker.worlds.looks import Picture
 from tracker.worlds.objects import WorldObject, box_around
+from tracker.worlds.objects import iou as overlap
 from tracker.worlds.things import HELD_OUT_STYLE, Thing
 from tracker.worlds.variety import PLAIN, WIDE
 from tracker.worlds.worlds import Video
@@ -211,14 +215,19 @@ def _look_again(
     height, width = thing.mask.shape
     previous, (cx, cy, w, h) = yesterday(rng, thing.mask)
     box = Box((cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height)
-    found = model.segment(embedding, [SegmentPrompt(box=box, logits=torch.from_numpy(previous))])
+    found = model.segment(embedding, [SegmentPrompt(box=box, logits=_fitting(model, previous))])
     tally.stale.append(iou(model.masks(found.logits[:, 0], height, width)[0][0], Mask.from_dense(thing.mask)))
     tally.there.append(float(found.present[0]) >= DEFAULTS.present)
     corners, _, previous, given, _ = on_nothing(rng, objects)
     if given:  # there is room for nothing
         (x0, y0), (x1, y1) = (corners[:2] * (width, height)).tolist()
-        asked = SegmentPrompt(box=Box(x0, y0, x1, y1), logits=torch.from_numpy(previous))
+        asked = SegmentPrompt(box=Box(x0, y0, x1, y1), logits=_fitting(model, previous))
         tally.gone.append(float(model.segment(embedding, [asked]).present[0]) < DEFAULTS.present)
+
+
+def _fitting(model: Sam3, logits: npt.NDArray[np.float32]) -> Logits:
+    """Logits on training's grid, on that of the model that is asked."""
+    return torch.from_numpy(cv2.resize(logits, (model.side, model.side), interpolation=cv2.INTER_LINEAR))
 
 
 def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing: WorldObject, tally: Tally) -> None:
@@ -256,8 +265,7 @@ def compare(
 
 def iou(a: Mask, b: Mask) -> float:
     """Intersection over union of two masks of one size; 0 if both are empty."""
-    one, other = a.dense(), b.dense()
-    return float((one & other).sum() / max(1, (one | other).sum()))
+    return overlap(a.dense(), b.dense())
 
 
 def main() -> None:
@@ -265,8 +273,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--model", default="nano", help="whose weights those of --checkpoint are")
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
-    parser.add_argument("--renderer", choices=("wide", "plain", "second"), default="wide")
+    parser.add_argument("--renderer", choices=("wide", "plain", "second", "third", "small"), default="wide")
     parser.add_argument("--things", type=Path, help="pictures of things, as things.py makes them: ask about these too")
     parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
     arguments = parser.parse_args()
@@ -275,9 +284,11 @@ def main() -> None:
         "wide": draw_still,
         "plain": partial(draw_still, supply=Supply(variety=PLAIN)),
         "second": second_renderer.draw_still,
+        "third": third_renderer.draw_still,
+        "small": partial(third_renderer.draw_still, small=True),
     }
     draw = draws[arguments.renderer]
-    model = load_model("nano", checkpoint=arguments.checkpoint)
+    model = load_model(arguments.model, checkpoint=arguments.checkpoint)
     tally = evaluate(model, arguments.pictures, arguments.first_seed, draw)
     figures = tally.figures()
     if arguments.things is not None:

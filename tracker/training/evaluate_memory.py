@@ -152,11 +152,12 @@ def main() -> None:
     """Read the command line, evaluate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--model", default="nano", help="whose weights those of --checkpoint are")
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     set_threads(1)
-    model = load_model("nano", checkpoint=arguments.checkpoint)
+    model = load_model(arguments.model, checkpoint=arguments.checkpoint)
     figures = evaluate(model, arguments.clips) | looks(model, arguments.clips)
     if arguments.json:
         print(json.dumps(figures))

@@ -131,38 +131,43 @@ class DenseHead(torch.nn.Module):
     """
     What every place of a picture is, said straight from the backbone's features: in training only, thrown away after.
 
-    It tells the colour and the name at every cell of the finest features, and for every prompt, by the dot product of
-    its text with a place, whether the place answers it. Both teach backbone and text encoder within minutes what the
-    detector's own losses take hours to send through its layers.
+    It tells the colour, the name and the box around it at every place of the coarsest features, which the detector
+    reads, and for every prompt, by the dot product of its text with a place, whether the place answers it. All teach
+    backbone and text encoder within minutes what the detector's own losses take hours to send through its layers. From
+    the finest features, layers away from the trunk, they do not.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(NAMES) + 1, 1)
+        self.classify = torch.nn.Conv2d(dim, len(COLORS) + 1 + len(NAMES) + 1 + 4, 1)
         self.bias = torch.nn.Parameter(torch.full((1,), -2.0))
 
-    def forward(self, levels: list[Tensor], text: Tensor, pad: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """
-        Losses from the backbone's (B, C, side, side) feature levels, finest first, and (L, P, C) text features.
-
-        ``pad`` is (P, L), True where a text has no token.
-        """
-        logits = self.classify(levels[0]).float()
+    def named(self, levels: list[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Losses of colours and names, and of boxes, from (B, C, side, side) feature levels, finest first."""
+        logits = self.classify(levels[-1]).float()
+        logits = F.interpolate(logits, batch.colors.shape[-2:], mode="bilinear", align_corners=False)
         named = torch.zeros((), device=logits.device)
-        parts = logits.split([len(COLORS) + 1, len(NAMES) + 1], 1)
+        *parts, extent = logits.split([len(COLORS) + 1, len(NAMES) + 1, 4], 1)
         for part, truth in zip(parts, (batch.colors, batch.names), strict=True):
             weight = torch.ones(part.shape[1], device=part.device)
             weight[0] = 0.2  # most of a picture is background
             named = named + F.cross_entropy(part, truth, weight=weight, ignore_index=IGNORED)
-        return {"dense": named, "align": self._align(levels[-1], text, pad, batch)}
+        covered = (batch.extents[:, 2:3] > 0).float()
+        # Weighed more, boxes are all that is learnt for minutes, and names wait.
+        return named, ((extent - batch.extents).abs() * covered).sum() / covered.sum().clamp(min=1)
 
-    def _align(self, level: Tensor, text: Tensor, pad: Tensor, batch: Batch) -> Tensor:
-        """No layer of its own in between: texts come to lie among the features that exemplars are made of."""
+    def aligned(self, levels: list[Tensor], text: Tensor, pad: Tensor, batch: Batch) -> Tensor:
+        """
+        The loss of texts against places, from the same levels and (L, P, C) text features.
+
+        ``pad`` is (P, L), True where a text has no token. There is no layer of its own in between: texts come to lie
+        among the features that exemplars are made of.
+        """
         worded = batch.exemplar_pad.all(1)  # what an exemplar shows, its text does not say
         there = (~pad).float().T[..., None]
         mean = ((text.float() * there).sum(0) / there.sum(0))[worded]
-        features = level.float()[batch.image_of_prompt[worded]]
-        logits = torch.einsum("pc,pchw->phw", mean, features) / level.shape[1] ** 0.5 + self.bias
+        features = levels[-1].float()[batch.image_of_prompt[worded]]
+        logits = torch.einsum("pc,pchw->phw", mean, features) / features.shape[1] ** 0.5 + self.bias
         goal = F.adaptive_avg_pool2d(answers(batch)[worded][:, None], logits.shape[-2:])[:, 0]
         return mask_loss(logits, goal).mean()
 

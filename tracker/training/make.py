@@ -5,7 +5,8 @@ Make nano: the whole recipe, one command.
     python -m tracker.training.make --recipe cpu --out runs/nano        hours on two cores
     python -m tracker.training.make --recipe gpu --out runs/nano        half an hour on one large GPU
 
-The pictures of things first, where they are not there yet (things.py, which needs npm; the smoke run does with shapes).
+The pictures of things and the photographs first, where they are not there yet (things.py, which needs npm; photos.py
+and regions.py, which use apt-get and pip; the smoke run does with shapes).
 Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then how readily it says that
 something is there (calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It leaves in the folder
 ``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and the losses of both
@@ -30,8 +31,8 @@ import cv2
 import numpy as np
 import torch
 
-from tracker.training.recipe import RECIPES
-from tracker.worlds import things
+from tracker.training.recipe import MODEL, RECIPES
+from tracker.worlds import photos, regions, things
 
 CURVES = ("curve", "memory-curve")  # of train.py and of train_memory.py
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
@@ -45,16 +46,14 @@ def main() -> None:
     parser.add_argument(
         "--things", type=Path, default=Path("runs/things"), help="where the pictures of things are kept"
     )
+    parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="where photographs are kept")
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    there = (arguments.things / things.FILE).exists()
-    pack = ["--things", str(arguments.things)] if there or arguments.recipe != "smoke" else []
-    if pack and not there:
-        _run("things", [], ["--out", str(arguments.things)])
+    pack = _fetched(arguments)
     common = ["--recipe", arguments.recipe, "--out", str(out)]
-    learning = [*common, *(pack or ["--shapes-only"])]
+    learning = [*common, *(pack or ["--shapes-only"]), "--photos", str(arguments.photos)]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
     for part in ("train", "train_memory"):
         _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], learning)
@@ -83,15 +82,29 @@ def main() -> None:
     print(f"{finished}, {out / 'figures.json'} and {' and '.join(f'{name}.png' for name in CURVES)} are written.")
 
 
-def _run(part: str, runner: list[str], arguments: list[str]) -> None:
+def _fetched(arguments: argparse.Namespace) -> list[str]:
+    """Have the pictures of things, photographs and their regions made, except for a smoke run; the things' option."""
+    smoke = arguments.recipe == "smoke"
+    there = (arguments.things / things.FILE).exists()
+    if not there and not smoke:
+        _run("things", [], ["--out", str(arguments.things)], "worlds")
+    if not (arguments.photos / photos.FILE).exists() and not smoke:
+        _run("photos", [], ["--out", str(arguments.photos)], "worlds")
+    if not (arguments.photos / regions.FILE).exists() and not smoke:
+        _run("regions", [], ["--photos", str(arguments.photos)], "worlds")
+    return ["--things", str(arguments.things)] if there or not smoke else []
+
+
+def _run(part: str, runner: list[str], arguments: list[str], room: str = "training") -> None:
     print(f"== {part}", flush=True)
-    command = [sys.executable, *(["-m", *runner] if runner else ["-m"]), f"tracker.training.{part}", *arguments]
+    command = [sys.executable, *(["-m", *runner] if runner else ["-m"]), f"tracker.{room}.{part}", *arguments]
     subprocess.run(command, check=True)
 
 
 def _figures(part: str, checkpoint: Path, arguments: list[str]) -> dict[str, Any]:
     print(f"== {part} {' '.join(arguments)}", flush=True)
-    command = [sys.executable, "-m", f"tracker.training.{part}", "--checkpoint", str(checkpoint), *arguments, "--json"]
+    judged = ["--model", MODEL.name, "--checkpoint", str(checkpoint)]
+    command = [sys.executable, "-m", f"tracker.training.{part}", *judged, *arguments, "--json"]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tracker.model.configs import NANO
+from tracker.training.recipe import MODEL
 from tracker.worlds.objects import Binary, box_around
 
-MASK_SIDE = NANO.grid * 4  # side of the logits the network gives, pixels
+MASK_SIDE = MODEL.grid * 4  # side of the logits the network gives, pixels
 
 RelativeBox = tuple[float, float, float, float]  # cx, cy, w, h; 0 to 1
 

@@ -7,27 +7,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tracker.model.configs import NANO
 from tracker.model.network import build
 from tracker.model.vocabulary import WordTokenizer
 from tracker.training.data import Batch
 from tracker.training.losses import find_targets
+from tracker.training.recipe import MODEL
 
 
 def fresh() -> Any:
     """Nano with random weights, its query boxes on a grid over the picture so that each starts in its own place."""
-    model = build(NANO, WordTokenizer())
+    model = build(MODEL, WordTokenizer())
     decoder = model.transformer.decoder
-    side = round(NANO.queries**0.5)
+    side = round(MODEL.queries**0.5)
     axis = (torch.arange(side) + 0.5) / side
     rows, columns = torch.meshgrid(axis, axis, indexing="ij")
     boxes = torch.stack([columns, rows, *[torch.full_like(rows, 0.2)] * 2], -1).reshape(-1, 4)
     with torch.no_grad():
         decoder.reference_points.weight.copy_(torch.logit(boxes))
         nn.init.normal_(decoder.query_embed.weight, std=0.1)
+    _keep_activations()
     look_inside(decoder)
     look_where_asked(model.inst_interactive_predictor.model.sam_mask_decoder.transformer)
     return model
+
+
+def _keep_activations() -> None:
+    """Upstream's decoder trains with activations made twice, to save memory: this network is small enough without."""
+    from sam3.model import decoder
+
+    def plainly(module: Any) -> Any:
+        return lambda *args, act_ckpt_enable=True, **options: module(*args, **options)
+
+    decoder.activation_ckpt_wrapper = plainly
 
 
 def look_where_asked(transformer: Any) -> None:
@@ -62,7 +73,7 @@ def look_inside(decoder: Any) -> None:
     sides = torch.stack([place - low, place - high], -1) * 8
     sides = sides.sign() * (sides.abs() + 1).log2() / 3  # as TransformerDecoder._get_rpb_matrix scales them
     outside = (torch.maximum(low - place, place - high) / size.clamp(min=0.1)).clamp(min=0)
-    reach = torch.tensor([0.15 * 2**head for head in range(NANO.heads)])
+    reach = torch.tensor([0.15 * 2**head for head in range(MODEL.heads)])
     wanted = -3 * (outside[:, None] / reach).clamp(max=1)
     for embed in (decoder.boxRPB_embed_x, decoder.boxRPB_embed_y):
         optimizer = torch.optim.Adam(embed.parameters(), lr=3e-3)
@@ -127,7 +138,7 @@ def interact(model: Any, backbone: dict[str, Any], batch: Batch) -> tuple[Tensor
     fine, middle, coarse = backbone["sam2_backbone_out"]["backbone_fpn"]
     pick = batch.image_of_click
     coarse = coarse + tracker.no_mem_embed.view(1, -1, 1, 1)
-    sparse, _ = encoder(points=(batch.points * NANO.image_size, batch.point_labels), boxes=None, masks=None)
+    sparse, _ = encoder(points=(batch.points * tracker.image_size, batch.point_labels), boxes=None, masks=None)
     blank = encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
     dense = torch.where(batch.has_previous[:, None, None, None], encoder._embed_masks(batch.previous), blank)
     masks, iou, _, exists = decoder.predict_masks(

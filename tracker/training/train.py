@@ -29,17 +29,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
 from tracker.checkpoints import weights
+from tracker.model.backbone import resize
 from tracker.model.compute import matrix_bf16
-from tracker.model.configs import NANO
 from tracker.training import network
-from tracker.training.data import Batch, Supply, WorldBatches
+from tracker.training.data import Batch, Supply, WorldBatches, gather
 from tracker.training.losses import DenseHead, detector_loss, interactive_loss
-from tracker.training.recipe import RECIPES, Recipe
-from tracker.worlds import photos, things
+from tracker.training.recipe import MODEL, RECIPES, Recipe
 
 
 class Run:
@@ -58,17 +58,20 @@ class Run:
         self.model.geometry_encoder.eval()
         self.model.use_act_checkpoint_seg_head = False
         self.many_matcher = BinaryOneToManyMatcher(alpha=0.3, threshold=0.4, topk=4)
-        self.dense = DenseHead(NANO.dim).to(device)
+        self.dense = DenseHead(MODEL.dim).to(device)
         self.parameters = [
             parameter
             for name, parameter in [*self.model.named_parameters(), *self.dense.named_parameters()]
             if not memory_only(name)
         ]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True
-        )
+        trunk = set(self.model.backbone.vision_backbone.trunk.parameters())
+        groups = [
+            {"params": [each for each in self.parameters if each in trunk], "highest": recipe.trunk_rate},
+            {"params": [each for each in self.parameters if each not in trunk], "highest": recipe.rate},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True)
         self.kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.side = 0, 0.0, MODEL.image_size
         if (out / "state.pt").exists():
             self.restore()
 
@@ -99,28 +102,27 @@ class Run:
         self.model.load_state_dict(raw)
 
     def rate(self, budget: float) -> float:
-        """The learning rate now: warm up, stay, and let down towards the end of ``budget`` seconds."""
+        """The share of the highest learning rates: warm up, stay, let down towards the end of ``budget`` seconds."""
         left = max(0.0, 1 - self.seconds / budget)
-        return self.recipe.rate * min(1, (self.step + 1) / self.recipe.warmup, max(0.01, left / self.recipe.let_down))
+        return min(1.0, (self.step + 1) / self.recipe.warmup, max(0.01, left / self.recipe.let_down))
 
-    def learn(self, batch: Batch, rate: float) -> dict[str, float]:
-        """One step; returns the losses by name."""
+    def look_at(self, batch: Batch, budget: float) -> Batch:
+        """The batch at the resolution of this part of the run, and the network set to it."""
+        small = self.seconds < self.recipe.small * budget
+        side = MODEL.image_size // 2 if small else MODEL.image_size
+        if side != self.side:
+            resize(self.model, dataclasses.replace(MODEL, image_size=side))
+            self.side = side
+        return batch.halved() if small else batch
+
+    def learn(self, batch: Batch, rate: float, *, names_only: bool = False) -> dict[str, float]:
+        """One step; returns the losses by name. ``names_only``: what is where, a tenth of the work."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * (self.recipe.trunk_rate if names_only else group["highest"])
         # The context is left after every step: inside one that stays open the cache of cast weights is never cleared
         # and nothing is learnt, while the loss looks healthy.
         with precision(self.device):
-            backbone = self.model.backbone.forward_image(batch.images)
-            backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
-            out = network.ground(self.model, backbone, batch)
-            masks, iou, exists = network.interact(self.model, backbone, batch)
-            dense = self.dense(
-                backbone["backbone_fpn"], backbone["language_features"], backbone["language_mask"], batch
-            )
-        with torch.autocast(self.device.type, enabled=False):
-            losses = detector_loss(out, batch, self.model.matcher, self.many_matcher)
-            losses |= interactive_loss(masks, iou, exists, batch)
-            losses |= {name: self.recipe.dense * value for name, value in dense.items()}
+            losses = self.losses(batch, names_only=names_only)
             total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad()
         total.backward()
@@ -130,6 +132,24 @@ class Run:
         self.step += 1
         self._average()
         return {name: value.detach().item() for name, value in losses.items()}
+
+    def losses(self, batch: Batch, *, names_only: bool) -> dict[str, Tensor]:
+        """What one batch asks for, by name."""
+        backbone = self.model.backbone.forward_image(batch.images)
+        names, extent = self.dense.named(backbone["backbone_fpn"], batch)
+        losses: dict[str, Tensor] = {"dense": self.recipe.dense * names}
+        if not names_only:
+            backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
+            align = self.dense.aligned(
+                backbone["backbone_fpn"], backbone["language_features"], backbone["language_mask"], batch
+            )
+            losses |= {"extent": self.recipe.dense * extent, "align": self.recipe.dense * align}
+            out = network.ground(self.model, backbone, batch)
+            masks, iou, exists = network.interact(self.model, backbone, batch)
+            with torch.autocast(self.device.type, enabled=False):
+                losses |= detector_loss(out, batch, self.model.matcher, self.many_matcher)
+                losses |= interactive_loss(masks, iou, exists, batch)
+        return losses
 
     def clock(self, seconds: float) -> float:
         """Training time with ``seconds`` more of it, the same in every process so that all stop at the same step."""
@@ -146,9 +166,20 @@ class Run:
                 self.kept[name].lerp_(value, 1 - keep)
 
 
-def precision(device: torch.device) -> torch.autocast:
-    """bf16 where the machine multiplies it: it halves the time of a step there, and elsewhere makes it five times."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or matrix_bf16())
+@contextlib.contextmanager
+def precision(device: torch.device) -> Iterator[None]:
+    """
+    bf16 where the machine multiplies it, which halves the time of a step there and elsewhere makes it five times.
+
+    On a CPU attention goes step by step: the fused one is slower backwards, and breaks (torch 2.13) where its mask
+    learns.
+    """
+    cpu = device.type == "cpu"
+    with (
+        torch.autocast(device.type, torch.bfloat16, enabled=not cpu or matrix_bf16()),
+        sdpa_kernel(SDPBackend.MATH) if cpu else contextlib.nullcontext(),
+    ):
+        yield
 
 
 def share_gradients(parameters: list[nn.Parameter]) -> None:
@@ -183,7 +214,8 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
     recipe, budget = run.recipe, minutes * 60
     rank, processes = place()
     seed = (recipe.seed, run.step, rank)
-    batches = WorldBatches(seed, recipe.pictures // processes, recipe.prompts, recipe.clicks, supply)
+    done = torch.tensor(run.seconds / budget).share_memory_()
+    batches = WorldBatches(seed, recipe.pictures // processes, recipe, supply, done)
     loader = DataLoader(
         batches, batch_size=None, num_workers=recipe.workers, prefetch_factor=4, pin_memory=run.device.type == "cuda"
     )
@@ -191,8 +223,9 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
     shown = saved = time.monotonic()
     for batch in loader:
         started = time.monotonic()
-        recent.append(run.learn(to_device(batch, run.device), run.rate(budget)))
+        recent.append(learn(run, to_device(batch, run.device), budget))
         run.seconds = run.clock(time.monotonic() - started)
+        done.fill_(run.seconds / budget)
         if rank == 0 and started - shown > 20:
             report(run, minutes, recent, (started - shown) / len(recent))
             recent, shown = [], started
@@ -205,6 +238,12 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
         if recent:  # of a run shorter than the first report too
             report(run, minutes, recent, (time.monotonic() - shown) / len(recent))
         run.save()
+
+
+def learn(run: Run, batch: Batch, budget: float) -> dict[str, float]:
+    """One step of the part of the run that it is in."""
+    names_only = run.seconds < run.recipe.first * budget
+    return run.learn(run.look_at(batch, budget), run.rate(budget), names_only=names_only)
 
 
 def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float) -> None:
@@ -229,6 +268,7 @@ def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]
     parser.add_argument("--minutes", type=float, help="training time, earlier calls included; left out, the recipe's")
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--things", type=Path, default=Path("runs/things"), help="pictures of things: see things.py")
+    parser.add_argument("--photos", type=Path, default=Path("runs/photos"), help="photographs and their regions")
     parser.add_argument("--shapes-only", action="store_true", help="teach no things")
     for name, about in flags.items():
         parser.add_argument(f"--{name}", action="store_true", help=about)
@@ -241,8 +281,7 @@ def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]
     torch.set_num_threads(arguments.threads or max(1, (os.cpu_count() or 1) // processes))
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.recipe = RECIPES[arguments.recipe]
-    pictures, backdrops = [] if arguments.shapes_only else things.load(arguments.things), photos.load()
-    arguments.supply = Supply(backdrops, things.taught(pictures), things.nameless(pictures, backdrops))
+    arguments.supply = gather(None if arguments.shapes_only else arguments.things, arguments.photos)
     yield arguments
     if processes > 1:
         distributed.destroy_process_group()

@@ -30,14 +30,13 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tracker.checkpoints import weights
 from tracker.checkpoints.loading import load_model
 from tracker.model.bank import Bank, Memory, resemblance
-from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
 from tracker.training import network
 from tracker.training.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch
 from tracker.training.losses import interactive_loss, mask_loss
 from tracker.training.masks import shrink
-from tracker.training.recipe import Recipe
+from tracker.training.recipe import MODEL, Recipe
 from tracker.training.train import command_line, memory_only, place, precision, share_gradients, to_device
 from tracker.worlds.looks import Picture
 from tracker.worlds.worlds import Video
@@ -79,7 +78,7 @@ class MemoryRun:
 
     def __init__(self, recipe: Recipe, out: Path, device: torch.device, *, hold: bool = False) -> None:
         self.recipe, self.out = recipe, out
-        self.model = load_model(NANO.name, checkpoint=out / "nano.safetensors", device=str(device))
+        self.model = load_model(MODEL.name, checkpoint=out / "nano.safetensors", device=str(device), fold=False)
         self.parameters = []
         learning = ("pred_obj_score_head",) if hold else ("sam_mask_decoder", "sam_prompt_encoder")
         for name, parameter in self.model.network.named_parameters():
@@ -112,7 +111,7 @@ class MemoryRun:
         pictures, truth = lesson.clip
         self.seen.append(([embed(self.model, picture) for picture in pictures], truth))
         losses = self._lesson(self.seen[-1], lesson.batch)
-        for _ in range(recipe.again):
+        for _ in range(recipe.clips_again):
             self._lesson(self.seen[int(self.rng.integers(len(self.seen)))], None)
         return losses
 
@@ -190,7 +189,7 @@ def embed(model: Sam3, picture: Picture) -> Embedding:
 
 def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -> Clip:
     """Pictures of one world, mostly with something in the way, and the coverage of objects seen on the first."""
-    side = NANO.grid * 4
+    side = MODEL.grid * 4
     while True:
         video = Video(
             int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)),
@@ -215,7 +214,7 @@ def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -
         for thing in frame.objects:
             if thing.id in ids and (thing.countable or tick == 0):
                 truth[tick, ids.index(thing.id)] = shrink(thing.mask)
-    size = (NANO.image_size, NANO.image_size)
+    size = (MODEL.image_size, MODEL.image_size)
     return [np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames], (
         torch.from_numpy(truth)
     )

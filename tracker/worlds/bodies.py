@@ -15,6 +15,26 @@ from tracker.worlds.looks import Outline, Paint, Picture, Sprite
 Path = Callable[[float], tuple[float, float, float]]
 
 _SUBPIXEL_BITS = 4  # cv2 draws in sixteenths of a pixel
+_FINE, _FINE_UNTIL = (
+    4,
+    160,
+)  # times larger, for what is fine; pixels: larger things have edges enough to be drawn usually
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a renderer draws edges, and the shadows that things throw on what is behind them."""
+
+    edge: str = (
+        "smooth"  # as OpenCV smooths; "hard": not at all; "fine": drawn larger and made smaller; "soft": blurred
+    )
+    blur: float = 0.0  # of a soft edge, sigma in pixels
+    shadow: float = 0.0  # how much darker, 0 to 1
+    fall: tuple[float, float] = (0.0, 0.0)  # where a shadow lies, units of the picture's shorter side
+    softness: float = 0.0  # of a shadow, the same unit
+
+
+USUAL = Style()
 
 
 @dataclass(slots=True)
@@ -46,6 +66,7 @@ class Body:
     phase: float
     path: Path | None = None
     seconds: float = 0.0
+    style: Style = USUAL
 
     def advance(self, seconds: float, aspect: tuple[float, float], leave: float) -> None:
         """Move on; turn back once ``leave`` beyond the border."""
@@ -80,15 +101,16 @@ def paint(
     contours = [points @ place[:, :2].T + place[:, 2] for points in body.outline]
     area = float(cv2.contourArea(contours[0].astype(np.float32)))
     area -= sum(float(cv2.contourArea(hole.astype(np.float32))) for hole in contours[1:])
-    patch = _patch(np.concatenate(contours), image)
+    if body.style.shadow:
+        _shade(image, contours, body.style)
+    patch = _patch(np.concatenate(contours), image, math.ceil(3 * body.style.blur))
     if patch is None:
         return area
     rows, columns, corner = patch
     local = [np.round((points - corner - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for points in contours]
     part = image[rows, columns]
-    cover = np.zeros(part.shape[:2], np.uint8)
-    cv2.fillPoly(cover, local, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    back = np.linalg.inv(place[:, :2])
+    cover = _cover(local, part.shape[:2], body.style)
+    back = np.linalg.inv(place[:, :2]).astype(body.paint.color.dtype)
     x, y = np.meshgrid(
         np.arange(part.shape[1], dtype=np.float32) + (0.5 + corner[0] - place[0, 2]),
         np.arange(part.shape[0], dtype=np.float32) + (0.5 + corner[1] - place[1, 2]),
@@ -105,6 +127,37 @@ def paint(
         np.uint8
     )
     return area
+
+
+def _cover(local: list[npt.NDArray[np.int32]], size: tuple[int, ...], style: Style) -> npt.NDArray[np.uint8]:
+    """How much of each pixel lies inside contours in sixteenths of a pixel, 0 to 255."""
+    fine = _FINE if style.edge == "fine" and max(size) <= _FINE_UNTIL else 1
+    cover = np.zeros((size[0] * fine, size[1] * fine), np.uint8)
+    kind = cv2.LINE_AA if style.edge in ("smooth", "soft") or (style.edge == "fine" and fine == 1) else cv2.LINE_8
+    half = (1 << _SUBPIXEL_BITS) * (fine - 1) // 2  # the middle of a pixel is that of all its parts
+    cv2.fillPoly(cover, [points * fine + half for points in local], 255, lineType=kind, shift=_SUBPIXEL_BITS)
+    if fine > 1:
+        cover = cv2.resize(cover, (size[1], size[0]), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    if style.edge == "soft":
+        cover = cv2.GaussianBlur(cover, (0, 0), style.blur).astype(np.uint8)
+    return cover
+
+
+def _shade(image: Picture, contours: list[npt.NDArray[np.float64]], style: Style) -> None:
+    """Darken what lies where the shadow of a thing falls."""
+    unit = min(image.shape[:2])
+    side = max(1, int(style.softness * unit))
+    fallen = [points + np.array(style.fall) * unit for points in contours]
+    patch = _patch(np.concatenate(fallen), image, side)
+    if patch is None:
+        return
+    rows, columns, corner = patch
+    part = image[rows, columns]
+    local = [np.round((points - corner - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32) for points in fallen]
+    shade = _cover(local, part.shape[:2], USUAL)
+    soft = cv2.blur(cv2.blur(shade, (side, side)), (side, side))
+    gain = cv2.cvtColor(cv2.convertScaleAbs(soft, alpha=-style.shadow, beta=255), cv2.COLOR_GRAY2RGB)
+    part[:] = cv2.multiply(part, gain, scale=1 / 255)
 
 
 def _paint_sprite(
@@ -137,11 +190,13 @@ def _paint_sprite(
     return area
 
 
-def _patch(points: npt.NDArray[np.float64], image: Picture) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
-    """The part of the picture around some points: rows, columns, and its corner x, y; None if they are outside."""
+def _patch(
+    points: npt.NDArray[np.float64], image: Picture, reach: int = 0
+) -> tuple[slice, slice, npt.NDArray[np.float64]] | None:
+    """The part of the picture up to ``reach`` around points: rows, columns, its corner x, y; None if outside."""
     height, width = image.shape[:2]
-    low = np.maximum(np.floor(points.min(0)).astype(int) - 2, 0)
-    high = np.minimum(np.ceil(points.max(0)).astype(int) + 3, (width, height))
+    low = np.maximum(np.floor(points.min(0)).astype(int) - 2 - reach, 0)
+    high = np.minimum(np.ceil(points.max(0)).astype(int) + 3 + reach, (width, height))
     if (high <= low).any():
         return None
     return slice(low[1], high[1]), slice(low[0], high[0]), low.astype(np.float64)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from tracker.worlds.variety import Variety
 
 Picture = npt.NDArray[np.uint8]  # (height, width, 3) RGB
 Sprite = npt.NDArray[np.uint8]  # (height, width, 4) RGBA
-Color = npt.NDArray[np.float64]  # (3,) RGB
+Color = npt.NDArray[np.floating[Any]]  # (3,) RGB
 Outline = tuple[npt.NDArray[np.float64], ...]  # (N, 2) x, y each, about one unit from the middle; the second is a hole
 
 # Hue in OpenCV's degrees/2, saturation and value: the middle of each colour and how far an object may stray from it.
@@ -126,6 +127,9 @@ class Paint:
     line_width: float  # in radii
     photo: Picture | None  # whose light and shade lie on it
     alpha: float  # 1: hides what is behind it
+    shine: float = 0.0  # of a light spot, 0 to 1
+    shine_at: tuple[float, float] = (0.0, 0.0)  # where that is, in radii
+    dim: float = 0.0  # how much darker it is toward its border, 0 to 1
 
     @classmethod
     def drawn(cls, rng: np.random.Generator, color: Color, photos: list[Picture], variety: Variety) -> Paint:
@@ -147,21 +151,44 @@ class Paint:
             else None,
             line_width=rng.uniform(0.05, 0.16),
             photo=photo,
-            alpha=rng.uniform(0.65, 0.9) if rng.random() < variety.glassy else 1.0,
+            alpha=rng.uniform(0.8, 0.95) if rng.random() < variety.glassy else 1.0,
         )
+
+    def light(self) -> Paint:
+        """The same in numbers that are quick to paint with; what is drawn differs by single shades."""
+        color = self.color.astype(np.float32)
+        return replace(self, color=color, far=color if self.far is self.color else self.far.astype(np.float32))
+
+    def finished(self, rng: np.random.Generator) -> Paint:
+        """The same as a print or a drawing program has it: flat, or with a light spot, or darker inside its border."""
+        kind = rng.random()
+        if kind < 0.55:
+            return replace(self, far=self.color)
+        if kind < 0.8:
+            spot = (float(rng.uniform(-0.5, 0.5)), float(rng.uniform(-0.5, 0.2)))
+            return replace(self, shine=float(rng.uniform(0.3, 0.8)), shine_at=spot)
+        return replace(self, dim=float(rng.uniform(0.1, 0.35)))
 
     def fill(self, across: npt.NDArray[np.float32], down: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Colours (h, w, 3) at places of the thing's own, in radii from its middle."""
         if math.isnan(self.ramp):
-            share = np.clip(across**2 + down**2, 0, 1)
+            share: npt.NDArray[np.float32] = np.clip(across**2 + down**2, 0, 1)
         else:
             share = np.clip((across * math.cos(self.ramp) + down * math.sin(self.ramp) + 1) / 2, 0, 1)
-        paint = (self.color + share[..., None] * (self.far - self.color)).astype(np.float32)
+        if self.far is self.color:
+            paint = np.full((*share.shape, 3), self.color, np.float32)
+        else:
+            paint = (self.color + share[..., None] * (self.far - self.color)).astype(np.float32)
         if self.pattern == "striped":
             paint[np.mod(down, self.period) < self.period * 0.45] = self.second
         elif self.pattern == "dotted":
             x, y = (np.mod(each, self.period) - self.period / 2 for each in (across, down))
             paint[x**2 + y**2 < (0.3 * self.period) ** 2] = self.second
+        if self.dim:
+            paint *= (1 - self.dim * np.clip(across**2 + down**2, 0, 1))[..., None]
+        if self.shine:
+            away = (across - self.shine_at[0]) ** 2 + (down - self.shine_at[1]) ** 2
+            paint += (255 - paint) * (self.shine * np.exp(away * np.float32(-18)))[..., None]
         if self.photo is not None:
             height, width = self.photo.shape[:2]
             rows = ((down + 1.5) / 3 * (height - 1)).astype(int).clip(0, height - 1)
@@ -247,7 +274,7 @@ def named_colors(sprite: Sprite) -> dict[str, float]:
 def backdrop(rng: np.random.Generator, width: int, height: int, photos: list[Picture]) -> Picture:
     """What lies behind everything: a photograph, or soft patches of dull colour with stripes, grain or grey things."""
     if photos and rng.random() < 0.45:
-        return _photo(rng, width, height, photos[rng.integers(len(photos))])
+        return photograph(rng, width, height, photos[rng.integers(len(photos))])
     cells = rng.integers(2, 9)
     base = rng.integers(20, 230, (cells, cells, 3)).astype(np.float32)
     # Backdrops are duller than objects: an object is what stands out in colour.
@@ -267,7 +294,7 @@ def backdrop(rng: np.random.Generator, width: int, height: int, photos: list[Pic
     return picture
 
 
-def _photo(rng: np.random.Generator, width: int, height: int, photo: Picture) -> Picture:
+def photograph(rng: np.random.Generator, width: int, height: int, photo: Picture) -> Picture:
     """A piece of a photograph, at any scale and of toned-down colour: strong colours are for objects."""
     share = rng.uniform(0.35, 1.0)
     tall, wide = photo.shape[:2]
@@ -277,10 +304,12 @@ def _photo(rng: np.random.Generator, width: int, height: int, photo: Picture) ->
     piece = photo[top : top + piece_height, left : left + piece_width]
     if rng.random() < 0.5:
         piece = piece[:, ::-1]
-    image = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    grey = image.mean(-1, keepdims=True)
-    image = grey + (image - grey) * rng.uniform(0.0, 0.8)
-    return np.asarray(np.clip(image * rng.uniform(0.5, 1.0) + rng.uniform(0, 60), 0, 255), np.uint8)
+    image = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
+    color, gain, base = rng.uniform(0.0, 0.8), rng.uniform(0.5, 1.0), rng.uniform(0, 60)
+    mixed = np.full((3, 4), gain * (1 - color) / 3)  # of the mean of the channels and each of them
+    mixed[:, :3] += gain * color * np.eye(3)
+    mixed[:, 3] = base
+    return np.asarray(cv2.transform(image, mixed), np.uint8)
 
 
 def _stripes(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.float32]:

@@ -18,6 +18,7 @@ import json
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +105,18 @@ def taught(things: list[Thing]) -> list[Thing]:
     return [thing for thing in things if thing.style != HELD_OUT_STYLE and thing.name in KINDS]
 
 
-def nameless(things: list[Thing], photos: list[Picture], cut_outs: int = 400) -> list[Thing]:
-    """What clicks and boxes are learnt on beside things with names: other drawings, and pieces of photographs."""
+def nameless(
+    things: list[Thing], photos: list[Picture], cut_outs: int = 400, regions: Sequence[Sprite] = ()
+) -> list[Thing]:
+    """
+    What clicks and boxes are learnt on beside things with names.
+
+    Other drawings, pieces of photographs, and what is cut out of photographs along real borders (:mod:`scenes`).
+    """
     rng = np.random.default_rng(5)
     pieces = [Thing.of("", "photo", cut_out(rng, photos)) for _ in range(cut_outs if photos else 0)]
-    return [thing for thing in things if thing.style != HELD_OUT_STYLE and not thing.name] + pieces
+    real = [Thing.of("", "photo", sprite) for sprite in regions]
+    return [*(thing for thing in things if thing.style != HELD_OUT_STYLE and not thing.name), *pieces, *real]
 
 
 def build(out: Path) -> None:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tracker.worlds import looks
-from tracker.worlds.bodies import Body, Path, paint
+from tracker.worlds import looks, outlines
+from tracker.worlds.bodies import USUAL, Body, Path, Style, paint
 from tracker.worlds.camera import Camera, Damage
+from tracker.worlds.grounds import ground
 from tracker.worlds.looks import Outline, Paint, Picture, Sprite
 from tracker.worlds.objects import WorldObject
+from tracker.worlds.palette import Ground, shade
 from tracker.worlds.things import Thing
 from tracker.worlds.variety import PLAIN, TINY, Variety
 
+_TRIES = 8  # of colours, until one is seen on the ground
 _MARGIN = 0.3  # of the picture's size: what the backdrop has more than the picture, for a camera that moves
 
 
@@ -75,7 +78,10 @@ class Video:
         self._variety = variety
         self._camera = Camera(rng, min(1.0, speed), variety)
         grown = 1 + _MARGIN if self._camera.moves else 1.0
-        self._backdrop = looks.backdrop(rng, int(width * grown), int(height * grown), self._photos)
+        draw = ground if variety.grounds and rng.random() < variety.grounds else looks.backdrop
+        self._backdrop = draw(rng, int(width * grown), int(height * grown), self._photos)
+        self._ground = Ground(self._backdrop) if variety.shades else None
+        self._style = _style(rng, variety)
         self._bodies: list[Body] = []
         number = int(rng.integers(objects[0], objects[1] + 1)) if script is None else 0
         for index in range(number):
@@ -148,10 +154,35 @@ class Video:
         if shapes and rng.random() < variety.twins:
             twin = shapes[rng.integers(len(shapes))]
             color, shape = twin.color, twin.shape
-        paint = Paint.drawn(rng, looks.color_of(rng, color), self._photos, variety)
+        color, chosen = self._color(color)
+        paint = Paint.drawn(rng, chosen, self._photos, variety)
+        if variety.finish and rng.random() < variety.finish:
+            paint = paint.finished(rng)
+        if variety.shades:
+            paint = paint.light()
         outline = looks.OUTLINES[shape] if shape else looks.blob(rng)
+        if variety.proportions and shape and rng.random() < variety.proportions:
+            outline = outlines.varied(rng, shape)
         more = (paint.pattern,) if paint.pattern else ()
-        return self._moving(index, True, color, shape, more, outline, paint, None, radius)
+        body = self._moving(index, True, color, shape, more, outline, paint, None, radius)
+        if variety.proportions and shape:
+            body.angle = outlines.turned(rng, shape)
+        return body
+
+    def _color(self, word: str) -> tuple[str, looks.Color]:
+        """A colour of a word; in wide worlds one that is seen on the ground, of another word if there is none."""
+        rng, variety = self._rng, self._variety
+        if self._ground is None:
+            return word, looks.color_of(rng, word)
+        found = []
+        for attempt in range(_TRIES):
+            if attempt >= _TRIES // 2:
+                word = str(rng.choice(variety.colors))
+            color = shade(rng, word) if rng.random() < variety.shades else looks.color_of(rng, word)
+            if not self._ground.hides(color):
+                return word, color
+            found.append((self._ground.alike(color), word, color))
+        return min(found, key=lambda each: each[0])[1:]
 
     def _occluder(self) -> Body:
         rng = self._rng
@@ -196,6 +227,7 @@ class Video:
             breath=rng.uniform(0, 0.2),
             breath_rate=speed * rng.uniform(0.3, 2.0),
             phase=rng.uniform(0, 2 * math.pi),
+            style=self._style,
         )
 
     def _draw(self) -> tuple[Picture, list[WorldObject]]:
@@ -235,3 +267,16 @@ class Video:
         matrix[:, 2] -= matrix[:, :2] @ offset
         mode = cv2.BORDER_REFLECT
         return np.asarray(cv2.warpAffine(self._backdrop, matrix, (self.width, self.height), borderMode=mode), np.uint8)
+
+
+def _style(rng: np.random.Generator, variety: Variety) -> Style:
+    """How one picture is drawn."""
+    style = USUAL
+    if variety.edges and rng.random() < variety.edges:
+        edge = str(rng.choice(("hard", "fine", "fine", "soft")))
+        style = replace(style, edge=edge, blur=float(rng.uniform(0.5, 1.5)) if edge == "soft" else 0.0)
+    if variety.shadows and rng.random() < variety.shadows:
+        away, where = rng.uniform(0.003, 0.03), rng.uniform(0, 2 * math.pi)
+        fall = (float(away * math.cos(where)), float(away * math.sin(where)))
+        style = replace(style, shadow=float(rng.uniform(0.15, 0.6)), fall=fall, softness=float(rng.uniform(0, 0.03)))
+    return style

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
 from benchmarks.support.fake_model import FakeModel, Picture
-from tests.support.pictures import patches, saved, sent
 from tests.support.serving import Served, serving
 from tracker import Detected, Embedding, Prompt, Sam3
 
@@ -60,25 +59,13 @@ async def watch(served: Served, session: str) -> Watched:
 
 async def crowded(served: Served, session: str) -> tuple[Watched, Counter[int]]:
     """The same while CALLERS ask about new pictures as fast as they are let; and what they were answered."""
-    statuses: Counter[int] = Counter()
-    numbers = itertools.count()
-    limits = httpx.Limits(max_connections=CALLERS)
-    async with httpx.AsyncClient(base_url=f"http://{served.address}", timeout=60, limits=limits) as http:
-
-        async def call() -> None:
-            while True:
-                picture = sent(saved(patches(32, 24, seed=next(numbers))))
-                answer = await http.post("/sam3/embed_image", json={"image": picture})
-                statuses[answer.status_code] += 1
-                if answer.status_code == 429:
-                    await asyncio.sleep(float(answer.headers["Retry-After"]))
-
-        async with asyncio.TaskGroup() as tasks:
-            callers = [tasks.create_task(call()) for _ in range(CALLERS)]
-            found = await watch(served, session)
-            for caller in callers:
-                caller.cancel()
-    return found, statuses
+    command = (sys.executable, "-m", "tests.support.callers", served.address, str(CALLERS))
+    callers = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    assert callers.stdout is not None
+    assert await callers.stdout.readline() == b"asking\n"
+    found = await watch(served, session)
+    printed, _ = await callers.communicate(b"")
+    return found, Counter({int(status): times for status, times in json.loads(printed).items()})
 
 
 async def test_a_live_session_stays_young_beside_fifty_callers() -> None:

@@ -109,7 +109,7 @@ def test_one_thread_may_iterate_while_another_asks(session: Session) -> None:
 
 
 def test_masks_may_come_as_polygons_instead(session: Session) -> None:
-    session.options(form="polygon", max_fps=50)
+    session.options(form="polygon", max_fps=50, ahead=True)
     for result in session.results():
         things = [thing for thing in result.objects if not isinstance(thing.mask.data, bytes)]
         if things:

@@ -28,7 +28,8 @@ def test_fp32_is_equal_to_itself(name: str, questions: list[Question]) -> None:
     row = run(CANDIDATES[name], questions)
     assert row.error == ""
     assert row.differ == 0 and len(row.found) > 3 and len(row.refined) > 1
-    assert min(row.found + row.refined) == 1.0
+    # Unread parts are made in another order of additions: a pixel on a border may fall to the other side.
+    assert min(row.found + row.refined) >= (1.0 if name == "fp32" else 0.999)
     assert row.passes
     assert all(row.milliseconds[part] > 0 for part in ("embed", "detect", "refine"))
     assert len(row.cells()) == len(HEAD) and row.cells()[-1] == "passes"

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import real_pictures
+from benchmarks import real_clips, real_pictures
 from benchmarks.real_pictures import measure
+from benchmarks.support import one_thing
+from benchmarks.support import real_clips as clips
 from benchmarks.support.real_pictures import RealObject, RealPicture
 from tests.support import models
 from tracker import Box, Mask, Point, Sam3, SegmentPrompt
+from tracker.checkpoints import weights
 
 
 def thing(label: str, x: int, y: int, side: int) -> RealObject:
@@ -64,12 +67,14 @@ class Squares:
 def test_an_object_is_asked_for_by_its_click_and_by_the_box_around_it(picture: RealPicture) -> None:
     model = Squares()
     found = measure(cast("Sam3", model), [picture])
-    assert list(found) == ["tiles.png"]
-    (large, by_click, by_box), (small, small_by_click, small_by_box) = found["tiles.png"]
-    assert (large, small) == ("a large tile", "a small tile")
-    assert by_click == pytest.approx(20**2 / 40**2)
-    assert small_by_click == pytest.approx(12**2 / 20**2)
-    assert by_box == small_by_box == 1
+    ((of, (large, small)),) = found
+    assert of is picture
+    assert (large.label, small.label) == ("a large tile", "a small tile")
+    assert large.click == pytest.approx(20**2 / 40**2)
+    assert small.click == pytest.approx(12**2 / 20**2)
+    assert large.box == small.box == 1
+    assert (large.fault, small.fault) == (None, one_thing.TOO_LARGE)
+    assert (large.mask.sum(), small.mask.sum()) == (20**2, 20**2)
     assert [(prompt.points, prompt.box, multimask) for prompt, multimask in model.asked] == [
         ((Point(30, 28),), None, True),
         ((), Box(10, 8, 50, 48), False),
@@ -80,31 +85,69 @@ def test_an_object_is_asked_for_by_its_click_and_by_the_box_around_it(picture: R
 
 
 def test_an_untrained_model_has_two_ious_for_each_label(picture: RealPicture) -> None:
-    found = measure(models.untrained(), [picture])
-    assert [label for label, _, _ in found["tiles.png"]] == ["a large tile", "a small tile"]
-    assert all(0 <= value <= 1 for _, *ious in found["tiles.png"] for value in ious)
+    ((_, answered),) = measure(models.untrained(), [picture])
+    assert [one.label for one in answered] == ["a large tile", "a small tile"]
+    assert all(0 <= value <= 1 for one in answered for value in (one.click, one.box))
 
 
-def test_the_command_prints_a_row_for_each_picture_and_one_for_all(
-    picture: RealPicture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_neighbour_in_the_answer_is_seen(picture: RealPicture) -> None:
+    near = RealPicture("near.png", picture.image, (thing("one", 30, 30, 12), thing("other", 43, 30, 8)))
+    ((_, (one, other)),) = measure(cast("Sam3", Squares()), [near])
+    assert (one.fault, other.fault) == (one_thing.NEIGHBOUR, one_thing.NEIGHBOUR)
+
+
+def test_the_command_prints_a_row_for_each_picture_each_part_and_all(
+    picture: RealPicture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """All is the mean over the masks, not over the pictures."""
+    """Parts and all are means over the masks, not over the pictures."""
     asked: list[tuple[str, Path | None]] = []
 
     def load_model(name: str, *, checkpoint: Path | None = None) -> Sam3:
         asked.append((name, checkpoint))
         return cast("Sam3", Squares())
 
-    other = RealPicture("one tile.png", picture.image, picture.objects[:1])
+    other = RealPicture("one tile.png", picture.image, picture.objects[:1], part="second")
     monkeypatch.setattr(real_pictures, "load", lambda: [picture, other])
     monkeypatch.setattr(real_pictures, "load_model", load_model)
-    monkeypatch.setattr("sys.argv", ["real_pictures", "--checkpoint", "some.safetensors"])
+    monkeypatch.setattr("sys.argv", ["real_pictures", "--checkpoint", "some.safetensors", "--pictures", str(tmp_path)])
     real_pictures.main()
     assert asked == [("nano", Path("some.safetensors"))]
-    head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
-    assert head == ["picture", "masks", "IoU from one click", "IoU from a box"]
+    *lines, faults = capsys.readouterr().out.splitlines()
+    head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert head == ["picture", "masks", "IoU from one click", "IoU from a box", "one thing"]
     assert rows == [
-        ["tiles.png", "2", f"{(0.25 + 0.36) / 2:.3f}", "1.000"],
-        ["one tile.png", "1", "0.250", "1.000"],
-        ["all", "3", f"{(0.25 + 0.36 + 0.25) / 3:.3f}", "1.000"],
+        ["tiles.png", "2", f"{(0.25 + 0.36) / 2:.3f}", "1.000", "0.50"],
+        ["one tile.png", "1", "0.250", "1.000", "1.00"],
+        ["first part", "2", f"{(0.25 + 0.36) / 2:.3f}", "1.000", "0.50"],
+        ["second part", "1", "0.250", "1.000", "1.00"],
+        ["all", "3", f"{(0.25 + 0.36 + 0.25) / 3:.3f}", "1.000", "0.67"],
     ]
+    assert (
+        faults
+        == "not one thing: nothing 0, a neighbour too 0, too large 1, in pieces 0; one thing with an IoU below 0.25: 0"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one-tile.png.jpg", "tiles.png.jpg"]
+
+
+def test_the_model_in_the_making_is_measured_with_a_checkpoint(
+    picture: RealPicture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "some.safetensors"
+    weights.save(Sam3.untrained("nano-2").network, path)
+    monkeypatch.setattr(real_pictures, "load", lambda: [picture])
+    monkeypatch.setattr("sys.argv", ["real_pictures", "--model", "nano-2", "--checkpoint", str(path)])
+    real_pictures.main()
+    assert "| tiles.png | 2 |" in capsys.readouterr().out
+
+
+def test_clips_are_measured_instead_where_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = cast("Sam3", Squares())
+    monkeypatch.setattr(real_pictures, "load_model", lambda name, checkpoint=None: model)
+    monkeypatch.setattr(clips, "entries", lambda: [{"name": "one"}, {"name": "two"}])
+    monkeypatch.setattr(clips, "load", lambda entry: entry["name"])
+    monkeypatch.setattr(real_clips, "report", lambda asked, clips: f"{asked is model} {clips}")
+    monkeypatch.setattr("sys.argv", ["real_pictures", "--clips"])
+    real_pictures.main()
+    assert capsys.readouterr().out == "True ['one', 'two']\n"

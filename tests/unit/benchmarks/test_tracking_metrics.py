@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.tracking_metrics import Frame, cgf1, ious, tracking
+from benchmarks.tracking_metrics import Frame, cgf1, ious, j_and_f, tracking
 from tracker import Mask
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -18,6 +18,16 @@ def square(x: int, y: int = 10, side: int = 20) -> Mask:
 
 
 TRUTH = [Frame({1: square(10 + step), 2: square(70 - step)}) for step in range(10)]
+
+
+def test_one_object_has_its_iou_and_its_border_judged_and_is_missed_where_it_is_not_shown() -> None:
+    truth = [square(10), square(10)]
+    assert j_and_f(truth, truth) == (1.0, 1.0)
+    assert j_and_f(truth, [square(10), None]) == (0.5, 0.5)
+    assert j_and_f(truth, [None, None]) == (0.0, 0.0)
+    iou, border = j_and_f(truth, [square(11), square(11)])
+    assert iou == pytest.approx(19 / 21)
+    assert border == 1.0  # a pixel beside is within the tolerance, 0.008 of the diagonal
 
 
 def test_showing_the_truth_is_perfect_whatever_the_ids() -> None:

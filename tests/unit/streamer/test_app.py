@@ -59,13 +59,16 @@ async def test_input_is_not_echoed_when_it_is_refused(here: Asked) -> None:
     assert "secret" not in answer.text
 
 
-async def test_pages_from_other_origins_may_ask(here: Asked) -> None:
+@pytest.mark.parametrize("how", [{"api_keys": ("one",)}, {"allow_origins": ("http://elsewhere",)}])
+async def test_pages_from_other_origins_may_ask_where_there_are_keys_or_they_are_allowed(how: dict[str, Any]) -> None:
     asked = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "POST"}
-    answer = await here.http.options("/sessions", headers=asked)
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    answer = await here.http.get("/sessions", headers={"Origin": "http://elsewhere"})
-    assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+    async with asking(**how) as here:
+        answer = await here.http.options("/sessions", headers=asked)
+        assert answer.status_code == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == ("*" if "api_keys" in how else "http://elsewhere")
+        answer = await here.http.get("/sessions?api_key=one", headers={"Origin": "http://elsewhere"})
+        assert answer.status_code == 200
+        assert "Location" in answer.headers["Access-Control-Expose-Headers"]
 
 
 async def test_an_error_of_ours_is_told_without_its_inside(here: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

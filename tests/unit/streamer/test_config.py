@@ -96,6 +96,25 @@ def test_a_list_or_a_range_that_cannot_be_read_is_refused_by_name(name: str, val
         Config.from_env()
 
 
+@pytest.mark.parametrize("keys", ["", ",", " , ,", " "])
+def test_a_list_of_keys_that_is_set_and_empty_is_refused_and_opens_nothing(keys: str, variables: Setter) -> None:
+    variables(API_KEYS=keys)
+    with pytest.raises(ValueError, match=r"^STREAMER_API_KEYS: it is set and holds no key; write"):
+        Config.from_env()
+    with pytest.raises(ValueError, match="holds no key"):
+        Config(api_keys=keys)  # type: ignore[arg-type]
+    assert Config.from_env(api_keys=("one",)).api_keys == ("one",)
+
+
+def test_what_the_server_writes_lies_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Config(data=tmp_path).data_folder == tmp_path
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert Config().data_folder == tmp_path / "sam3-streamer"
+    monkeypatch.setenv("XDG_DATA_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Config().data_folder == tmp_path / ".local" / "share" / "sam3-streamer"
+
+
 @pytest.mark.parametrize("key", ["schlüssel", "two words", "line\nbreak"])
 def test_a_key_that_no_header_can_hold_is_refused_without_being_shown(key: str) -> None:
     for make in (Config, Config.from_env):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,12 @@ from streamer.errors import NotReady, TooMany
 
 def fake_model() -> Any:
     return SimpleNamespace(name="FakeModel")
+
+
+def held(busy: threading.Event, go_on: threading.Event) -> None:
+    """Keep the thread that runs this busy."""
+    busy.set()
+    assert go_on.wait(60)
 
 
 @pytest.fixture
@@ -55,6 +62,88 @@ async def test_a_model_that_cannot_be_loaded_is_refused_with_its_reason() -> Non
     assert refusal.value.status == 503
     assert refusal.value.detail == "key backbone.0 is missing"
     await engine.close()
+
+
+async def test_an_order_waits_for_no_turn_and_runs_between_the_stages_of_a_look(engine: Engine) -> None:
+    done: list[str] = []
+    started, go_on = threading.Event(), threading.Event()
+
+    def look() -> None:
+        done.append("embed")
+        started.set()
+        assert go_on.wait(60)
+        engine.between()
+        done.append("detect")
+
+    def order() -> str:
+        done.append("order")
+        return threading.current_thread().name
+
+    async with asyncio.timeout(60), engine.turn:
+        looking = asyncio.ensure_future(engine.run(look))
+        await asyncio.to_thread(started.wait, 60)
+        ordering = asyncio.ensure_future(engine.order(order))
+        await asyncio.sleep(0)  # it is in line now
+        go_on.set()
+        assert (await ordering).startswith("model")
+        await looking
+    assert done == ["embed", "order", "detect"]
+    assert await engine.order(lambda: "alone") == "alone"
+
+
+async def test_an_order_that_fails_or_is_given_up_harms_nobody(engine: Engine) -> None:
+    def refuse() -> None:
+        raise ValueError("no such object")
+
+    busy, go_on = threading.Event(), threading.Event()
+    running = asyncio.ensure_future(engine.run(held, busy, go_on))
+    await asyncio.to_thread(busy.wait, 60)
+    refused, given_up, kept = (asyncio.ensure_future(engine.order(work)) for work in (refuse, refuse, lambda: 3))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(ValueError, match="no such object"):
+        await refused
+    assert await kept == 3
+    assert given_up.cancelled()
+    await running
+
+
+async def test_orders_that_come_meanwhile_do_not_hold_up_a_look(engine: Engine) -> None:
+    """Each makes the next: a look between whose stages they run must end all the same."""
+    count = 0
+
+    def again() -> None:
+        nonlocal count
+        count += 1
+        if count < 50:
+            engine._orders.append((Future(), again))
+
+    def look() -> int:
+        engine.between()
+        return count
+
+    engine._orders.append((Future(), again))
+    assert await engine.run(look) == 1
+
+
+async def test_closing_gives_up_what_waits() -> None:
+    engine = Engine(fake_model)
+    await engine.load()
+    busy, go_on = threading.Event(), threading.Event()
+    running = asyncio.ensure_future(engine.run(held, busy, go_on))
+    await asyncio.to_thread(busy.wait, 60)
+    waiting = asyncio.ensure_future(engine.order(lambda: 1))
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(engine.close())
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await closing
+    with contextlib.suppress(asyncio.CancelledError):
+        assert await waiting == 1
+    assert waiting.done()
+    await running
 
 
 async def test_everything_runs_on_one_thread_in_order(engine: Engine) -> None:

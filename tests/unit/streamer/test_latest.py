@@ -28,6 +28,17 @@ async def test_it_holds_one_item_however_many_are_put() -> None:
         box.take()
 
 
+async def test_an_item_that_lies_there_can_be_revised() -> None:
+    box: Latest[int] = Latest()
+    box.revise(lambda item: item + 1)
+    assert not box.waiting
+    box.put(1)
+    box.revise(lambda item: item + 1)
+    assert (box.take(), box.dropped) == (2, 0)
+    with pytest.raises(Closed):
+        box.take()
+
+
 async def test_ready_waits_for_an_item() -> None:
     box: Latest[str] = Latest()
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
@@ -100,3 +111,18 @@ async def _closed(waiting: object) -> bool:
     except Closed:
         return True
     return False
+
+
+async def test_what_lies_in_the_slot_can_be_let_go() -> None:
+    box: Latest[int] = Latest()
+    box.put(1)
+    box.clear()
+    assert (box.waiting, box.dropped) == (False, 0)
+    box.put(2)
+    await box.ready()
+    assert box.take() == 2
+    box.put(3)
+    box.close()
+    box.clear()
+    with pytest.raises(Closed):
+        await box.ready()

@@ -36,3 +36,11 @@ def test_frames_without_times_have_those_of_their_arrival_and_always_rise() -> N
     ticks = [timeline.tick(frame(None, arrived=each)) for each in (1.0, 1.5, 1.5, 1.2, 2.0)]
     assert ticks[:2] == [CLOCK, CLOCK * 3 // 2]
     assert ticks == sorted(set(ticks))
+
+
+def test_a_time_that_is_missing_does_not_move_those_behind_it() -> None:
+    timeline = Timeline()
+    timeline.tick(frame(10**12, arrived=1.0))
+    assert timeline.tick(frame(5 * 10**12, arrived=1.1, epoch=1)) == 10**12 + 9000
+    assert timeline.tick(frame(None, arrived=1.2, epoch=1)) == 10**12 + 18_000
+    assert timeline.tick(frame(5 * 10**12 + 27_000, arrived=1.3, epoch=1)) == 10**12 + 36_000

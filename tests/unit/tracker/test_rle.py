@@ -88,6 +88,31 @@ def test_outlines_are_where_the_object_is_in_the_whole_picture(mask: Binary) -> 
     assert sorted(rle.polygons(rle.encode(mask), *mask.shape)) == sorted(whole)
 
 
+@given(masks)
+def test_outlines_with_those_of_holes_filled_by_the_even_odd_rule_are_the_mask_without_its_specks(mask: Binary) -> None:
+    """Every pixel of one or two that stand alone, and nothing else, is missing."""
+    polygons = rle.polygons(rle.encode(mask), *mask.shape, holes=True)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.fillPoly(filled, [np.array(polygon, np.int32) for polygon in polygons], 1)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    missing = {int(label) for label in np.unique(labels[mask & (filled == 0)])}
+    assert not (filled.view(np.bool_) & ~mask).any()
+    straight = {
+        label for label in range(1, count) if 1 in stats[label, 2:4] or stats[label, 4] == max(stats[label, 2:4])
+    }
+    assert missing <= straight
+
+
+def test_a_ring_keeps_its_hole_and_what_stands_in_it() -> None:
+    ring = np.zeros((40, 40), np.bool_)
+    ring[5:35, 5:35], ring[10:30, 10:30], ring[15:25, 15:25] = True, False, True
+    outer, hole, island = rle.polygons(rle.encode(ring), 40, 40, holes=True)
+    assert [cv2.contourArea(np.array(each, np.int32)) for each in (outer, hole, island)] == [29**2, 21**2 - 2, 9**2]
+    filled = np.zeros((40, 40), np.uint8)
+    cv2.fillPoly(filled, [np.array(each, np.int32) for each in (outer, hole, island)], 1)
+    assert np.array_equal(filled, ring)
+
+
 def test_an_empty_mask_has_no_outlines() -> None:
     assert rle.polygons(rle.encode(np.zeros((8, 5), np.bool_)), 8, 5) == []
 

@@ -50,6 +50,16 @@ def test_nothing_is_an_empty_mask() -> None:
         assert not mask.dense().any()
 
 
+def test_a_hole_comes_through_where_the_answer_has_it() -> None:
+    ring = np.zeros((40, 60), np.bool_)
+    ring[5:35, 5:35], ring[10:30, 10:30], ring[15:25, 15:25] = True, False, True
+    sent = tracker.Mask.from_dense(ring)
+    with_holes = Mask.read(masks_json(sent, "polygon", holes=True), (40, 60), even_odd=True)
+    assert np.array_equal(with_holes.dense(), ring) and with_holes.area == ring.sum()
+    filled = Mask.read(masks_json(sent, "polygon"), (40, 60))
+    assert filled.area == 30 * 30 + 0
+
+
 def test_where_polygons_overlap_there_is_no_hole() -> None:
     square = [[10, 10], [30, 10], [30, 30], [10, 30]]
     mask = Mask.read([square, [[x + 5, y + 5] for x, y in square]], (HEIGHT, WIDTH))

@@ -7,13 +7,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
-from streamer.client import Box, Picture, messages
+from streamer import result as told
+from streamer.client import Box, LookedAt, Picture, messages
 from streamer.wire import results
 from tests.support.results import HEIGHT, WIDTH, result, track
-from tracker import Prompt
+from tracker import Prompt, Stage
 
 
 def read(sent: Any, picture: Picture | None = None, **options: Any) -> messages.Result:
@@ -66,6 +68,33 @@ def test_a_frame_that_failed_is_a_result_with_an_error_and_no_objects() -> None:
     assert (found.stage, found.reason, found.seconds) == (None, None, None)
 
 
+def test_a_result_names_the_look_behind_its_masks() -> None:
+    own = read(FOLLOWED)
+    assert own.looked_at == LookedAt(7, 41.0, "keyframe", "interval")
+    look = told.LookedAt(4, 0.2, Stage.REFINE, "new")
+    assert read(replace(FOLLOWED, presented=True, looked_at=look)).looked_at == LookedAt(4, 200.0, "refine", "new")
+    assert read(replace(FOLLOWED, presented=True)).looked_at is None
+    assert read(result(8, error="It broke.")).looked_at is None
+
+
+def test_a_server_that_names_no_look_is_read_too() -> None:
+    message = results.result_message(FOLLOWED)
+    del message["looked_at"]
+    found = messages.result(message)
+    assert (found.looked_at, found.ahead, found.frame.index) == (None, False, 7)
+
+
+def test_masks_that_were_moved_ahead_say_so_in_either_encoding() -> None:
+    moved = replace(FOLLOWED, ahead=(track(4, None),))
+    message = results.result_message(moved, ahead=True)
+    packed = results.packs(results.result_message(moved, ahead=True))
+    for found in (messages.result(message), messages.result(msgpack.unpackb(packed))):
+        assert found.ahead
+        assert [each.id for each in found.objects] == [4]
+        assert found.looked_at == LookedAt(7, 41.0, "keyframe", "interval")
+    assert not read(moved).ahead
+
+
 def test_a_picture_belongs_to_its_own_frame_only() -> None:
     assert read(FOLLOWED, Picture(7, b"jpeg")).picture == Picture(7, b"jpeg")
     assert read(FOLLOWED, Picture(6, b"jpeg")).picture is None
@@ -98,3 +127,11 @@ def test_an_answer_of_another_shape_is_misread_in_known_ways(odd: Any) -> None:
         messages.result(odd)
     with pytest.raises(messages.MISREAD):
         messages.session_info(odd)
+
+
+@pytest.mark.parametrize(("told", "looks"), [({"looks": 9.7}, 9.7), ({}, None)])
+def test_a_session_says_how_often_the_model_looks_where_the_server_does(told: dict[str, float], looks: float) -> None:
+    since = "2026-01-31T12:00:59+00:00"
+    data = {"id": "abc", "source": "demo:", "state": "live", "reason": "", "since": since, "fps": 30.0, "age_ms": 8.1}
+    info = messages.session_info({**data, "dropped": {"source": 2, "subscriber": 0}, **told})
+    assert (info.fps, info.looks, info.dropped) == (30.0, looks, 2)

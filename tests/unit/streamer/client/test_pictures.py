@@ -14,6 +14,7 @@ from PIL import Image
 from streamer.client import Picture
 from streamer.client import pictures as client
 from streamer.hosted import decode
+from streamer.pixels import Pixels
 from tests.support.pictures import encoded, patches, saved
 
 PICTURE = patches(24, 16)
@@ -21,7 +22,7 @@ PIXELS = np.array(PICTURE)
 SIDEWAYS = 6  # EXIF: to be turned a quarter clockwise
 
 
-def seen(image: client.Source) -> decode.Picture:
+def seen(image: client.Source) -> Pixels:
     """The picture as the server reads it."""
     sent = client.image_json(image)
     return decode.decode_picture(decode.read_data(sent["type"], sent["value"]))

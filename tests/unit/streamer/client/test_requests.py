@@ -190,6 +190,12 @@ def test_live_messages_are_what_the_server_reads() -> None:
     options = live(requests.options_message(None, 0, None))
     assert (options.format, options.max_fps, options.model_fields_set) == (None, 0, {"type", "max_fps"})
     assert live(requests.options_message("polygon", None, None)).model_fields_set == {"type", "format"}
+    for ahead in (True, False):
+        moved = live(requests.options_message(None, None, None, ahead))
+        assert (moved.ahead, moved.model_fields_set) == (int(ahead), {"type", "ahead"})
+        assert live(requests.options_message(None, None, None, holes=ahead)).holes is ahead
+        query = requests.reader_query("json", pictures=False, options={"holes": ahead})
+        assert of_query(QueryParams({name: str(value) for name, value in query.items()})).holes is ahead
 
 
 # Answers
@@ -209,15 +215,18 @@ def test_an_answer_of_another_server_says_so(odd: bytes) -> None:
 
 
 def test_a_new_connection_asks_for_the_options_that_were_acknowledged() -> None:
-    told = {"format": "none", "max_fps": None, "prompts": ["star", "red cup", ""], "encoding": "msgpack"}
+    told = {"format": "none", "max_fps": None, "prompts": ["star", "red cup", ""], "encoding": "msgpack", "ahead": 1}
     asked = requests.reader_query("msgpack", pictures=False, options=told)
     query = Address.read("localhost:1").results("ab", asked).partition("?")[2]
     assert of_query(QueryParams(query)).model_dump(exclude_none=True) == {
         "format": "none",
         "prompts": ["star", "red cup", ""],
         "encoding": "msgpack",
+        "ahead": 1,
         "pictures": False,
     }
+    older = {"format": "none", "max_fps": None, "prompts": None, "encoding": "json"}
+    assert "ahead" not in requests.reader_query("json", pictures=False, options=older)
 
 
 def test_the_prompts_of_a_reader_are_named() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from streamer.commands.results_file import Recorder
 from streamer.frame import Frame
+from tests.support.leftovers import as_before
 from tests.support.results import result
+from tests.support.room import room
 
 
 def times_of(path: Path) -> list[float]:
@@ -53,3 +55,26 @@ async def test_what_cannot_be_written_is_remembered_and_the_rest_passed_over(tmp
         assert isinstance(written.failure, OSError)
         assert written.results == 0
         assert not (tmp_path / "out.mp4").exists()
+
+
+async def test_a_video_that_cannot_be_written_to_its_end_is_trouble_and_no_traceback(tmp_path: Path) -> None:
+    lines = io.StringIO()
+    with room(1000):
+        async with as_before(), Recorder(lines, tmp_path / "out.mp4") as written:
+            for index in range(3):
+                await written.write(frame(index, pts=index * 512), result(index))
+    assert written.trouble == f"{tmp_path / 'out.mp4'} cannot be written: File too large."
+    assert written.whole == len(lines.getvalue())
+
+
+async def test_whole_lines_are_counted_in_bytes(tmp_path: Path) -> None:
+    """So that a file can be cut behind the last of them."""
+    path = tmp_path / "out.jsonl"
+    with contextlib.suppress(OSError), path.open("w") as lines, room(1000):
+        async with Recorder(lines, None) as written:
+            for index in range(10):
+                await written.write(frame(index), result(index))
+    assert 0 < written.results < 10
+    assert path.read_bytes()[: written.whole].count(b"\n") == written.results
+    assert path.read_bytes()[written.whole - 1 : written.whole] == b"\n"
+    assert written.trouble == "The results cannot be written: File too large."

@@ -12,11 +12,13 @@ import av
 import pytest
 
 from benchmarks.recording import record
+from streamer.access import Access
 from streamer.commands import run as command
 from streamer.commands.run import INTERRUPTED, Job, count_frames
 from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest
+from tests.support.room import room
 from tests.support.weights import random_weights
 from tracker import WeightsError
 
@@ -183,8 +185,28 @@ async def test_a_full_disk_ends_the_run_with_status_1(
     assert "cannot be written: No space left" in capsys.readouterr().err
 
 
+async def test_lines_that_were_written_before_the_disk_was_full_are_whole(
+    config: Config, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    with room(2000):
+        assert await run(Job(str(world), out=out), config, asyncio.Event()) == 1
+    assert 0 < len(messages(out)) < FRAMES
+    assert "The results cannot be written: File too large. What was written until then" in capsys.readouterr().err
+
+
 def test_the_number_of_frames_is_known_beforehand_where_the_file_says_it(world: Path, tmp_path: Path) -> None:
     assert count_frames(str(world)) == FRAMES
     assert count_frames(f"file:{world}") == FRAMES
+    assert count_frames(f"{world}?pace=every") == FRAMES
     (tmp_path / "text.mp4").write_text("no video")
     assert count_frames(str(tmp_path / "text.mp4")) is None
+
+
+def test_the_frames_of_what_is_not_opened_are_not_counted(world: Path, tmp_path: Path) -> None:
+    """A text that names a film; FFmpeg takes both for one that lasts as long as the text says."""
+    (tmp_path / "film.mp4").write_bytes(world.read_bytes())
+    text = tmp_path / "list.ffconcat"
+    text.write_text("ffconcat version 1.0\nfile film.mp4\nduration 2\n")
+    assert count_frames(str(text)) is None
+    assert count_frames(str(world), Access(roots=(tmp_path / "elsewhere",))) is None

@@ -60,12 +60,16 @@ def test_sixteen_bits_of_grey_keep_their_brightness() -> None:
         assert (decode_picture(saved(grey, form)) == 0x80).all()
 
 
-def test_a_palette_with_transparency_keeps_its_colours() -> None:
-    """Without a warning (they are errors here): PIL has one where each colour has a transparency of its own."""
+def test_transparency_is_composed_on_white_without_a_warning() -> None:
+    """They are errors here: PIL has one where each colour of a palette has a transparency of its own."""
     picture = Image.new("P", (8, 4), 1)
     picture.putpalette([0, 0, 0, 200, 30, 30])
-    for transparency in (1, bytes([0, 128])):
-        assert (decode_picture(saved(picture, "PNG", transparency=transparency)) == (200, 30, 30)).all()
+    for transparency, seen in (
+        (1, (255, 255, 255)),
+        (bytes([0, 255]), (200, 30, 30)),
+        (bytes([0, 51]), (244, 210, 210)),
+    ):
+        assert (decode_picture(saved(picture, "PNG", transparency=transparency)) == seen).all()
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP"])

@@ -58,7 +58,7 @@ class Room:
 async def room() -> AsyncIterator[Room]:
     engine = Engine(untrained, max_waiting=2)
     await engine.load()
-    async with asyncio.timeout(100), Sessions(engine, Config(max_waiting=2)) as sessions:
+    async with asyncio.timeout(100), Sessions(engine, Config(max_waiting=2, present="looked")) as sessions:
         yield Room(engine, sessions)
         await sessions.close_all()
     await engine.close()

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.access import MAX_ADDRESSES
 from streamer.errors import BadRequest
 from streamer.hosted import fetch as module
-from streamer.hosted.fetch import MAX_ADDRESSES, Rules
+from streamer.hosted.fetch import Rules
 from tests.support.certificates import NAME
 from tests.support.picture_server import (
     HERE,

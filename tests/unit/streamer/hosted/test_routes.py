@@ -25,7 +25,7 @@ async def hosted(*keys: str, loaded: bool = True) -> AsyncIterator[httpx.AsyncCl
     """An application in this process, with the real model and random weights, or while it is still being loaded."""
     app: FastAPI = create_app(Config(api_keys=keys), untrained() if loaded else None)
     engine: Engine = app.state.engine
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here/sam3") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1/sam3") as http:
         yield http
     await engine.close()
 

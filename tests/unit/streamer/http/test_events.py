@@ -93,6 +93,7 @@ async def test_a_message_is_an_event_with_its_type_and_its_frames_index(here: As
         ("format=png", "format", "'rle', 'polygon' or 'none'"),
         ("max_fps=-1", "max_fps", "greater than or equal to 0"),
         ("max_fps=nan", "max_fps", "finite"),
+        ("ahead=2", "ahead", "less than or equal to 1"),
     ],
 )
 async def test_a_wrong_option_is_refused_by_name(here: Asked, live: Live, query: str, field: str, words: str) -> None:
@@ -178,7 +179,7 @@ async def test_a_reader_that_lets_a_message_wait_too_long_is_cut_off(
             live.source.give()
         await wire.cut.wait()
         assert live.session.subscribers == 0
-    assert wire.limits == {"high": 0}
+    assert wire.limits == {"high": 1}
 
 
 async def test_a_reader_that_is_given_up_is_cut_off_at_once(here: Asked, live: Live) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer.frame import LeftOut
 from streamer.sources.base import State
 from tests.support.asgi import Asked, Live, asking
 from tests.support.documents import DOCS
@@ -52,6 +53,7 @@ async def test_before_anything_happened_everything_is_nought(here: Asked) -> Non
     assert value(samples, "streamer_ready") == 1
     assert value(samples, "process_resident_memory_bytes") > 1e6
     assert {value(samples, "streamer_sessions", state=state) for state in State} == {0}
+    assert {value(samples, "streamer_source_threads", state=state) for state in ("reading", "stopped")} == {0}
     for name in ("frames_decoded_total", "frames_dropped_total", "results_sent_total", "results_dropped_total"):
         assert value(samples, f"streamer_{name}") == 0
     assert looked_at(samples) == 0
@@ -138,3 +140,22 @@ async def test_operations_lists_exactly_what_there_is(here: Asked, live: Live) -
     page = (DOCS / "operations.md").read_text()
     documented = set(re.findall(r"^\| `(streamer_\w+)", page, re.MULTILINE))
     assert documented == {name for name in told if name.startswith("streamer_")}
+
+
+async def test_the_time_since_the_packet_and_what_the_source_left_out_are_counted_and_listed(
+    here: Asked, live: Live
+) -> None:
+    live.source.decoding, live.source.lost = 100.0, LeftOut(late=3, corrupt=1)
+    await results(live, 1)
+    live.source.lost = LeftOut(late=5, corrupt=1)
+    await results(live, 1)
+    samples = await scrape(here)
+    which = {"session": live.session.id, "source": "hand"}
+    assert value(samples, "streamer_session_received_seconds", **which) > 100
+    assert value(samples, "streamer_result_received_seconds_bucket", le="5.0") == 0
+    assert value(samples, "streamer_result_received_seconds_count") >= 2
+    assert value(samples, "streamer_frames_late_total") == 5
+    assert value(samples, "streamer_frames_corrupt_total") == 1
+    listed = (await here.http.get(f"/sessions/{live.session.id}")).json()
+    assert listed["received_ms"] == pytest.approx(listed["age_ms"] + 100_000, abs=0.2)  # both are rounded
+    assert (listed["dropped"]["late"], listed["dropped"]["corrupt"]) == (5, 1)

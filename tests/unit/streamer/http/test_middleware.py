@@ -1,4 +1,4 @@
-"""What every request goes through."""
+"""The name of the model on the answers of the hosted API."""
 
 from __future__ import annotations
 
@@ -11,28 +11,8 @@ from tests.support.asgi import Asked, asking
 
 @pytest.fixture
 async def here() -> AsyncIterator[Asked]:
-    async with asking(max_body=1000) as here:
+    async with asking() as here:
         yield here
-
-
-async def test_a_body_that_is_too_long_is_refused(here: Asked) -> None:
-    answer = await here.http.post("/sessions", json={"source": "x" * 2000})
-    assert answer.status_code == 413
-    assert set(answer.json()) == {"message", "detail"}
-
-
-async def test_a_body_that_does_not_end_is_refused_before_it_is_kept(here: Asked) -> None:
-    sent = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent
-        while True:
-            sent += 100
-            yield b"[" * 100
-
-    answer = await here.http.post("/sessions", content=endless(), headers={"Content-Type": "application/json"})
-    assert answer.status_code == 413
-    assert sent <= 1200
 
 
 async def test_the_hosted_api_names_the_model_on_refusals_too_and_nothing_else_does(here: Asked) -> None:

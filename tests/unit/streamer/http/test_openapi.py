@@ -37,6 +37,9 @@ DEFINED = {"Box", "BoxXYXY", "Sam2PromptSet", "Sam2SegmentationPrediction"}
 # Ours, in the published schemas and paths.
 EXTENSIONS = {
     "/paths/~1sam3~1embed_image",
+    "/components/schemas/Sam3SegmentationRequest/properties/holes",
+    "/components/schemas/Sam3SegmentationPrediction/properties/holes",
+    "/components/schemas/Sam2SegmentationRequest/properties/holes",
     "/components/schemas/Sam2SegmentationRequest/properties/return_candidates",
     "/components/schemas/Sam2SegmentationResponse/properties/predictions",
     "/components/schemas/Sam2PromptResult/properties/candidates",

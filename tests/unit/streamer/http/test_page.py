@@ -8,7 +8,7 @@ import pytest
 
 from streamer.app import web_folder
 from streamer.http.page import MODULES
-from tests.support.asgi import Asked
+from tests.support.asgi import Asked, asking
 
 
 async def test_the_page_stands_at_the_root(here: Asked) -> None:
@@ -38,7 +38,12 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(here: Asked) -> Non
         assert (await here.http.get(address, headers={"If-None-Match": tag})).status_code == 304
 
 
-async def test_modules_for_other_origins_keep_their_addresses_and_need_nothing_else(here: Asked) -> None:
+async def test_modules_for_other_origins_keep_their_addresses_and_need_nothing_else() -> None:
+    async with asking(api_keys=("one",)) as here:
+        await _modules(here)
+
+
+async def _modules(here: Asked) -> None:
     for name in MODULES:
         answer = await here.http.get(f"/{name}", headers={"Origin": "http://elsewhere"})
         assert answer.status_code == 200

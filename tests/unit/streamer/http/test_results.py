@@ -53,7 +53,7 @@ async def test_an_unknown_session_closes_it_with_a_reason(here: Asked) -> None:
         assert await closed(peer) == (4404, "There is no session nobody.")
 
 
-@pytest.mark.parametrize("query", ["format=png", "max_fps=fast", "pictures=perhaps", "encoding=xml"])
+@pytest.mark.parametrize("query", ["format=png", "max_fps=fast", "pictures=perhaps", "encoding=xml", "ahead=far"])
 async def test_an_address_with_a_wrong_option_is_refused_with_its_name(here: Asked, live: Live, query: str) -> None:
     async with connected(here, "websocket", f"/sessions/{live.session.id}/results", query) as peer:
         code, reason = await closed(peer)

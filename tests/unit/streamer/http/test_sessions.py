@@ -90,7 +90,7 @@ async def test_a_session_is_described_by_what_it_is_and_what_it_did(live: Live) 
                 break
         after = describe(live.session)
     assert (after["id"], after["source"], after["state"], after["subscribers"]) == (live.session.id, "hand", "live", 1)
-    assert after["frames"] == {"decoded": 1, "looked_at": 1}
+    assert after["frames"] == {"decoded": 1, "results": 1, "looked_at": 1}
     assert after["frame"]["index"] == 0
     assert after["age_ms"] > 0
     assert {"convert", "embed"} <= set(after["timings_ms"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from streamer.webrtc import sdp
+from streamer.webrtc import ice, sdp
 from tests.support.asgi import Asked, Live, asking
 
 # Enough of an offer to be read; no peer connection answers it.
@@ -70,6 +70,19 @@ async def test_options_tell_what_is_taken_and_other_methods_are_refused(here: As
     for method in ("GET", "HEAD", "PUT", "POST"):
         refused = await here.http.request(method, "/whip/x")
         assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, OPTIONS, PATCH"), method
+
+
+async def test_options_name_the_ice_servers_to_who_has_the_key() -> None:
+    """A browser's connection wants them before it makes its offer."""
+    stun, turn = "stun:192.0.2.1:3478", "turn:joe:wörd€@192.0.2.1:3478?transport=tcp"
+    async with asking(api_keys=("secret",), ice_servers=(stun, turn)) as here:
+        live = await here.start()
+        for address in ("/whip", f"/whep/{live.session.id}"):
+            assert (await here.http.options(address)).status_code == 401
+            told = await here.http.options(address, headers={"Authorization": "Bearer secret"})
+            links = [value.decode() for name, value in told.headers.raw if name.lower() == b"link"]
+            assert links == [ice.link(stun), ice.link(turn)]
+            assert told.headers["allow"] == "OPTIONS, POST"
 
 
 async def test_while_there_is_no_model_the_answer_is_503(here: Asked) -> None:

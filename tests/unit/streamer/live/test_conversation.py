@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from streamer.auth import Scope
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.live import subscription as bounds
 from streamer.live.conversation import converse, send
+from streamer.live.presenters import Here
 from streamer.live.session import Session
 from tests.support import results
 from tests.support.models import untrained
@@ -54,7 +56,17 @@ async def session() -> AsyncIterator[Session]:
     """One that was not started: it has readers, and takes options."""
     with ThreadPoolExecutor(1) as executor:
         engine = Engine(untrained)
-        yield Session("s", HandSource(), (), engine=engine, executor=executor, config=Config(), counters=Counters())
+        yield Session(
+            "s",
+            HandSource(),
+            (),
+            engine=engine,
+            executor=executor,
+            presenters=executor,
+            worker=Here(),
+            config=Config(),
+            counters=Counters(),
+        )
         await engine.close()
 
 
@@ -66,7 +78,7 @@ def pipe() -> Pipe:
 async def test_it_begins_with_the_state_and_answers_each_message_in_order(session: Session, pipe: Pipe) -> None:
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         with session.subscribe() as reader:
-            talk = tasks.create_task(converse(session, reader, pipe))
+            talk = tasks.create_task(converse(session, reader, pipe, Scope.PROMPT))
             assert (await pipe.hear("state"))["state"] == "connecting"
             for number in range(100):
                 pipe.say(type="options", max_fps=number, request=number)
@@ -85,7 +97,7 @@ async def test_a_peer_that_hangs_up_ends_it(session: Session, pipe: Pipe) -> Non
     with session.subscribe() as reader:
         pipe.said.put_nowait(None)
         async with asyncio.timeout(20):
-            await converse(session, reader, pipe)
+            await converse(session, reader, pipe, Scope.PROMPT)
     assert reader.given_up is None
 
 
@@ -93,7 +105,7 @@ async def test_a_peer_that_cannot_be_sent_to_ends_it(session: Session, pipe: Pip
     with session.subscribe() as reader:
         pipe.there = False
         async with asyncio.timeout(20):
-            await converse(session, reader, pipe)
+            await converse(session, reader, pipe, Scope.PROMPT)
     assert pipe.heard.empty()
 
 
@@ -101,7 +113,7 @@ async def test_a_session_that_ends_ends_it_after_the_last_word(session: Session,
     with session.subscribe() as reader:
         session.finish("It was stopped.")
         async with asyncio.timeout(20):
-            await converse(session, reader, pipe)
+            await converse(session, reader, pipe, Scope.PROMPT)
     assert (await pipe.hear("state"))["state"] == "connecting"
     assert (await pipe.hear("state"))["reason"] == "It was stopped."
 
@@ -115,7 +127,7 @@ async def test_a_peer_that_asks_and_does_not_read_is_not_read_either_and_then_gi
         pipe.say(type="options", request=number)
     with session.subscribe() as reader:
         async with asyncio.timeout(20):
-            await converse(session, reader, pipe)
+            await converse(session, reader, pipe, Scope.PROMPT)
     assert reader.given_up is not None
     assert pipe.said.qsize() >= 9 * bounds.OUTBOX - 2
 

@@ -91,6 +91,25 @@ async def test_frames_that_come_while_the_encoder_is_behind_are_not_kept(encoder
     assert await pictures.get(PENDING) is None
 
 
+@pytest.mark.parametrize(("pictures_of_size", "kept"), [(100, PENDING), (2.5, 2), (0.5, 1)])
+async def test_of_large_frames_fewer_wait_for_the_encoder(
+    encoder: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, pictures_of_size: float, kept: int
+) -> None:
+    monkeypatch.setattr("streamer.live.jpegs.PENDING_PIXELS", pictures_of_size * WIDTH * HEIGHT)
+    pictures = Pictures(encoder, 2**20)
+    for _ in range(2):
+        go_on = threading.Event()
+        encoder.submit(go_on.wait, 30)
+        skipped = pictures.skipped
+        for index in range(100):
+            pictures.add(frame(index), keep=True)
+        assert pictures.skipped - skipped == 100 - kept
+        go_on.set()
+        for index in range(kept):
+            assert await pictures.get(index) is not None
+        await asyncio.sleep(0)  # the next time as many find a place
+
+
 async def test_a_reader_that_goes_away_does_not_spoil_it_for_another(encoder: ThreadPoolExecutor) -> None:
     pictures = Pictures(encoder, 2**20)
     go_on = threading.Event()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streamer.auth import Scope
 from streamer.engine import Engine
 from streamer.live import orders
 from tests.support.sources import HandSource
@@ -23,13 +24,38 @@ async def stage(engine: Engine) -> AsyncIterator[Stage]:
 
 
 async def ask(stage: Stage, **message: Any) -> dict[str, Any]:
-    return await orders.handle(stage.session, stage.reader, json.dumps(message))
+    return await orders.handle(stage.session, stage.reader, json.dumps(message), Scope.PROMPT)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "prompts", "prompts": ["star"]},
+        {"type": "click", "frame_index": 0, "points": [{"x": 1, "y": 1}]},
+        {"type": "box", "frame_index": 0, "box": {"x0": 1, "y0": 1, "x1": 9, "y1": 9}},
+        {"type": "remove", "object_id": 1},
+    ],
+)
+async def test_a_reader_that_may_only_view_changes_nothing(stage: Stage, message: dict[str, Any]) -> None:
+    before = stage.session.prompts
+    text = json.dumps({**message, "request": 3})
+    answer = await orders.handle(stage.session, stage.reader, text, Scope.VIEW)
+    assert (answer["type"], answer["code"], answer["request"]) == ("error", "forbidden", 3)
+    assert "may view only" in answer["message"]
+    assert stage.session.prompts == before
+
+
+async def test_a_reader_that_may_only_view_sets_its_own_options(stage: Stage) -> None:
+    text = json.dumps({"type": "options", "max_fps": 5})
+    assert (await orders.handle(stage.session, stage.reader, text, Scope.VIEW))["type"] == "ack"
 
 
 BAD: list[tuple[Any, str | None, str]] = [
     ("hello", None, "not JSON"),
     ("", None, "not JSON"),
-    ("[" * 100_000, None, "not JSON"),
+    ("[" * 9_000, None, "not JSON"),
+    ("[" * 100_000, None, "more than 10,000 values"),
+    ('{"type":"options","request":[' + "{}," * 20_000 + "1]}", None, "more than 10,000 values"),
     ("[1]", None, "JSON object"),
     (b"\x00\xff", None, "not JSON"),
     ('{"type":"options","request":NaN}', "request", "cannot be sent back"),
@@ -45,6 +71,8 @@ BAD: list[tuple[Any, str | None, str]] = [
     ({"type": "click", "frame_index": 0, "points": [{"x": 1, "y": -1}]}, "points[0].y", "160×120"),
     ({"type": "box", "frame_index": 0, "box": {"x0": 0, "y0": 0, "x1": 9, "y1": 121}}, "box.y1", "outside"),
     ({"type": "box", "frame_index": 0, "box": {"x0": 1, "y0": 1, "x1": 1.5, "y1": 9}}, "box", "less than a pixel"),
+    ({"type": "box", "frame_index": 0, "box": {"x0": 0.1, "y0": 0.2, "x1": 0.5, "y1": 0.9}}, "box", "not in shares"),
+    ({"type": "box", "frame_index": 0, "box": {"x": 0, "y": 0, "width": 1, "height": 1}}, "box", "160×120"),
     ({"type": "box", "frame_index": 0, "box": {"x0": 5, "y0": 0, "x1": 4, "y1": 9}}, "box.x1", "greater"),
     ({"type": "click", "frame_index": 10**9, "points": [{"x": 1, "y": 1}]}, "frame_index", "not known"),
     ({"type": "click", "rtp_timestamp": 10**6, "points": [{"x": 1, "y": 1}]}, "rtp_timestamp", "RTP"),
@@ -62,7 +90,7 @@ async def test_a_bad_message_is_answered_by_the_name_of_what_is_wrong(
     stage: Stage, message: Any, field: str | None, words: str
 ) -> None:
     text = json.dumps(message) if isinstance(message, dict) else message
-    error = await orders.handle(stage.session, stage.reader, text)
+    error = await orders.handle(stage.session, stage.reader, text, Scope.PROMPT)
     assert error["type"] == "error"
     assert error.get("field") == field
     assert words in error["message"]
@@ -108,6 +136,19 @@ async def test_a_click_says_on_which_frame_it_was_answered(stage: Stage) -> None
     for answer in (by_index, by_stamp):
         gone = await ask(stage, type="remove", object_id=answer["object_id"])
         assert (gone["type"], gone["object_id"]) == ("ack", answer["object_id"])
+
+
+async def test_a_prompt_that_the_model_reads_in_part_is_told(stage: Stage) -> None:
+    answer = await ask(stage, type="prompts", prompts=["red circle, blue star, green square, pink heart"])
+    assert (answer["type"], 'looks for "red circle blue star green square"' in answer["hint"]) == ("ack", True)
+
+
+async def test_a_click_that_looks_like_shares_of_the_picture_is_told(stage: Stage) -> None:
+    await stage.frame()
+    shares = await ask(stage, type="click", frame_index=1, points=[{"x": 0.5, "y": 0.25}])
+    assert (shares["type"], "not shares" in shares["hint"]) == ("ack", True)
+    pixels = await ask(stage, type="click", frame_index=1, points=[{"x": 80, "y": 60}])
+    assert "hint" not in pixels
 
 
 async def test_options_are_repeated_and_names_that_no_prompt_has_are_told(stage: Stage) -> None:

@@ -35,11 +35,27 @@ def entries(*names: str) -> list[tuple[int, list[int]]]:
 
 
 def test_what_is_left_out_stays_as_it_is() -> None:
-    chosen = Options().changed(asked(format="polygon", max_fps=5, prompts=["star"], encoding="msgpack"))
-    assert chosen == Options("polygon", 5, ("star",), "msgpack")
+    chosen = Options().changed(
+        asked(format="polygon", max_fps=5, prompts=["star"], encoding="msgpack", ahead=1, holes=True, picture_width=640)
+    )
+    assert chosen == Options("polygon", 5, ("star",), "msgpack", 1, holes=True, picture_width=640)
+    assert chosen.told() == {
+        "format": "polygon",
+        "max_fps": 5,
+        "prompts": ["star"],
+        "encoding": "msgpack",
+        "ahead": 1,
+        "holes": True,
+        "picture_width": 640,
+        "chunks": False,
+    }
     assert chosen.changed(asked()) == chosen
     assert chosen.changed(asked(max_fps=0)).max_fps is None
-    assert chosen.changed(asked(max_fps=None, prompts=None)) == Options("polygon", None, None, "msgpack")
+    assert chosen.changed(asked(max_fps=None, prompts=None)) == Options("polygon", None, None, "msgpack", 1, True, 640)
+    assert chosen.changed(asked(picture_width=0)).picture_width is None
+    assert chosen.changed(asked(ahead=0)).ahead == 0
+    assert chosen.changed(asked(ahead=0)).holes and not chosen.changed(asked(holes=False)).holes
+    assert chosen.changed(asked(chunks=True)).changed(asked()).told()["chunks"]
 
 
 def test_boxes_is_another_word_for_none() -> None:
@@ -77,6 +93,10 @@ def test_names_that_no_prompt_has_are_found() -> None:
         ({"encoding": "xml"}, "encoding: Input should be 'json' or 'msgpack'"),
         ({"encoding": "events"}, "encoding: Input should be 'json' or 'msgpack'"),
         ({"format": "png"}, "format: Input should be 'rle', 'polygon' or 'none'"),
+        ({"picture_width": -1}, "picture_width: Input should be greater than or equal to 0"),
+        ({"picture_width": 20_000}, "picture_width: Input should be less than or equal to 16384"),
+        ({"ahead": 2}, "ahead: Input should be less than or equal to 1"),
+        ({"ahead": "far"}, "ahead: Input should be a valid integer"),
         ({"max_fps": -1}, "max_fps: Input should be greater than or equal to 0"),
     ],
 )
@@ -87,9 +107,9 @@ def test_what_makes_no_sense_is_refused_by_name(options: dict[str, Any], words: 
 
 def test_a_query_says_the_same() -> None:
     read = of_query(
-        QueryParams("format=boxes&max_fps=2.5&prompts=star&prompts=red%20cup&encoding=msgpack&pictures=1&x=y")
+        QueryParams("format=boxes&max_fps=2.5&prompts=star&prompts=red%20cup&encoding=msgpack&ahead=1&pictures=1&x=y")
     )
-    assert Options().changed(read) == Options("none", 2.5, ("star", "red cup"), "msgpack")
+    assert Options().changed(read) == Options("none", 2.5, ("star", "red cup"), "msgpack", 1)
     assert read.pictures
     assert Options().changed(of_query(QueryParams(""))) == Options()
     assert Options().changed(of_query(QueryParams("prompts="))).prompts == (results.CLICKED,)

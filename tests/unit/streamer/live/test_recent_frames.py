@@ -16,7 +16,7 @@ def test_a_decoded_frame_is_found_by_its_index_as_long_as_it_is_remembered() -> 
     recent = RecentFrames()
     for index in range(10 * LENGTH):
         recent.decoded(results.frame(index))
-        recent.looked_at(index)
+        recent.told(index)
     newest = 10 * LENGTH - 1
     assert recent.find(newest - LENGTH + 1).index == newest - LENGTH + 1
     with pytest.raises(FrameGone) as gone:

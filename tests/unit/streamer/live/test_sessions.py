@@ -21,7 +21,7 @@ from tests.support.sources import HandSource
 async def sessions() -> AsyncIterator[Sessions]:
     engine = Engine(untrained)
     await engine.load()
-    async with asyncio.timeout(100), Sessions(engine, Config(max_sessions=3)) as sessions:
+    async with asyncio.timeout(100), Sessions(engine, Config(max_sessions=3, present="looked")) as sessions:
         yield sessions
     await engine.close()
 

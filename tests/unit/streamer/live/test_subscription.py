@@ -6,13 +6,16 @@ import asyncio
 import json
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from streamer.counters import Counters
+from streamer.live import jpegs, rendering
 from streamer.live import subscription as module
 from streamer.live.reader_options import Options
 from streamer.live.subscription import OUTBOX, Subscription
-from tests.support.results import result, track
+from tests.support.results import HEIGHT, WIDTH, result, track
 from tracker import Prompt
 
 
@@ -36,6 +39,31 @@ async def test_a_reader_gets_the_newest_result_and_is_told_what_it_missed() -> N
     (message,) = await gather(reader)
     assert message["frame"]["index"] == 999
     assert message["dropped"] == {"source": 2, "subscriber": 999}
+
+
+async def test_pictures_are_no_wider_than_their_reader_wants_and_made_once_for_equal_wishes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = jpegs.jpeg(np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    made: list[int] = []
+
+    def narrowed(data: bytes, width: int) -> bytes:
+        made.append(width)
+        return jpegs.narrowed(data, width)
+
+    async def picture(index: int) -> bytes:
+        return large
+
+    monkeypatch.setattr(rendering, "narrowed", narrowed)
+    told, widths = result(0), (WIDTH // 2, WIDTH // 2, WIDTH // 4, WIDTH, 2 * WIDTH, None)
+    readers = [Subscription(picture, Counters(), pictures=True, options=Options(picture_width=each)) for each in widths]
+    for reader in readers:
+        reader.publish(told)
+        reader.close()
+    sent = [(await gather(reader))[0][4:] for reader in readers]
+    sizes = [np.asarray(cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_COLOR)).shape[:2] for each in sent]
+    assert sizes == [(HEIGHT // 2, WIDTH // 2)] * 2 + [(HEIGHT // 4, WIDTH // 4)] + [(HEIGHT, WIDTH)] * 3
+    assert made == [WIDTH // 2, WIDTH // 4]
 
 
 async def test_results_that_were_sent_and_missed_are_counted() -> None:
@@ -64,6 +92,28 @@ async def test_what_is_told_stands_in_line_and_is_not_dropped_for_results() -> N
     messages = await gather(reader)
     assert [message["request"] for message in messages if message["type"] == "ack"] == list(range(OUTBOX))
     assert sum(message["type"] == "result" for message in messages) == 1
+
+
+async def test_a_result_that_lies_unsent_does_not_contradict_what_was_acknowledged() -> None:
+    reader, cup = Subscription(no_picture, Counters()), (Prompt("cup"),)
+    reader.publish(result(5, (track(1, 0), track(2, 0)), cup))
+    reader.revise(lambda unsent: unsent.revised(cup, removed={1}))
+    reader.tell({"type": "ack", "object_id": 1})
+    iterator = aiter(reader)
+    assert json.loads(await anext(iterator))["type"] == "ack"
+    sent = json.loads(await anext(iterator))
+    assert [each["object_id"] for each in sent["prompt_results"][0]["predictions"]] == [2]
+    assert reader.dropped == 0
+
+
+async def test_an_order_that_finds_no_result_unsent_changes_nothing() -> None:
+    reader = Subscription(no_picture, Counters())
+    reader.revise(lambda unsent: unsent.revised((), removed={1}))
+    reader.tell({"type": "ack", "object_id": 1})
+    reader.publish(result(6, (track(1, None),)))
+    iterator = aiter(reader)
+    assert json.loads(await anext(iterator))["type"] == "ack"
+    assert json.loads(await anext(iterator))["frame"]["index"] == 6
 
 
 async def test_the_last_result_comes_before_word_of_the_end() -> None:

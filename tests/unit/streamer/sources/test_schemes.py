@@ -8,9 +8,9 @@ from streamer.errors import BadSource
 from streamer.sources.schemes import read_address
 
 
-@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "rtmps", "udp"])
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp"])
 def test_these_schemes_are_live(scheme: str) -> None:
-    assert read_address(f"{scheme}://camera/1").live is True
+    assert read_address(f"{scheme}://camera:5000/1").live is True
 
 
 @pytest.mark.parametrize("text", ["http://host/film.mp4", "https://host/live.m3u8"])
@@ -38,7 +38,14 @@ def test_http_may_be_either(text: str) -> None:
         ("/dev/video99", "no camera /dev/video99"),
         ("rtmp://host", "names no stream"),
         ("rtsps://camera/1?transport=udp", "over TLS .* must be tcp"),
-        ("\0", "cannot be read|no file"),
+        ("\0", "not the name of a file"),
+        ("udp://0.0.0.0", "has no port"),
+        ("udp://0.0.0.0:5000?fifo_size=900000000", "fifo_size must be a whole number up to"),
+        ("udp://0.0.0.0:5000?protocol_whitelist=file", "udp:// has no option 'protocol_whitelist'"),
+        ("rtsp://me:se\ncret@camera/1", "control character"),
+        ("rtsp://cam:554/p@th", "in two ways"),
+        ("rtsp://me:" + "x" * 130 + "@camera/1", "too long"),
+        ("rtmp://me:se/cret@192.0.2.1/live/1", "no such user name or password"),
     ],
 )
 def test_what_can_be_seen_to_be_wrong_is_refused(text: str, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,53 @@ def test_one_that_is_not_there_is_refused_with_those_that_are(folder: Path) -> N
         read_address("/dev/video7")
     assert "/dev/video0, /dev/video1" in refused.value.detail
     assert "--device /dev/video7" in refused.value.detail
+
+
+STABLE = [
+    "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_1A2B3C4F-video-index0",
+    "/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1:1.0-video-index0",
+    "/dev/front-camera",
+]
+
+
+@pytest.mark.parametrize("name", STABLE)
+def test_a_name_that_stays_is_a_camera_and_is_opened_by_that_name(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plugged in anew it leads to another number. No test can make a device; links to /dev/null stand for it."""
+    link = folder / Path(name).relative_to("/dev")
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(folder / "video0")
+    monkeypatch.setattr(usb, "_NUMBERED", re.compile("video0|null"))
+    address = read_address(f"{name}?fps=30")
+    assert (address.live, address.format, address.url) == (True, "v4l2", str(link))
+    assert (address.shown, address.options) == (f"{name}?fps=30", {"framerate": "30"})
+
+
+def test_another_name_of_a_camera_is_one_and_another_device_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usb, "FOLDER", tmp_path)
+    (tmp_path / "video3").touch()
+    (tmp_path / "front").symlink_to("video3")
+    (tmp_path / "sda").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    names = ("front", "front?fps=5", "video9", "v4l/by-id/usb-gone", "sda", "circle", "nothing", "")
+    assert [usb.matches(f"/dev/{name}") for name in names] == [True] * 4 + [False] * 4
+
+
+def test_a_stable_name_that_is_gone_is_refused_with_those_that_are_there(folder: Path) -> None:
+    (folder / "v4l" / "by-id").mkdir(parents=True)
+    (folder / "v4l" / "by-id" / "usb-cam").symlink_to("../../video0")
+    with pytest.raises(BadSource, match=r"There is no camera /dev/v4l/by-id/usb-other\.") as refused:
+        read_address("/dev/v4l/by-id/usb-other")
+    assert "/dev/video0, /dev/video1, /dev/v4l/by-id/usb-cam" in refused.value.detail
+
+
+@pytest.mark.parametrize("name", ["/dev/v4l/../../etc/passwd", "/dev/v4l/by-id/../../video0", "/dev/v4l"])
+def test_a_path_that_leads_elsewhere_is_no_camera(folder: Path, name: str) -> None:
+    with pytest.raises(BadSource):
+        read_address(name)
 
 
 def test_one_that_is_no_device_is_refused(folder: Path) -> None:

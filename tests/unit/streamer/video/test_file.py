@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import av
@@ -10,7 +11,9 @@ import pytest
 
 from streamer.errors import BadRequest
 from streamer.video import file
-from streamer.video.file import Video
+from streamer.video.file import Video, cut
+from tests.support.leftovers import as_before
+from tests.support.room import room
 
 
 def frames_of(path: Path) -> list[tuple[float, tuple[int, int]]]:
@@ -71,3 +74,50 @@ def test_a_video_without_a_picture_is_no_file(tmp_path: Path) -> None:
 def test_a_name_that_says_no_format_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadRequest, match=r"\.mp4"):
         Video(tmp_path / name)
+
+
+# A disk that gets full
+
+SECOND = 30  # pictures
+
+
+def noise(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """A picture that does not compress: some 7 kB."""
+    return np.random.default_rng(index).integers(0, 255, (120, 160, 3), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_what_was_written_before_the_disk_was_full_plays(tmp_path: Path, name: str) -> None:
+    path, video, written = tmp_path / name, Video(tmp_path / name), 0
+    with as_before(), room(400_000):
+        with contextlib.suppress(OSError):
+            while written < 4 * SECOND:
+                video.write(noise(written), written / SECOND)
+                written += 1
+        with pytest.raises(OSError, match="File too large"):
+            video.close()
+        video.close()  # and then it is closed
+    with av.open(str(path)) as container:
+        pictures = sum(1 for _ in container.decode(video=0))
+    assert written - 2 * SECOND < pictures < written
+    assert pictures >= SECOND // 2
+
+
+def test_a_video_that_is_complete_is_no_row_of_fragments(tmp_path: Path) -> None:
+    """Other programs know its length and its number of pictures."""
+    video = Video(tmp_path / "out.mp4")
+    for index in range(2 * SECOND):
+        video.write(noise(index), index / SECOND)
+    video.close()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].frames == 2 * SECOND
+        assert container.duration == pytest.approx(2 * av.time_base, rel=0.05)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 7, b"\0\0\0\1moov", b"\0\0\0\0" * 5, b"no video at all" * 9])
+def test_what_is_no_row_of_boxes_is_left_as_it_is(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "out.mp4"
+    path.write_bytes(data)
+    cut(path)
+    assert path.read_bytes() == data
+    cut(tmp_path / "missing.mp4")

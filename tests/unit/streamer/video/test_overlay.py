@@ -37,3 +37,9 @@ def test_a_mask_of_another_size_than_the_picture_is_not_drawn() -> None:
 def test_a_frame_that_failed_says_so_in_the_picture() -> None:
     picture = blank()
     assert (overlay.draw(picture, result(0, error="it broke, naïvely")) != picture).any()
+
+
+def test_labels_in_other_scripts_are_not_all_the_same() -> None:
+    picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    drawn = [overlay.draw(picture, result(0, (track(3, 0),), (Prompt(text),))) for text in ("红色", "蓝色", "??")]
+    assert all((one != other).any() for one, other in ((drawn[0], drawn[1]), (drawn[0], drawn[2])))

@@ -14,8 +14,8 @@ from streamer.errors import Conflict, NotFound, TooMany
 from streamer.latest import Closed
 from streamer.result import Result
 from streamer.video import composer
+from streamer.video.encoder import Encoder
 from streamer.video.viewers import UNSENT, Line, Playback
-from streamer.video.vp8 import Encoder
 from tests.support.playback import Compositions
 from tests.support.results import frame, result
 
@@ -46,7 +46,7 @@ class Stage:
     def __init__(self, compositions: Compositions) -> None:
         self.result: Result | None = None
         self.compositions = compositions
-        self.playback = Playback(lambda: self.result, 3)
+        self.playback = Playback(3)
         self.shown = 0
 
     async def watcher(self) -> Watcher:
@@ -64,7 +64,7 @@ class Stage:
     async def show(self, **options: Any) -> None:
         """Show a frame and wait until it was composed."""
         before = self.compositions.count
-        self.playback.show(frame(self.shown, arrived=self.shown / 30, **options))
+        self.playback.show(frame(self.shown, arrived=self.shown / 30, **options), self.result)
         self.shown += 1
         await until(lambda: self.compositions.count > before)
 
@@ -94,9 +94,9 @@ async def stage(compositions: Compositions) -> AsyncIterator[Stage]:
 
 async def test_while_nobody_watches_nothing_is_composed_and_no_thread_runs(stage: Stage) -> None:
     assert threads() == 0
-    stage.playback.show(frame(0))
+    stage.playback.show(frame(0), None)
     _, watcher, answer = await stage.playback.admit(Watcher, "offer")
-    stage.playback.show(frame(1))  # one who is not connected yet does not watch
+    stage.playback.show(frame(1), None)  # one who is not connected yet does not watch
     await asyncio.sleep(0)
     assert (stage.compositions.count, len(stage.playback._lines), stage.playback.viewers) == (0, 0, 1)
     assert (answer, watcher.closed, threads()) == ("OFFER", False, 0)
@@ -112,7 +112,7 @@ async def test_it_stops_when_the_last_one_leaves(stage: Stage) -> None:
     await until(lambda: stage.playback.viewers == 0)
     composed = stage.compositions.count
     for number in range(5):
-        stage.playback.show(frame(100 + number))
+        stage.playback.show(frame(100 + number), None)
     await until(lambda: threads() == 0)
     assert stage.compositions.count == composed
 
@@ -132,7 +132,7 @@ async def test_a_picture_that_cannot_be_composed_is_passed_over(stage: Stage) ->
     watcher = await stage.watcher()
     broken = frame(90)
     broken.picture = np.zeros((0, 0, 3), np.uint8)
-    stage.playback.show(broken)
+    stage.playback.show(broken, None)
     await until(lambda: stage.playback._failures == 1)
     await stage.show()
     await watcher.line.next()
@@ -247,3 +247,47 @@ async def test_masks_of_a_picture_of_another_size_are_not_claimed() -> None:
     made = result()
     assert not composer.fits(made, frame(1), 2 * made.frame.height, made.frame.width)
     assert composer.fits(made, frame(1), made.frame.height, made.frame.width)
+
+
+async def test_jpegs_are_made_once_for_all_who_want_one_width(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int | None] = []
+    jpeg = composer.Composer._jpeg
+
+    def counted(self: composer.Composer, *given: Any) -> bytes:
+        made.append(given[2])
+        return jpeg(self, *given)
+
+    monkeypatch.setattr(composer.Composer, "_jpeg", counted)
+    with stage.playback.watch(None) as one, stage.playback.watch(None) as other, stage.playback.watch(32) as small:
+        assert stage.playback.viewers == 3
+        with pytest.raises(TooMany), stage.playback.watch(None):
+            pass
+        stage.playback.show(frame(0), None)
+        await until(lambda: one.waiting and other.waiting and small.waiting)
+        first = one.take()
+        assert first is other.take() and len(small.take()) < len(first)
+        assert sorted(made, key=str) == [32, None]
+    await until(lambda: threads() == 0)
+    stage.playback.show(frame(1), None)
+    await asyncio.sleep(0)
+    assert len(made) == 2
+
+
+async def test_video_and_jpegs_are_drawn_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr("streamer.video.overlay.note", lambda picture, text: drawn.append(text))
+    watcher = await stage.watcher()
+    drawn.clear()
+    with stage.playback.watch(None) as pictures:
+        await stage.show()
+        await until(lambda: pictures.waiting)
+        assert (len(drawn), watcher.line._whole) == (1, True)
+
+
+async def test_who_watches_jpegs_is_told_of_the_end(stage: Stage) -> None:
+    with stage.playback.watch(None) as pictures:
+        stage.playback.close()
+        with pytest.raises(Closed):
+            await pictures.ready()
+    with pytest.raises(Conflict), stage.playback.watch(None):
+        pass

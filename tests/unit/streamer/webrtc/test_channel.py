@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from pyee.asyncio import AsyncIOEventEmitter
 
@@ -20,6 +21,7 @@ class SlowChannel(AsyncIOEventEmitter):
         super().__init__()
         self.bufferedAmount = 0
         self.bufferedAmountLowThreshold = 0
+        self.transport = SimpleNamespace(_remote_max_message_size=0)
         self.sent: list[str] = []
 
     def send(self, text: str) -> None:
@@ -75,3 +77,10 @@ async def test_one_message_more_than_the_inbox_holds_closes_the_channel() -> Non
         slow.emit("message", str(number))
     read = [await small.receive() for _ in range(INBOX + 1)]
     assert read == [*map(str, range(INBOX)), None]
+
+
+async def test_the_far_sides_limit_is_known_and_none_where_it_takes_any() -> None:
+    slow, small = channel()
+    assert small.limit is None
+    slow.transport._remote_max_message_size = 65_536
+    assert Channel(slow).limit == 65_536  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import queue
 import runpy
+import threading
 from collections.abc import AsyncIterator
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,15 @@ from typing import Any
 import aioice
 import av
 import pytest
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver, rtcrtpreceiver
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpTransceiver,
+    RTCSctpTransport,
+    rtcrtpreceiver,
+)
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import (
@@ -28,10 +37,11 @@ from aiortc.rtcrtpparameters import (
 )
 from aiortc.rtp import RTCP_PSFB_FIR, RTCP_PSFB_PLI, RtcpPsfbPacket, RtpPacket
 
-from streamer.video.vp8 import Coded, Encoder
+from streamer.video.encoder import Coded, Encoder
 from streamer.webrtc import patches
 from streamer.webrtc.patches import Private
 from tests.support.camera import numbered
+from tests.support.leftovers import as_before
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)
 H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=99)
@@ -71,7 +81,7 @@ async def test_every_private_name_is_there(
         path.iceGatherer,
         path.iceGatherer._connection,
     ]
-    things += [rtcrtpreceiver.TimestampMapper(), JitterBuffer(capacity=16)]
+    things += [rtcrtpreceiver.TimestampMapper(), JitterBuffer(capacity=16), RTCSctpTransport(video.receiver.transport)]
     (thing,) = [each for each in things if type(each) is private.owner]
     private.of(thing)
 
@@ -100,6 +110,26 @@ def test_decoders_have_one_thread(codec: RTCRtpCodecParameters) -> None:
     assert rtcrtpreceiver.decoder_worker.__globals__["get_decoder"] is patches.bounded_decoder
     context = getattr(patches.bounded_decoder(codec), "codec")  # noqa: B009
     assert context.thread_count == patches.DECODER_THREADS == 1
+
+
+async def test_closing_does_not_wait_for_a_decoder_that_hangs(video: RTCRtpTransceiver) -> None:
+    patches.install()
+    go_on = threading.Event()
+    thread = vars(rtcrtpreceiver)["threading"].Thread(target=go_on.wait, name="video-decoder")
+    private = Private(RTCRtpReceiver, "__decoder_thread")
+    private.replace(video.receiver, thread)
+    with as_before():
+        thread.start()
+        Private(RTCRtpReceiver, "__stop_decoder").of(video.receiver)()
+        assert thread.is_alive()
+        assert thread.daemon  # nor does the process
+        assert private.of(video.receiver) is None
+        go_on.set()
+
+
+def test_alone_the_end_of_the_decoder_is_waited_for_without_a_limit() -> None:
+    stop = inspect.getsource(Private(RTCRtpReceiver, "__stop_decoder").of(RTCRtpReceiver))
+    assert "__decoder_thread.join()" in stop
 
 
 @pytest.mark.parametrize("codec", [VP8, H264], ids=lambda codec: codec.name)

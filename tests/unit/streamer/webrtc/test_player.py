@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 
 from streamer.errors import BadRequest
+from streamer.video.encoder import Encoder
 from streamer.video.viewers import Line
-from streamer.video.vp8 import Encoder
 from streamer.webrtc import player
 from streamer.webrtc.patches import SEND_KEYFRAME
 from streamer.webrtc.player import Player
@@ -49,6 +50,20 @@ async def test_one_video_of_vp8_is_sent(near: Player, viewer: Viewer) -> None:
     assert near.ufrag is not None
 
 
+@pytest.mark.parametrize("profile", ["42001f", "42e01f", "4d001f", "640c1f"])
+async def test_who_takes_h264_alone_is_sent_that_and_answered_with_its_own_profile(
+    near: Player, line: Line, profile: str
+) -> None:
+    """Constrained baseline, which decoders of every profile take."""
+    viewer = Viewer("H264")
+    offer = re.sub(r"(?i)profile-level-id=\w{6}", f"profile-level-id={profile}", await viewer.offer())
+    answer = await near.answer(read_offer(offer))
+    assert set(re.findall(r"profile-level-id=(\w{6})", answer)) == {profile}
+    assert "VP8/90000" not in answer
+    assert line.codec == "h264"
+    await viewer.close()
+
+
 async def test_sound_is_switched_off(near: Player) -> None:
     viewer = Viewer(audio=True)
     answer = await near.answer(read_offer(await viewer.offer()))
@@ -61,14 +76,14 @@ async def test_sound_is_switched_off(near: Player) -> None:
     ("old", "new", "words"),
     [
         ("a=recvonly", "a=sendonly", "video is sendonly; to watch, it must be recvonly"),
-        ("VP8/90000", "VP7/90000", "no VP8, which is what is sent here"),
+        ("VP8/90000", "VP7/90000", "neither VP8 nor H.264 in packetization-mode 1"),
     ],
 )
 async def test_what_cannot_be_shown_is_refused_with_what_would_be_right(
     near: Player, viewer: Viewer, old: str, new: str, words: str
 ) -> None:
     with pytest.raises(BadRequest, match=words) as refused:
-        await near.answer(read_offer((await viewer.offer()).replace(old, new)))
+        await near.answer(read_offer((await viewer.offer()).replace(old, new).replace("H264/", "H265/")))
     assert "recvonly" in refused.value.detail
 
 

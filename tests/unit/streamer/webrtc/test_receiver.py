@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Iterable
 from fractions import Fraction
 
@@ -96,6 +97,18 @@ async def test_a_picture_has_the_timestamp_its_packets_carried(wire: Wire) -> No
     for number in range(3):
         await wire.send(wire.packets(number, 123_456_789 + STEP * number))
         assert await wire.picture() == (number, 123_456_789 + STEP * number)
+
+
+async def test_a_picture_has_the_time_when_its_first_packet_came(wire: Wire) -> None:
+    """However long its last packet, and its decoding, may take."""
+    first, *others = (*wire.packets(0, 5000)[:1], *wire.packets(1, 8000, keyframe=True))
+    before = time.monotonic()
+    await wire.send([first])
+    between = time.monotonic()
+    await wire.send(others)
+    assert before <= (wire.video.received(5000) or 0.0) <= between <= (wire.video.received(8000) or 0.0)
+    assert wire.video.received(1) is wire.video.received(None) is None
+    assert wire.video.payloads == 1 + len(others)
 
 
 async def test_the_timestamp_is_right_after_it_wrapped_around(wire: Wire) -> None:
@@ -259,6 +272,7 @@ async def test_the_decoders_line_starts_again_at_a_keyframe_when_it_is_full() ->
     line.put((VP8, JitterFrame(KEY, 2)))
     line.put(None)
     assert lost.is_set()
+    assert line.late == receiver.MAX_BACKLOG + 1
     assert line.get()[1].timestamp == 2
     assert line.get() is None
 

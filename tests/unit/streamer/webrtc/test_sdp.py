@@ -144,24 +144,3 @@ def test_an_answer_tells_browsers_where_to_start_and_where_to_stop() -> None:
     assert len(h264) == 1
     assert "profile-level-id=42e01f" in h264[0]
     assert "x-google-start-bitrate" in h264[0]
-
-
-@pytest.mark.parametrize(
-    ("server", "link"),
-    [
-        ("stun:stun.example.net:3478", '<stun:stun.example.net:3478>; rel="ice-server"'),
-        (
-            "turn:joe:p@ss@turn.example.net:3478?transport=udp",
-            '<turn:turn.example.net:3478?transport=udp>; rel="ice-server"; username="joe"; credential="p@ss"; '
-            'credential-type="password"',
-        ),
-    ],
-)
-def test_an_ice_server_is_written_as_a_link(server: str, link: str) -> None:
-    assert sdp.ice_link(server) == link
-
-
-@pytest.mark.parametrize("server", ["http://example.net", "stun:", "example.net:3478"])
-def test_what_is_no_ice_server_is_refused(server: str) -> None:
-    with pytest.raises(ValueError, match="not an ICE server"):
-        sdp.split_ice_server(server)

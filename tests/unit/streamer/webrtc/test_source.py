@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,6 +52,21 @@ async def ticks(watch: _Watch, peer: Any, clock: Clock, seconds: float) -> list[
         watch.tick(peer, lambda state, reason: told.append((state, reason)))
         await watch.help(peer)
     return told
+
+
+async def test_while_packets_come_before_the_first_picture_a_keyframe_is_waited_for_and_asked_for(clock: Clock) -> None:
+    """However long: the time until it is given up begins with the newest packet."""
+    watch, peer, told = _Watch(GRACE), Peer(), list[tuple[State, str]]()
+    for second in range(int(2 * CONNECT)):
+        watch.count(second + 1)
+        told += await ticks(watch, peer, clock, 1.0)
+    ((state, reason),) = told
+    assert state is State.CONNECTING
+    assert re.fullmatch(r"waiting for a keyframe since \d\d:\d\d:\d\d UTC; it was asked for", reason)
+    assert len(peer.asked) >= CONNECT
+    assert set(peer.asked) == {"keyframe"}
+    with pytest.raises(Lost, match="no picture within 30 s"):
+        await ticks(watch, peer, clock, CONNECT + 1)
 
 
 async def test_a_lost_packet_is_asked_for_at_each_tick_and_then_a_keyframe_instead(clock: Clock) -> None:

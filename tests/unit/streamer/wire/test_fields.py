@@ -8,7 +8,7 @@ import pytest
 
 from streamer.errors import BadRequest
 from streamer.wire import fields
-from tracker import Box, Prompt
+from tracker import Box, Point, Prompt
 
 
 def prompt(**given: Any) -> Prompt:
@@ -51,7 +51,10 @@ BAD_PROMPTS = [
     ({"text": None, "boxes": []}, "text"),
     ({"text": "a" * 257}, "text"),
     ({"text": 7}, "text"),
-    ({"type": "visual", "text": "cup"}, "type"),
+    ({"type": "visual", "text": "cup"}, "boxes"),
+    ({"type": "visual"}, "boxes"),
+    ({"type": "visual", "text": "cup", "boxes": []}, "boxes"),
+    ({"type": "visual", "boxes": None}, "boxes"),
     ({"type": "sound", "text": "cup"}, "type"),
     ({"text": "cup", "output_prob_thresh": 1.1}, "output_prob_thresh"),
     ({"text": "cup", "output_prob_thresh": float("nan")}, "output_prob_thresh"),
@@ -79,3 +82,19 @@ def test_words_from_a_query_become_prompts() -> None:
         fields.text_prompts(["person"] * 17)
     with pytest.raises(BadRequest, match="text"):
         fields.text_prompts([" "])
+
+
+@pytest.mark.parametrize(
+    ("places", "doubtful"),
+    [
+        ([(0.5, 0.5)], True),
+        ([(0.37, 0.62), (1, 0)], True),
+        ([(0, 0)], False),
+        ([(1, 1)], False),
+        ([(0.5, 0.5), (310, 200)], False),
+        ([(0.5, 7)], False),
+        ([], False),
+    ],
+)
+def test_points_that_look_like_shares_are_known(places: list[tuple[float, float]], doubtful: bool) -> None:
+    assert fields.shares([Point(x, y) for x, y in places]) is doubtful

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgpack
+import numpy as np
 import pytest
 
+from streamer.frame import LeftOut
+from streamer.result import LookedAt
 from streamer.wire import fields, results
 from tests.support.documents import DOCS, blocks
 from tests.support.results import HEIGHT, WIDTH, result, track
-from tracker import Box, Mask, Prompt
+from tracker import Box, Mask, Prompt, Stage
 
 
 def test_a_result_is_exactly_what_is_documented() -> None:
@@ -32,6 +36,7 @@ def test_a_result_is_exactly_what_is_documented() -> None:
         },
         "stage": "keyframe",
         "reason": "interval",
+        "looked_at": {"index": 841, "age_ms": 41.0, "stage": "keyframe", "reason": "interval"},
         "age_ms": 41.0,
         "dropped": {"source": 2, "subscriber": 5},
         "prompt_results": [
@@ -103,6 +108,30 @@ def test_a_frame_that_failed_gives_an_error_message_for_that_frame() -> None:
     assert "request" not in message
 
 
+def test_a_presented_frame_names_the_look_behind_its_masks() -> None:
+    look = LookedAt(836, 0.2071, Stage.REFINE, "interval")
+    message = results.result_message(replace(result(841), presented=True, looked_at=look))
+    assert message["looked_at"] == {"index": 836, "age_ms": 207.1, "stage": "refine", "reason": "interval"}
+    assert message["age_ms"] == 41.0
+
+
+def test_a_presented_frame_whose_scene_had_no_look_says_so() -> None:
+    message = results.result_message(replace(result(841), presented=True))
+    assert message["looked_at"] is None
+
+
+def test_who_asks_for_masks_ahead_gets_them_where_they_were_made_and_is_told() -> None:
+    told = result(841, (track(1, None),))
+    assert "ahead" not in results.result_message(told, ahead=True)
+    moved = replace(told, ahead=(replace(track(1, None), box=Box(14, 5, 34, 25)),))
+    assert "ahead" not in results.result_message(moved)
+    message = results.result_message(moved, ahead=True)
+    assert message["ahead"] == 1
+    assert message["prompt_results"][0]["predictions"][0]["box"] == [14, 5, 34, 25]
+    gone = results.result_message(replace(told, ahead=()), ahead=True)
+    assert (gone["ahead"], gone["prompt_results"]) == (1, [])
+
+
 def test_what_is_no_number_never_reaches_the_wire() -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         results.dumps({"confidence": float("nan")})
@@ -138,8 +167,33 @@ def test_message_pack_carries_run_lengths_as_bytes() -> None:
     }
 
 
+def test_polygons_of_a_reader_that_wants_holes_have_them_and_say_so() -> None:
+    ring = np.ones((HEIGHT, WIDTH), np.bool_)
+    ring[5:-5, 5:-5] = False
+    told = result(0, (replace(track(1, None), mask=Mask.from_dense(ring)),))
+    for form, holes, rings in (("polygon", True, 2), ("polygon", False, 1), ("rle", True, 2), ("none", True, None)):
+        message = results.result_message(told, form, holes=holes)  # type: ignore[arg-type]
+        (found,) = message["prompt_results"][-1]["predictions"]
+        assert found.get("holes") is (True if form == "polygon" and holes else None)
+        assert (None if found["masks"] is None else len(found["masks"])) == rings
+
+
 def test_masks_come_as_polygons_or_not_at_all_when_asked() -> None:
     mask = track(1, 0).mask
     (polygon,) = results.masks_json(mask, "polygon")
     assert len(polygon) >= 3 and all(len(point) == 2 for point in polygon)
     assert results.masks_json(mask, "none") is None
+
+
+def test_how_long_ago_the_packet_came_and_what_the_source_left_out_are_told_where_they_are_known() -> None:
+    told = result(841)
+    assert not {"received_ms", "late", "corrupt"} & {
+        *results.result_message(told),
+        *results.result_message(told)["dropped"],
+    }
+    frame = replace(told.frame, received=told.frame.arrived - 0.25)
+    message = results.result_message(replace(told, frame=frame, lost=LeftOut(late=7)), dropped=3)
+    assert (message["age_ms"], message["received_ms"]) == (41.0, 291.0)
+    assert message["dropped"] == {"source": told.dropped, "late": 7, "subscriber": 3}
+    failed = results.result_message(replace(result(8, error="It broke."), frame=frame, lost=LeftOut(0, 2)))
+    assert (failed["received_ms"], failed["dropped"]["corrupt"]) == (291.0, 2)

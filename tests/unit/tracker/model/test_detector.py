@@ -80,7 +80,7 @@ def test_prompts_together_are_answered_as_each_alone(model: Sam3, embedding: Emb
 def test_a_threshold_is_the_lowest_score_and_belongs_to_its_prompt(model: Sam3, embedding: Embedding) -> None:
     (everything,) = model.detect(embedding, [Prompt("red", threshold=0.0)], nms_iou=None)
     assert len(everything) == model.config.queries
-    middle = float(everything.scores[10])
+    middle = float(everything.scores[9:11].mean())  # between two scores: in one batch they differ in the last digit
     some, none = model.detect(embedding, [Prompt("red", threshold=middle), Prompt("red", threshold=1.0)], nms_iou=None)
     assert len(some) == int((everything.scores >= middle).sum())
     assert len(none) == 0

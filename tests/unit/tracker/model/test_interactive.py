@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from tracker import Box, Embedding, Point, Sam3, SegmentPrompt
 
 @pytest.fixture(scope="module")
 def model() -> Sam3:
-    return untrained()
+    alone = copy.copy(untrained())
+    alone.config = replace(alone.config, one_piece=False)  # upstream's network, and no rule of ours
+    return alone
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,37 @@ def test_the_way_to_the_present_ends_there_and_has_few_steps() -> None:
     assert clickable.after(clickable._frames[-1], 5) == []
 
 
+def test_what_is_shown_on_the_newest_is_known_once_it_was_looked_at() -> None:
+    clickable = filled(3, fps=5)
+    unfinished = kept(3, 0.6)
+    clickable.add(ClickableFrame(3, 0.6, unfinished.embedding, None))
+    assert clickable.nearest(3).tracks is None
+    clickable.show(())
+    assert [clickable.nearest(index).tracks for index in range(4)] == [()] * 4
+    assert indices(clickable) == [0, 1, 2, 3]
+
+
 def test_cleared_they_are_empty() -> None:
     clickable = filled(30)
     clickable.clear()
     assert (len(clickable), clickable.nbytes, clickable.newest) == (0, 0, None)
+
+
+def test_a_frame_of_the_past_takes_its_place_in_time_and_the_oldest_others_go() -> None:
+    clickable = filled(20, fps=5, step=2, max_bytes=10 * SIZE)
+    for index in (5, 1):
+        late = kept(index, index / 5)
+        clickable.insert(late)
+        assert clickable.nearest_first(index, index / 5)[0] is late
+    assert indices(clickable) == [1, 4, 5, 6, 8, 10, 12, 14, 16, 18]
+    clickable.add(kept(20, 4.0))
+    assert 1 not in indices(clickable)
+    tight = filled(3, fps=5, max_bytes=SIZE // 2)
+    tight.insert(kept(1, 0.2))
+    assert indices(tight) == [1, 2]
+
+
+def test_they_come_by_their_distance_and_the_very_frame_first() -> None:
+    clickable = filled(5, fps=5)
+    assert [each.index for each in clickable.nearest_first(1, 0.75)] == [1, 4, 3, 2, 0]
+    assert [each.index for each in clickable.nearest_first(9, 0.05)] == [0, 1, 2, 3, 4]

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
 from tests.support.objects import square
-from tracker import Box, Mask, Point, Sam3, SegmentPrompt, Stage, Track, TrackerError
+from tracker import (
+    Box,
+    History,
+    Mask,
+    Motion,
+    Point,
+    Presented,
+    Sam3,
+    SegmentPrompt,
+    Stage,
+    Track,
+    TrackerError,
+)
+from tracker.presenting.motion import grid
 from tracker.stream import clicks
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.geometry import bounds
@@ -19,20 +33,11 @@ from tracker.stream.params import DEFAULTS
 
 def shown(number: int, left: int, top: int, size: int) -> Track:
     mask = Mask.from_dense(picture(("red", left, top, size))[..., 0] > 0)
-    return Track(number, 0, 0.9, Box(left, top, left + size, top + size), mask, 3, Stage.REFINE)
+    return Track(number, None, 0.9, Box(left, top, left + size, top + size), mask, 3, Stage.REFINE)
 
 
 def kept(*blobs: tuple[str, int, int, int], index: int = 0, tracks: tuple[Track, ...] = ()) -> ClickableFrame:
     return ClickableFrame(index, index / 8, FakeModel().embed(picture(*blobs)), tracks)
-
-
-def test_the_smallest_object_under_the_first_positive_point_is_meant() -> None:
-    frame = kept(tracks=(shown(1, 10, 10, 80), shown(2, 30, 30, 20)))
-    for x, number in ((40, 2), (15, 1), (120, None)):
-        hit = clicks.under(frame, [Point(1, 1, False), Point(x, 40)])
-        assert (hit.id if hit else None) == number
-    assert clicks.under(frame, [Point(40, 40, False)]) is None
-    assert clicks.under(kept(tracks=(shown(1, 100, 100, 28),)), [Point(128, 128)]) is not None
 
 
 def test_a_single_point_is_answered_with_the_best_of_three() -> None:
@@ -69,14 +74,14 @@ def test_where_the_model_sees_nothing_the_click_is_refused() -> None:
 )
 def test_a_box_that_is_none_is_refused_by_the_name_of_what_is_wrong(box: Box, field: str) -> None:
     with pytest.raises(TrackerError, match=f"^{field}: ") as refused:
-        clicks.check_box(kept(), box)
+        clicks.check_box((128, 128), box)
     assert refused.value.field == field
 
 
 def test_a_point_on_the_edge_of_the_picture_is_in_it() -> None:
-    clicks.check(kept(), [Point(0, 0), Point(128, 128)])
+    clicks.check((128, 128), [Point(0, 0), Point(128, 128)])
     with pytest.raises(TrackerError, match=r"points\[1\].y: -1 is outside the picture of 128×128 pixels") as refused:
-        clicks.check(kept(), [Point(0, 0), Point(0, -1)])
+        clicks.check((128, 128), [Point(0, 0), Point(0, -1)])
     assert refused.value.field == "points[1].y"
 
 
@@ -110,6 +115,22 @@ def test_a_mask_is_carried_with_the_picture_where_its_object_jumps_out_of_it() -
         for index, (image, grey) in enumerate(zip(world, seen, strict=True)):
             frames.add(ClickableFrame(index, index / 8, FakeModel().embed(image), (), grey))
         assert clicks.carry(model, frames, frames.nearest(0), logits).unseen == unseen
+
+
+def test_where_the_motion_between_was_seen_a_mask_is_carried_along_it() -> None:
+    model, frames, history = cast(Sam3, FakeModel()), ClickableFrames(), History()
+    for index in range(5):
+        places = grid(32, 32) - np.array((8 / 128, 0), np.float32)
+        step = Motion(index - 1, index, places, np.ones((32, 32), np.bool_))
+        presented = Presented(index=index, scene=0, tracks=(), ahead=None, snapshot=None, motion=None, step=step)
+        history.add(presented, index / 8, (128, 128))
+        if index in (0, 4):
+            frames.add(kept(("red", 20 + 8 * index, 40, 20), index=index))
+    start = frames.nearest(0)
+    unseen = [
+        clicks.carry(model, frames, start, square(10, 20, 10), path=path).unseen for path in (None, history.path(0))
+    ]
+    assert unseen == [1, 0]
 
 
 def test_what_a_model_shows_far_from_the_box_is_no_part_of_the_answer() -> None:

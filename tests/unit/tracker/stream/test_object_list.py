@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.objects import square
-from tracker import TrackerError, UnknownObject
+from tracker import Key, TrackerError, UnknownObject
 from tracker.stream.object_list import ObjectList
-from tracker.stream.objects import Followed, Key
+from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS
 from tracker.stream.states import State, WrongTransition
 

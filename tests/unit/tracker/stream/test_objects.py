@@ -193,3 +193,13 @@ def test_what_a_cut_took_away_comes_back_by_a_keyframe_unless_a_user_pointed_at_
         each.cut()
     assert [each.state for each in (found, pointed_at)] == [State.LOST, State.LOST]
     assert [each.doubt.cut_away for each in (found, pointed_at)] == [True, False]
+
+
+def test_the_frame_it_was_made_on_says_nothing_more_of_it() -> None:
+    each = made(square(0, 0, 10), born=5, confirmed=False)
+    each.detect(square(0, 0, 10), 0.9, 5)
+    each.judge(5)
+    assert not each.confirmed
+    each.detect(square(0, 0, 10), 0.9, 6)
+    each.judge(6)
+    assert each.confirmed

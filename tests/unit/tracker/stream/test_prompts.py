@@ -5,27 +5,27 @@ from __future__ import annotations
 import pytest
 
 from tests.support.objects import made, square
-from tracker import Box, Prompt, TrackerError
-from tracker.stream.prompts import RESTS, check, example, for_keyframe, keys
+from tracker import Box, Prompt, TrackerError, prompt_keys
+from tracker.stream.prompts import RESTS, PromptList, check, example, for_keyframe
 
 DRAWN = Prompt(boxes=(Box(1, 2, 3, 4),), labels=(True,))
 
 
 def test_keys_do_not_depend_on_threshold_or_place() -> None:
-    before = keys([Prompt("a"), Prompt("b")])
-    after = keys([Prompt("b", threshold=0.9), Prompt("a")])
+    before = prompt_keys([Prompt("a"), Prompt("b")])
+    after = prompt_keys([Prompt("b", threshold=0.9), Prompt("a")])
     assert before == after[::-1]
 
 
 def test_an_id_of_its_own_is_the_key() -> None:
-    assert keys([Prompt("a", id="x")]) == keys([Prompt("b", id="x")])
-    assert keys([Prompt("a", id="x")]) != keys([Prompt("a")])
+    assert prompt_keys([Prompt("a", id="x")]) == prompt_keys([Prompt("b", id="x")])
+    assert prompt_keys([Prompt("a", id="x")]) != prompt_keys([Prompt("a")])
 
 
 def test_a_repeated_prompt_has_a_key_of_its_own() -> None:
-    first, second = keys([Prompt("a"), Prompt("a")])
+    first, second = prompt_keys([Prompt("a"), Prompt("a")])
     assert first != second
-    assert keys([Prompt("a")]) == [first]
+    assert prompt_keys([Prompt("a")]) == [first]
 
 
 def test_words_are_asked_as_they_stand() -> None:
@@ -35,13 +35,13 @@ def test_words_are_asked_as_they_stand() -> None:
 
 
 def test_boxes_are_asked_on_the_frame_they_were_drawn_on_only() -> None:
-    assert list(for_keyframe([DRAWN], [], set(keys([DRAWN])), 100, 200).asked.values()) == [DRAWN]
+    assert list(for_keyframe([DRAWN], [], set(prompt_keys([DRAWN])), 100, 200).asked.values()) == [DRAWN]
     ask = for_keyframe([DRAWN], [], set(), 100, 200)
-    assert (ask.asked, ask.notes) == ({}, {0: RESTS})
+    assert (ask.asked, ask.rests) == ({}, {prompt_keys([DRAWN])[0]: RESTS})
 
 
 def test_later_the_best_confirmed_object_is_the_example() -> None:
-    key = keys([DRAWN])[0]
+    key = prompt_keys([DRAWN])[0]
     likely, sure, gone = made(square(0, 0, 32), confirmed=False), made(square(32, 32, 32)), made(square(0, 0, 64))
     for each, score in ((likely, 0.99), (sure, 0.6), (gone, 1.0)):
         each.key, each.score = key, score
@@ -53,12 +53,26 @@ def test_later_the_best_confirmed_object_is_the_example() -> None:
 def test_with_words_a_prompt_goes_on_without_its_boxes() -> None:
     ask = for_keyframe([Prompt("a", boxes=DRAWN.boxes)], [], set(), 100, 200)
     assert list(ask.asked.values()) == [Prompt("a")]
-    assert not ask.notes
+    assert not ask.rests
 
 
 def test_an_example_keeps_what_else_the_prompt_says() -> None:
     prompt = example(Prompt("a", threshold=0.3, id="x"), [(0.0, 0.5, 0.5, 1.0)], [False], 100, 200)
     assert prompt == Prompt("a", (Box(0, 50, 100, 100),), (False,), 0.3, "x")
+
+
+def test_boxes_wait_for_one_keyframe_in_whatever_list_they_then_stand() -> None:
+    asked = PromptList([DRAWN])
+    asked.replace([Prompt("a"), DRAWN], ())
+    other = Prompt("b", (Box(5, 6, 7, 8),), (True,))
+    asked.replace([Prompt("a"), other, DRAWN], prompt_keys([other]))
+    assert list(asked.ask([], 100, 200).asked.values()) == [Prompt("a"), other, DRAWN]
+    asked.answered()
+    ask = asked.ask([], 100, 200)
+    assert list(ask.asked.values()) == [Prompt("a"), Prompt("b")]
+    assert asked.notes(ask.rests) == {2: RESTS}
+    asked.replace([DRAWN], ())
+    assert asked.notes(ask.rests) == {0: RESTS}
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,63 @@ def test_a_stream_that_only_flows_does_so_between_keyframes() -> None:
     decided = [schedule.next(Situation(warpable=place > 0))[0] for place in range(11)]
     assert [place for place, stage in enumerate(decided) if stage is Stage.KEYFRAME] == [0, 5, 10]
     assert decided.count(Stage.FLOW) == 8
+
+
+def turns(schedule: Schedule, frames: int, *, gap: int = 1, fps: float = 30, took: float = 0.04) -> list[Stage]:
+    """What is decided where one frame in ``gap`` of a camera has its turn, and a step takes 40 ms."""
+    decided: list[Stage] = []
+    for place in range(frames):
+        situation = Situation(prompts=1, objects=5, warpable=bool(decided))
+        schedule.budget.turn(gap * place, gap * place / fps)
+        stage, _ = schedule.next(situation)
+        schedule.budget.spend(situation, {"embed": took})
+        decided.append(stage)
+    return decided
+
+
+def test_eight_streams_on_one_device_are_short_of_looks_whatever_a_step_costs() -> None:
+    """A look every eight frames are four a second."""
+    by_rate, by_looks = Schedule(10, Budget(rate=10)), Schedule(10, Budget(looks=10))
+    keyframes = [turns(each, 300, gap=8).count(Stage.KEYFRAME) for each in (by_rate, by_looks)]
+    assert not by_rate.budget.short
+    assert by_looks.budget.short and by_looks.budget.strained
+    assert keyframes[0] == 30
+    assert 300 / (10 * DEFAULTS.patience) <= keyframes[1] <= 15
+
+
+def test_where_looks_are_short_every_frame_that_is_looked_at_is_embedded_all_the_same() -> None:
+    assert Stage.FLOW not in turns(Schedule(10, Budget(looks=30)), 200, gap=8, took=0.3)
+    assert Stage.FLOW in turns(Schedule(10, Budget(rate=30)), 200, gap=8, took=0.3)
+
+
+@pytest.mark.parametrize(("gap", "fps"), [(1, 2), (1, 5), (2, 30), (3, 30), (3, 29.5), (6, 60)])
+def test_a_slow_camera_and_as_many_looks_as_wanted_are_no_shortage(gap: int, fps: float) -> None:
+    schedule = Schedule(10, Budget(looks=10))
+    turns(schedule, 300, gap=gap, fps=fps)
+    assert not schedule.budget.short and not schedule.budget.strained
+
+
+def test_a_shortage_of_looks_ends_when_turns_come_in_time_and_what_is_long_ago_is_forgiven() -> None:
+    budget, frame = Budget(looks=10), 0
+    for gap, count, short in ((90, 20, True), (2, 60, False), (8, 5, True), (1, 10, False)):
+        for _ in range(count):
+            frame += gap
+            budget.turn(frame, frame / 30)
+            budget.spend(Situation(), {"embed": 0.01})
+        assert budget.short == short, gap
+
+
+def test_who_wishes_for_no_looks_is_short_of_none() -> None:
+    schedule = Schedule(10, Budget())
+    turns(schedule, 100, gap=50)
+    assert not schedule.budget.short
+
+
+def test_where_looks_are_short_doubt_asks_for_no_keyframe_and_new_objects_do() -> None:
+    counted = []
+    for looks in (None, 10):
+        schedule = Schedule(100, Budget(looks=looks))
+        turns(schedule, 60, gap=8)
+        counted.append(len(keyframes(schedule, 30, doubt=True)))
+    assert counted == [6, 0]
+    assert keyframes(schedule, 1, tentative=True) == [(0, "confirm")]

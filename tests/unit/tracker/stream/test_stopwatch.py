@@ -17,3 +17,15 @@ def test_laps_are_told_apart_by_name_and_add_up(monkeypatch: pytest.MonkeyPatch)
     for stage in ("embed", "refine", "embed"):
         watch.lap(stage)
     assert watch.seconds == {"embed": 1.5, "refine": 2.0}
+
+
+def test_what_is_left_out_is_part_of_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([10.0, 11.0, 15.0, 16.0, 17.0, 20.0, 21.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    watch = Stopwatch(torch.device("cpu"))
+    watch.leave_out(lambda: None)
+    watch.lap("embed")
+    with pytest.raises(ZeroDivisionError):
+        watch.leave_out(lambda: 1 / 0)  # type: ignore[arg-type]
+    watch.lap("refine")
+    assert watch.seconds == {"embed": 2.0, "refine": 2.0}

@@ -27,7 +27,7 @@ def test_a_click_on_nothing_known_makes_an_object_that_is_followed() -> None:
     assert answer.score == pytest.approx(0.95)
     for frame in range(40):
         track = only(stream.see(("blue", 20 + frame, 20, 30)))
-    assert (track.id, track.prompt, track.tentative) == (1, None, False)
+    assert (track.id, track.key, track.tentative) == (1, None, False)
     assert abs(track.box.x0 - 59) <= 2
 
 
@@ -69,7 +69,7 @@ def test_a_box_makes_an_object() -> None:
     stream.watch(2, ("blue", 20, 20, 30), ("green", 80, 80, 30))
     answer = stream.tracker.box(1, Box(75, 75, 115, 115))
     track = only(stream.see(("blue", 20, 20, 30), ("green", 80, 80, 30)))
-    assert (track.id, track.prompt) == (answer.object_id, None)
+    assert (track.id, track.key) == (answer.object_id, None)
     assert track.box == Box(80, 80, 110, 110)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 from tracker.training import make
 from tracker.training.make import curve
-from tracker.training.recipe import RECIPES
+from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds import things
 
 PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate", "evaluate_memory"]
@@ -56,7 +58,9 @@ class Parts:
 
 
 def module(command: list[str]) -> str:
-    return next(word for word in command if word.startswith("tracker.training.")).removeprefix("tracker.training.")
+    names = [word.split(".")[2] for word in command if word.startswith(("tracker.training.", "tracker.worlds."))]
+    assert len(names) == 1, command
+    return names[0]
 
 
 def option(command: list[str], name: str) -> str:
@@ -67,6 +71,7 @@ def make_nano(monkeypatch: pytest.MonkeyPatch, out: Path, failing: str = "", rec
     parts = Parts(out, failing)
     monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))
     monkeypatch.setattr("sys.argv", ["make", "--recipe", recipe, "--out", str(out), "--things", str(out / "things")])
+    sys.argv += ["--photos", str(out / "photos")]
     make.main()
     return parts
 
@@ -85,6 +90,7 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
         assert "torch.distributed.run" in command and any(word.startswith("--nproc-per-node=") for word in command)
     for command in commands[3:]:
         assert option(command, "--checkpoint") == str(out / "nano-finished.safetensors")
+        assert option(command, "--model") == MODEL.name  # the weights are of that one
         assert "--json" in command
     assert [option(command, "--renderer") for command in commands[3:6]] == ["plain", "second", "wide"]
     assert {option(command, "--pictures") for command in commands[3:6]} == {"4"}
@@ -95,8 +101,12 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
     pack = str(tmp_path / "things")
-    first, *commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
-    assert (module(first), option(first, "--out")) == ("things", pack)
+    *first, _, _, _, _, _, _, _ = commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
+    assert [module(command) for command in first] == ["things", "photos", "regions"]
+    assert [command[-1] for command in first] == [pack, str(tmp_path / "photos"), str(tmp_path / "photos")]
+    assert all(find_spec(command[2]) for command in commands[:3]), "each is a module that is there"
+    commands = commands[3:]
+    assert {option(command, "--photos") for command in commands[:2]} == {str(tmp_path / "photos")}
     assert [module(command) for command in commands] == PARTS
     assert {option(command, "--pictures") for command in commands[3:6]} == {"300"}
     assert {option(command, "--recipe") for command in commands[:3]} == {recipe}

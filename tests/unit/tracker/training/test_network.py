@@ -7,24 +7,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tracker.model.configs import NANO
 from tracker.training import network
 from tracker.training.data import make_batch
-from tracker.training.losses import detector_loss, interactive_loss
-from tracker.training.recipe import Recipe
-from tracker.training.train import Run
+from tracker.training.recipe import MODEL, Recipe
+from tracker.training.train import Run, precision
 
 
 def test_every_head_gets_a_gradient() -> None:
     """What gets none is the memory follower's, and heads that only training with memory uses."""
     batch = make_batch(np.random.default_rng(3), pictures=2, prompts=3, clicks=3)
     run = Run(Recipe(), Path("/nonexistent"), torch.device("cpu"))
-    backbone = run.model.backbone.forward_image(batch.images)
-    backbone |= run.model.backbone.forward_text(batch.texts, device=run.device)
-    out = network.ground(run.model, backbone, batch)
-    losses = detector_loss(out, batch, run.model.matcher, run.many_matcher)
-    losses |= interactive_loss(*network.interact(run.model, backbone, batch), batch)
-    torch.stack(list(losses.values())).sum().backward()
+    with precision(run.device):
+        torch.stack(list(run.losses(run.look_at(batch, 100.0), names_only=False).values())).sum().backward()
     taught = {
         name.split(".")[0]
         for name, value in run.model.named_parameters()
@@ -36,7 +30,7 @@ def test_every_head_gets_a_gradient() -> None:
 
 def test_queries_start_in_places_of_their_own() -> None:
     boxes = network.fresh().transformer.decoder.reference_points.weight.sigmoid()
-    side = round(NANO.queries**0.5)
+    side = round(MODEL.queries**0.5)
     assert len({(round(x, 3), round(y, 3)) for x, y, *_ in boxes.tolist()}) == side**2
     assert torch.allclose(boxes[:, 2:], torch.full_like(boxes[:, 2:], 0.2))
 

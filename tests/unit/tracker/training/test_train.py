@@ -10,8 +10,8 @@ import torch
 
 from tracker.checkpoints.loading import load_model
 from tracker.training.data import Batch, make_batch
-from tracker.training.recipe import Recipe
-from tracker.training.train import Run, to_device
+from tracker.training.recipe import MODEL, Recipe
+from tracker.training.train import Run, learn, to_device
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,8 @@ def batch() -> Batch:
 
 def test_a_few_steps_on_one_batch_lower_its_loss(batch: Batch) -> None:
     run = Run(Recipe(warmup=1), Path("/nonexistent"), torch.device("cpu"))
-    totals = [sum(run.learn(to_device(batch, run.device), 3e-4).values()) for _ in range(6)]
+    half = run.look_at(to_device(batch, run.device), 100.0)  # the run is at its beginning: half the side
+    totals = [sum(run.learn(half, 0.5).values()) for _ in range(6)]
     assert totals[-1] < 0.8 * totals[0]
     assert run.step == 6
 
@@ -30,14 +31,14 @@ def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path, monkey
 
     recipe = Recipe(pictures=1, prompts=2, clicks=2)
     run = Run(recipe, tmp_path, torch.device("cpu"))
-    run.learn(make_batch(np.random.default_rng(5), 1, 2, 2), 1e-4)
+    run.learn(run.look_at(make_batch(np.random.default_rng(5), 1, 2, 2), 100.0), 0.1)
     run.seconds = 12.0
     run.save()
     again = Run(recipe, tmp_path, torch.device("cpu"))
     assert again.step == 1 and again.seconds == 12.0
     for name, value in run.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
-    assert load_model("nano", checkpoint=tmp_path / "nano.safetensors").name == "nano"
+    assert load_model(MODEL.name, checkpoint=tmp_path / "nano.safetensors").name == MODEL.name
 
 
 def test_the_rate_warms_up_and_is_let_down() -> None:
@@ -45,5 +46,32 @@ def test_the_rate_warms_up_and_is_let_down() -> None:
     rates = []
     for run.step, run.seconds in ((0, 0.0), (500, 10.0), (900, 90.0), (999, 100.0)):
         rates.append(run.rate(100.0))
-    assert rates[0] < rates[1] == run.recipe.rate
+    assert rates[0] < rates[1] == 1
     assert rates[1] > rates[2] > rates[3] > 0
+
+
+def test_the_trunk_learns_at_its_own_rate_and_so_does_all_while_names_alone_teach(batch: Batch) -> None:
+    run = Run(Recipe(), Path("/nonexistent"), torch.device("cpu"))
+    trunk, others = run.optimizer.param_groups
+    assert {id(each) for each in trunk["params"]} == {
+        id(each) for each in run.model.backbone.vision_backbone.trunk.parameters()
+    }
+    assert len(trunk["params"]) + len(others["params"]) == len(run.parameters)
+    half = run.look_at(batch, 100.0)
+    assert run.learn(half, 0.5, names_only=True).keys() == {"dense"}
+    assert trunk["lr"] == others["lr"] == run.recipe.trunk_rate / 2
+    assert run.learn(half, 0.5).keys() > {"dense", "extent", "align"}
+    assert trunk["lr"] == run.recipe.trunk_rate / 2 and others["lr"] == run.recipe.rate / 2
+
+
+def test_it_begins_with_dense_losses_at_half_the_side_and_ends_with_all_at_the_whole(batch: Batch) -> None:
+    run = Run(Recipe(first=0.1, small=0.5), Path("/nonexistent"), torch.device("cpu"))
+    seen = []
+    for run.seconds in (5.0, 20.0, 60.0):
+        losses = learn(run, batch, 100.0)
+        seen.append((run.side, "mask" in losses, "dense" in losses))
+    assert seen == [
+        (MODEL.image_size // 2, False, True),
+        (MODEL.image_size // 2, True, True),
+        (MODEL.image_size, True, True),
+    ]

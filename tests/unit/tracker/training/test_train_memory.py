@@ -15,13 +15,12 @@ import torch
 from tracker import load_model
 from tracker.checkpoints import weights
 from tracker.model.bank import Propagation
-from tracker.model.configs import NANO
 from tracker.model.features import Embedding
 from tracker.training import train_memory
 from tracker.training.data import BARE
 from tracker.training.masks import MASK_SIDE
 from tracker.training.network import fresh
-from tracker.training.recipe import RECIPES
+from tracker.training.recipe import MODEL, RECIPES
 from tracker.training.train import memory_only
 from tracker.training.train_memory import KEPT, Lesson, Lessons, MemoryRun, draw_clip
 
@@ -40,7 +39,7 @@ def test_a_clip_starts_with_every_object_in_sight() -> None:
     assert len(pictures) == len(truth) == SMOKE.frames
     assert 1 <= truth.shape[1] <= SMOKE.objects
     assert truth[0].flatten(1).any(1).all()
-    assert pictures[0].shape == (NANO.image_size, NANO.image_size, 3)
+    assert pictures[0].shape == (MODEL.image_size, MODEL.image_size, 3)
 
 
 def test_a_step_teaches_memory_and_mask_decoder_only(run: MemoryRun) -> None:
@@ -87,14 +86,14 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
     train_memory.train(run, minutes=0.001, supply=BARE)
     written = Path(run.out) / "nano-memory.safetensors"
-    assert load_model("nano", checkpoint=written).name == "nano"
+    assert load_model(MODEL.name, checkpoint=written).name == MODEL.name
     (line,) = (run.out / "memory-curve.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == run.steps and json.loads(line)["follow"] > 0
 
 
 def test_clips_are_used_again(run: MemoryRun) -> None:
     """Drawing and embedding a clip costs a third of a lesson."""
-    eager = MemoryRun(dataclasses.replace(SMOKE, again=2), run.out, torch.device("cpu"))
+    eager = MemoryRun(dataclasses.replace(SMOKE, clips_again=2), run.out, torch.device("cpu"))
     lessons = iter(Lessons(SMOKE, 0, BARE))
     eager.learn(next(lessons), 1.0)
     assert (eager.steps, len(eager.seen)) == (3, 1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from tracker.worlds.bodies import Body, paint
+from tracker.worlds.bodies import Body, Style, paint
+from tracker.worlds.looks import Paint
 
 LARGEST = 80  # pixels a unit
 
@@ -60,3 +62,41 @@ def test_what_lies_outside_the_picture_has_an_area_and_owns_nothing() -> None:
     far = body(position=np.array([9.0, 9.0]))
     assert paint(image, owner, 3, far, far.place() * LARGEST) == pytest.approx(32 * 32, rel=0.15)
     assert not owner.any() and not image.any()
+
+
+def drawn(style: Style, radius: float = 0.2) -> tuple[np.ndarray, np.ndarray, float]:
+    """A white square on grey."""
+    image, owner = np.full((80, 80, 3), 100, np.uint8), np.zeros((80, 80), np.uint8)
+    white = np.full(3, 255.0)
+    paper = Paint(white, white, 0.0, "", white, 0.5, None, 0.1, None, 1.0)
+    square = (np.array([(-1.0, -1), (1, -1), (1, 1), (-1, 1)]),)
+    shape = body(sprite=None, outline=square, paint=paper, style=style, radius=radius, angle=0.3)
+    return image, owner, paint(image, owner, 1, shape, shape.place() * LARGEST)
+
+
+@pytest.mark.parametrize("style", [Style(), Style("hard"), Style("fine"), Style("soft", blur=1.2)])
+def test_the_mask_is_where_the_picture_is_more_than_half_covered_whatever_its_edges(style: Style) -> None:
+    image, owner, area = drawn(style)
+    assert area == pytest.approx(32 * 32) and (owner == 1).sum() == pytest.approx(area, rel=0.1)
+    assert ((owner == 1) == (image[..., 0] > 177)).mean() > 0.999
+
+
+def test_edges_are_hard_fine_or_soft() -> None:
+    between = {
+        edge: int(((image[..., 0] > 105) & (image[..., 0] < 250)).sum())
+        for edge in ("hard", "smooth", "fine", "soft")
+        for image in (drawn(Style(edge, blur=1.5))[0],)
+    }
+    assert between["hard"] == 0 < min(between["smooth"], between["fine"])
+    assert between["soft"] > 1.5 * max(between["smooth"], between["fine"])
+
+
+def test_a_shadow_darkens_what_lies_behind_and_is_not_owned() -> None:
+    bare, owned, _ = drawn(Style())
+    image, owner, _ = drawn(Style(shadow=0.5, fall=(0.06, 0.06), softness=0.02))
+    assert np.array_equal(owner, owned)
+    darker = (image[..., 0] < bare[..., 0]) & (owner == 0)
+    assert darker.sum() > 100 and image[darker].min() >= 45
+    assert darker[:, 40:].sum() > 3 * darker[:, :40].sum()  # it falls to the right
+    inside = cv2.erode(owner, np.ones((3, 3))) == 1
+    assert np.array_equal(image[inside], bare[inside])

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from tests.support.sprites import BLUE, RED, YELLOW, photo, sprite
 from tracker.model.vocabulary import COLORS
-from tracker.worlds.looks import HSV, OUTLINES, backdrop, cut_out, dressed, named_colors
+from tracker.worlds.looks import HSV, OUTLINES, Paint, backdrop, cut_out, dressed, named_colors
 from tracker.worlds.variety import WIDE
 from tracker.worlds.worlds import Video
 
 
+@pytest.fixture(scope="module")
+def hues() -> dict[str, list[float]]:
+    """The median hue of each object of some size, by its colour word."""
+    found: dict[str, list[float]] = {color: [] for color in COLORS}
+    for seed in range(150):
+        frame = Video(seed, 192, 144, damage=0, variety=replace(WIDE, shades=0.0)).next()
+        hsv = cv2.cvtColor(frame.image, cv2.COLOR_RGB2HSV)
+        for thing in frame.objects:
+            if thing.mask.sum() > 60 and not thing.more:
+                found[thing.color].append(float(np.median(hsv[thing.mask][:, 0])))
+    return found
+
+
 @pytest.mark.parametrize("color", COLORS)
-def test_colours_look_like_their_names(color: str) -> None:
+def test_colours_look_like_their_names(hues: dict[str, list[float]], color: str) -> None:
     """The median hue of an object is nearest to its own colour's, so that the names can be learnt at all."""
     middle = {name: hsv[0] for name, hsv in HSV.items()}
-    hues = []
-    for seed in range(200):
-        frame = Video(seed, 96, 72, damage=0, variety=WIDE).next()
-        hsv = cv2.cvtColor(frame.image, cv2.COLOR_RGB2HSV)
-        hues += [
-            float(np.median(hsv[thing.mask][:, 0]))
-            for thing in frame.objects
-            if thing.color == color and thing.countable and not thing.more
-        ]
     nearest = [
-        min(middle, key=lambda name: min(abs(hue - middle[name]), 180 - abs(hue - middle[name]))) for hue in hues
+        min(middle, key=lambda name: min(abs(hue - middle[name]), 180 - abs(hue - middle[name]))) for hue in hues[color]
     ]
-    assert len(hues) >= 5 and nearest.count(color) >= 0.9 * len(nearest)
+    assert len(nearest) >= 5 and nearest.count(color) >= 0.9 * len(nearest)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -119,3 +125,22 @@ def test_backdrops_are_of_the_size_asked_for_with_and_without_photographs() -> N
         drawn = [backdrop(np.random.default_rng(seed), 90, 70, photos) for seed in range(6)]
         assert all(each.shape == (70, 90, 3) and each.dtype == np.uint8 for each in drawn)
         assert len({each.tobytes() for each in drawn}) == 6
+
+
+def test_a_finished_paint_is_flat_or_has_a_light_spot_or_is_darker_at_its_border() -> None:
+    across, down = np.meshgrid(np.linspace(-1, 1, 21, dtype=np.float32), np.linspace(-1, 1, 21, dtype=np.float32))
+    color, kinds = np.array([40.0, 90, 200]), set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        paper = Paint(color, color, 0.3, "", color, 0.5, None, 0.1, None, 1.0).finished(rng).light()
+        filled = paper.fill(across, down)
+        assert filled.dtype == np.float32
+        if np.ptp(filled, (0, 1)).max() == 0:
+            kinds.add("flat")
+        elif paper.shine:
+            kinds.add("spot")
+            assert filled[..., 0].max() > 80
+        else:
+            kinds.add("dim")
+            assert filled[10, 10].sum() > filled[10, 0].sum() and filled[10, 10].sum() > filled[0, 10].sum()
+    assert kinds == {"flat", "spot", "dim"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracker.types import Box
-from tracker.worlds.objects import WorldObject, box_around
+from tracker.worlds.objects import WorldObject, box_around, iou
 
 
 def test_a_name_matches_by_colour_shape_or_anything() -> None:
@@ -36,7 +36,7 @@ def test_an_attribute_is_true_false_or_in_doubt() -> None:
 
 def test_slivers_do_not_count() -> None:
     mask = np.zeros((100, 100), bool)
-    mask[0, :5] = True
+    mask[0, :3] = True
     assert not WorldObject(0, "red", "star", mask, 1.0).countable
     mask[:20, :20] = True
     assert WorldObject(0, "red", "star", mask, 1.0).countable
@@ -48,3 +48,10 @@ def test_a_box_is_the_smallest_around_its_mask(rows: tuple[int, int], columns: t
     mask = np.zeros((20, 30), bool)
     mask[slice(*rows), slice(*columns)] = True
     assert box_around(mask) == Box(columns[0], rows[0], columns[1], rows[1])
+
+
+def test_masks_are_compared_by_their_overlap() -> None:
+    one, other, nothing = np.zeros((3, 4, 6), bool)
+    one[:, :4], other[:, 2:] = True, True
+    assert iou(one, other) == pytest.approx(1 / 3)
+    assert (iou(one, one), iou(one, nothing), iou(nothing, nothing)) == (1.0, 0.0, 0.0)

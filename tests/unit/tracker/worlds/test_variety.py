@@ -28,6 +28,8 @@ def test_plain_is_nowhere_more_varied_than_wide() -> None:
         plain, wide = getattr(PLAIN, field.name), getattr(WIDE, field.name)
         if field.name in ("squeeze", "quality"):  # the least of something
             assert plain >= wide, field.name
+        elif field.name == "sizes":
+            assert max(max(size) for size in wide) <= 448  # as many pixels as the network looks at
         elif field.name == "radius":
             assert TINY < wide[0] <= plain[0] < plain[1] <= wide[1]
         elif field.name in ("colors", "shapes"):

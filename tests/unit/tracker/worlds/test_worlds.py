@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
+from tracker.worlds import outlines, palette, worlds
 from tracker.worlds.things import Thing
+from tracker.worlds.variety import WIDE
 from tracker.worlds.worlds import Video
 
 
@@ -86,3 +90,27 @@ def test_what_is_in_the_way_is_nobody() -> None:
     assert sum(thing.mask.sum() for frame in hidden for thing in frame.objects) < sum(
         thing.mask.sum() for frame in bare for thing in frame.objects
     )
+
+
+def test_plain_worlds_use_nothing_of_wide_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the synthetic camera and the benchmarks show the pictures that they always showed."""
+    for module, name in ((worlds, "ground"), (worlds, "shade"), (worlds, "Ground"), (outlines, "varied")):
+        monkeypatch.delattr(module, name)
+    assert Video(3, 160, 120).next().objects
+    with pytest.raises(NameError):
+        Video(3, 160, 120, variety=WIDE)
+
+
+def test_in_wide_worlds_objects_differ_from_what_is_around_them() -> None:
+    apart = []
+    for seed in range(60):
+        frame = Video(seed, 320, 240, objects=(1, 4), damage=0, speed=0, hidden=0, variety=WIDE).next()
+        every = np.any([thing.mask for thing in frame.objects], 0) if frame.objects else np.zeros((240, 320), bool)
+        for thing in frame.objects:
+            around = cv2.dilate(thing.mask.astype(np.uint8), np.ones((11, 11))) > 0
+            ring = around & ~cv2.dilate(every.astype(np.uint8), np.ones((5, 5))).astype(bool)
+            if thing.mask.sum() > 80 and ring.sum() > 40 and not thing.more:
+                inside, outside = (np.median(palette.lab(frame.image[each]), 0) for each in (thing.mask, ring))
+                apart.append(float(np.linalg.norm(inside - outside)))
+    assert len(apart) > 50
+    assert np.percentile(apart, 3) > 8 and np.percentile(apart, 20) < 60  # seen, and often of low contrast

@@ -1,10 +1,10 @@
-"""Pictures made into VP8 for people who watch: one encoder a session, whoever watches."""
+"""Pictures made into VP8 or H.264 for people who watch: one encoder a session and codec, whoever watches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -15,9 +15,12 @@ from streamer.timeline import CLOCK
 
 KEYFRAME = 2 * CLOCK  # ticks from keyframe to keyframe
 SOONEST = CLOCK // 4  # ticks from a keyframe to one that is asked for: they are large, and many may ask
-SIDE = 1920  # pixels; longer pictures are scaled down
+SIDES = {"vp8": (1920, 1920), "h264": (1280, 720)}  # pixels; larger is scaled down: H.264 is sent as level 3.1 allows
 BITS = 0.12  # a pixel, at 30 frames a second: 1.1 Mb/s at 640x480, 3.3 at 1280x720
 SLOWEST, FASTEST = 500_000, 6_000_000  # bits a second
+
+
+Codec = Literal["vp8", "h264"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,20 @@ class Encoder:
     """
     Encode RGB pictures with times, each into one packet; a new size makes a new stream, which begins with a keyframe.
 
-    Keyframes come every ``KEYFRAME`` ticks, and when asked for, but not sooner than ``SOONEST`` after the last.
-    Not thread-safe.
+    Keyframes come every ``KEYFRAME`` ticks, and when asked for, but not sooner than ``SOONEST`` after the last. H.264
+    is constrained baseline (Annex B, parameters before each keyframe). Not thread-safe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec = "vp8") -> None:
+        self._kind: Codec = codec
         self._codec: VideoCodecContext | None = None
         self._keyed = 0  # tick of the last keyframe
 
     def encode(self, rgb: Picture, tick: int, *, keyframe: bool = False) -> Coded:
         """Encode a (height, width, 3) picture; ticks must rise."""
-        width, height = fitting(rgb.shape[1], rgb.shape[0])
+        width, height = fitting(rgb.shape[1], rgb.shape[0], self._kind)
         if self._codec is None or (self._codec.width, self._codec.height) != (width, height):
-            self._codec = _codec(width, height)
+            self._codec = _codec(width, height, self._kind)
             keyframe, since = True, KEYFRAME
         else:
             since = tick - self._keyed
@@ -58,9 +62,12 @@ class Encoder:
         return Coded(packet, packet.is_keyframe)
 
 
-def fitting(width: int, height: int) -> tuple[int, int]:
-    """The size in which a picture is sent."""
-    shrink = min(1.0, SIDE / max(width, height))
+def fitting(width: int, height: int, codec: Codec = "vp8") -> tuple[int, int]:
+    """The size in which a picture is sent; even in H.264, whose encoder takes no other."""
+    longer, shorter = SIDES[codec]
+    shrink = min(1.0, longer / max(width, height), shorter / min(width, height))
+    if codec == "h264":
+        return max(2, round(width * shrink / 2) * 2), max(2, round(height * shrink / 2) * 2)
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
@@ -69,8 +76,8 @@ def bitrate(width: int, height: int) -> int:
     return round(min(max(width * height * 30 * BITS, SLOWEST), FASTEST))
 
 
-def _codec(width: int, height: int) -> VideoCodecContext:
-    codec = av.CodecContext.create("libvpx", "w")
+def _codec(width: int, height: int, kind: Codec) -> VideoCodecContext:
+    codec = av.CodecContext.create({"vp8": "libvpx", "h264": "libx264"}[kind], "w")
     assert isinstance(codec, VideoCodecContext)
     rate = bitrate(width, height)
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
@@ -78,12 +85,20 @@ def _codec(width: int, height: int) -> VideoCodecContext:
     codec.bit_rate = rate
     codec.gop_size = 10_000  # keyframes are ours to choose, by time
     codec.thread_count = 1  # more of them spin while they wait
-    codec.options = {
-        "deadline": "realtime",
-        "cpu-used": "8",
-        "lag-in-frames": "0",
-        "minrate": str(rate),  # with maxrate: a constant rate
-        "maxrate": str(rate),
-        "bufsize": str(rate),
-    }
+    codec.options = _OPTIONS[kind] | {"maxrate": str(rate), "bufsize": str(rate)}
+    if kind == "vp8":
+        codec.options |= {"minrate": str(rate)}  # with maxrate: a constant rate
     return codec
+
+
+_OPTIONS = {
+    "vp8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "h264": {
+        "preset": "superfast",
+        "tune": "zerolatency",
+        "profile": "baseline",
+        "level": "31",
+        "forced-idr": "1",  # a keyframe that is asked for is one to begin with
+        "sc_threshold": "0",
+    },
+}

@@ -1,0 +1,90 @@
+"""streamer.video.lettering: words of most scripts are written with their own letters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamer.frame import Picture
+from streamer.video.lettering import MARGIN, Line, isolated
+
+SIZE = 20
+
+
+def written(text: str) -> Picture:
+    """A text, black on white, in a picture of exactly its size."""
+    line = Line.of(text, SIZE)
+    picture = np.full((line.height, line.width, 3), 255, np.uint8)
+    line.on(picture, 0, 0)
+    return picture
+
+
+WORDS = [
+    "Fußgänger",
+    "łóżko",
+    "người",
+    "κύκλος",
+    "Красный",
+    "红色的圆圈",
+    "カップ",
+    "빨간컵",
+    "אדום",
+    "วงกลม",
+    "वृत्त",
+    "قطة",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_no_letter_of_a_word_is_a_question_mark(word: str) -> None:
+    unknown = written("?")
+    for letter in word:
+        mine = written(letter)
+        assert (mine < 128).any()
+        assert mine.shape != unknown.shape or (mine != unknown).any(), letter
+
+
+@pytest.mark.parametrize("word", ["gjpqy ÄÉ", *WORDS])
+def test_a_line_is_as_large_as_it_says(word: str) -> None:
+    """Nothing is cut off: written into a larger picture it has no more ink."""
+    line = Line.of(word, SIZE)
+    large = np.full((line.height + 40, line.width + 40, 3), 255, np.uint8)
+    line.on(large, 20, 20)
+    assert np.array_equal(large[20:-20, 20:-20], written(word))
+    assert (large[:20] == 255).all() and (large[-20:] == 255).all()
+    assert (large[:, :20] == 255).all() and (large[:, -20:] == 255).all()
+
+
+def test_hebrew_is_written_from_right_to_left() -> None:
+    """Its letters do not change by their neighbours: the first one stands at the right end."""
+    both, first, last = written("אב"), written("א"), written("ב")
+    gap = MARGIN + 1
+    assert (np.asarray(both[:, -first.shape[1] + gap : -gap]) == first[:, gap:-gap]).all()
+    assert (both[:, : last.shape[1] - gap] == last[:, : last.shape[1] - gap]).all()
+
+
+def test_arabic_letters_are_joined() -> None:
+    """Joined they take less room than alone, and no column between them is empty."""
+    joined = written("بيت")
+    assert joined.shape[1] < sum(written(letter).shape[1] - 2 * MARGIN for letter in "بيت")
+    inked = np.flatnonzero((joined < 128).any((0, 2)))
+    assert len(inked) == inked[-1] - inked[0] + 1
+
+
+def test_what_stands_around_a_word_from_right_to_left_keeps_its_place() -> None:
+    """The number after it stays at its right."""
+    line = Line.of(f"#7 {isolated('דלת אדומה')} 0.93", SIZE)
+    text = "".join(letters for _, letters in line.runs)
+    assert text == "#7 המודא תלד 0.93"
+    mixed = Line.of(f"#7 {isolated('cat דלת')} 0.93 ?", SIZE)
+    assert "".join(letters for _, letters in mixed.runs) == "#7 cat תלד 0.93 ?"
+
+
+def test_line_ends_are_spaces() -> None:
+    assert Line.of("red\ncup\t", SIZE) == Line.of("red cup", SIZE)
+    assert Line.of("", SIZE).width > 0
+
+
+def test_a_longer_text_is_wider_and_a_larger_one_higher() -> None:
+    assert Line.of("cup", SIZE).width < Line.of("cups", SIZE).width
+    assert Line.of("cup", SIZE).height < Line.of("cup", 2 * SIZE).height

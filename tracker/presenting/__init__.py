@@ -1,0 +1,1 @@
+"""Between looks: masks moved along with the picture, for every frame. Arrays and OpenCV only, no torch."""

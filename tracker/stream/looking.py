@@ -1,0 +1,311 @@
+"""
+One stream's frames, looked at one after the other, and each of them in stages.
+
+Between the stages what is known is whole: every object is on the newest frame, and that is the one of which ``tick``,
+``present`` and ``looked`` speak and on which a click can be answered. Up to the embedding that is the frame before; as
+soon as the objects were followed it is the one at hand. So orders need not wait for the end of a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tracker.model.batching import groups_of_equals
+from tracker.model.detector import DETECT_BATCH
+from tracker.model.features import Detected, Embedding
+from tracker.model.sam3 import Sam3
+from tracker.presenting.motion import Motion, small
+from tracker.presenting.snapshot import Snapshot
+from tracker.stream import showing
+from tracker.stream.association import Recognition, associate
+from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
+from tracker.stream.follower import Follower
+from tracker.stream.geometry import LIMIT, Share, each_bounds
+from tracker.stream.object_list import ObjectList
+from tracker.stream.objects import Followed, entangle, settle
+from tracker.stream.optical_flow import Flow
+from tracker.stream.params import TrackingParams
+from tracker.stream.prompts import KeyframePrompts, PromptList
+from tracker.stream.scene import View
+from tracker.stream.schedule import Schedule, Situation
+from tracker.stream.stopwatch import Stopwatch
+from tracker.types import Key, Stage, Step, Track
+
+Picture = npt.NDArray[np.uint8]
+Act = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The frame at hand, and how it is looked at."""
+
+    index: int
+    seconds: float
+    scene: int
+    tick: int
+    stage: Stage
+    reason: str
+    alone: bool  # the detector says where everything is, nothing is refined before
+
+
+class Looking:
+    """
+    Looks at the frames of one stream: ``asked``, ``objects`` and ``clickable`` are changed by orders too.
+
+    ``schedule`` makes what decides, anew for each beginning.
+    """
+
+    def __init__(
+        self,
+        asked: PromptList,
+        objects: ObjectList,
+        clickable: ClickableFrames,
+        follower: Follower,
+        schedule: Callable[[], Schedule],
+        params: TrackingParams,
+    ) -> None:
+        self.model: Sam3 = follower.model
+        self.asked, self.objects, self.clickable = asked, objects, clickable
+        self.params = params
+        self._follower = follower
+        self._make_schedule = schedule
+        self._flow = Flow()
+        self.start()
+
+    def start(self) -> None:
+        """Begin, or begin anew: nothing is known of any frame."""
+        self.objects.clear()
+        self.clickable.clear()
+        self._flow.clear()
+        self.schedule = self._make_schedule()
+        self._view = View(self.params)
+        self._size: tuple[int, int] | None = None
+        self._rests: Mapping[Key, str] = {}  # why prompts are not asked
+        self.tick = -1  # of the newest frame; ticks count looked-at frames
+        self.looked: Snapshot | None = None  # the newest frame and how it was looked at, without its objects
+        self.present: Embedding | None = None  # of the newest frame, with the detector's features
+
+    def step(
+        self,
+        image: Picture,
+        index: int,
+        seconds: float,
+        motion: Motion | None,
+        scene: int | None,
+        between: Act | None,
+    ) -> Step:
+        """See :meth:`tracker.Tracker.step`."""
+        watch = Stopwatch(self.model.device)
+        self._notice(image, motion, scene)
+        self.schedule.budget.turn(index, seconds)
+        situation = self._situation()
+        watch.lap("compare")
+        stage, reason = self.schedule.next(situation)
+        # Where detecting costs less than refining, or nothing is refined at all, the detector says where everything is.
+        flowing, always = self._follower.mode == "flow", self.schedule.interval == 1
+        alone = stage is Stage.KEYFRAME and (reason == "cheaper" or always or flowing)
+        frame = Frame(index, seconds, scene or 0, self.tick + 1, stage, reason, alone)
+        if stage is Stage.FLOW:
+            tracks = self._move(image, frame, watch)
+        else:
+            tracks = self._look(image, frame, watch, between)
+        self.schedule.budget.spend(situation, watch.seconds)
+        return Step(stage, reason, tracks, watch.seconds, self.notes())
+
+    def look_back(self, image: Picture, index: int, seconds: float) -> None:
+        """See :meth:`tracker.Tracker.look_back`."""
+        newest = self.clickable.newest
+        if newest is None or index > newest.index:
+            raise self.clickable.gone(index)
+        if self.clickable.nearest_first(index, seconds)[0].index != index:
+            embedding = self.model.embed(image).interactive_only()
+            self.clickable.insert(ClickableFrame(index, seconds, embedding, (), small(image)))
+
+    def notes(self) -> dict[int, str]:
+        """Why prompts rest, and that there is no room, by place in the list that is in force."""
+        notes, refused = self.asked.notes(self._rests), self.objects.refused
+        if refused and self.asked.all:
+            notes[len(self.asked.all) - 1] = f"{refused} more were found: at most {self.objects.most} are followed"
+        return notes
+
+    def detect(
+        self, ask: KeyframePrompts, embedding: Embedding, seconds: float, tick: int, *, alone: bool = False
+    ) -> None:
+        """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
+        self._associate(self._found(ask, embedding), embedding, seconds, tick, alone=alone)
+
+    def _notice(self, image: Picture, motion: Motion | None, scene: int | None) -> None:
+        """What about this frame asks for a keyframe?"""
+        size = image.shape[0], image.shape[1]
+        if self._size not in (None, size):
+            self.schedule.demand("resized")
+        known = motion is not None and self.looked is not None and motion.before == self.looked.index
+        self._flow.look(image, motion if known else None)
+        cut = self._view.cut(image)
+        if scene is not None:
+            cut = self.looked is not None and scene != self.looked.scene
+        if cut:
+            self.schedule.demand("scene")
+            self._flow.clear()
+        self._size = size
+
+    def _situation(self) -> Situation:
+        visible, params = self.objects.visible, self.params
+        found = [each for each in self.objects if each.key is not None and each.confirmed]
+        return Situation(
+            detectable=bool(self.asked.all),
+            tentative=any(not each.confirmed for each in self.objects),
+            doubt=any(each.doubt.bad == params.doubt_steps for each in found),
+            lost=any(0 < each.doubt.unseen <= params.returning for each in found),
+            uncovered=self._view.uncovered([each.box for each in visible]),
+            warpable=self._flow.known and self.present is not None,
+            prompts=len(self.asked.all),
+            objects=len(visible),
+        )
+
+    def _move(self, image: Picture, frame: Frame, watch: Stopwatch) -> list[Track]:
+        """Show the masks moved along with the picture, without an encoder pass."""
+        self._carry_along()
+        watch.lap("flow")
+        tracks = self._show(image.shape[0], image.shape[1], frame, watch)
+        self.objects.forget()
+        self.clickable.note(frame.index, frame.seconds)
+        self.tick, self._rests = frame.tick, {}
+        self._say(frame, Stage.FLOW)
+        return tracks
+
+    def _look(self, image: Picture, frame: Frame, watch: Stopwatch, between: Act | None) -> list[Track]:
+        """Embed the frame, follow what is known, and on a keyframe detect what is asked."""
+        pause = None if between is None else partial(watch.leave_out, between)
+        rest = pause or _nothing
+        embedding, tick = self.model.embed(image), frame.tick
+        watch.lap("embed")
+        rest()
+        self._follow(frame, embedding)
+        watch.lap("flow" if frame.alone else "refine")
+        self._arrive(frame, embedding)
+        watch.lap("keep")
+        rest()
+        ask = self.asked.ask(self.objects, embedding.height, embedding.width)
+        self._rests = ask.rests
+        if frame.stage is Stage.KEYFRAME:
+            found = self._found(ask, embedding, pause)
+            self._associate(found, embedding, frame.seconds, tick, alone=frame.alone)
+            self.asked.answered()
+            watch.lap("detect")
+        if frame.reason == "cheaper":
+            left = [each for each in self.objects if tick not in (each.evidence.detected, each.told.tick)]
+            self._refine(left, embedding, frame)
+            watch.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
+        self._say(frame, frame.stage)
+        rest()
+        tracks = self._show(embedding.height, embedding.width, frame, watch)
+        self._follower.note_appearances(embedding, self.objects.everyone, tick)
+        watch.lap("appearance")
+        if frame.stage is Stage.KEYFRAME:
+            self._view.keyframe([each.box for each in self.objects.visible])
+            self._follower.memorize(embedding, self.objects.everyone, tick)
+            watch.lap("memorize")
+        self.objects.forget()
+        self.clickable.show(tracks)
+        watch.lap("keep")
+        return tracks
+
+    def _follow(self, frame: Frame, embedding: Embedding) -> None:
+        """Bring the objects onto the frame."""
+        if frame.reason == "scene":
+            for each in self.objects:
+                each.cut()
+        elif frame.alone:
+            self._carry_along()
+        else:
+            self._predict(frame.seconds)
+            self._refine(self.objects.everyone, embedding, frame)
+
+    def _arrive(self, frame: Frame, embedding: Embedding) -> None:
+        """The objects are on this frame: it is the newest from now on, and can be clicked."""
+        self.tick, self.present = frame.tick, embedding
+        self._say(frame, Stage.FLOW if frame.alone else Stage.REFINE)
+        kept = ClickableFrame(frame.index, frame.seconds, embedding.interactive_only(), None, self._flow.grey)
+        self.clickable.add(kept)
+
+    def _say(self, frame: Frame, done: Stage) -> None:
+        self.looked = Snapshot(frame.index, frame.scene, done, frame.reason)
+
+    def _carry_along(self) -> None:
+        for each, logits, box in self._warped(self.objects.visible):
+            each.stage = Stage.FLOW
+            if any(box):
+                each.logits = logits
+            else:
+                each.lose()
+
+    def _predict(self, seconds: float) -> None:
+        """Where the picture moved says better where things are now than how they moved before."""
+        for each, logits, box in self._warped(self.objects.visible if self._flow.known else []):
+            if any(box):
+                each.predict(logits, box, seconds)
+            else:
+                each.lose()
+
+    def _warped(self, seen: list[Followed]) -> Iterator[tuple[Followed, torch.Tensor, Share]]:
+        """Objects with their masks and boxes as the picture's motion moved them."""
+        if seen:
+            moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
+            yield from zip(seen, moved, each_bounds(moved), strict=True)
+
+    def _refine(self, objects: list[Followed], embedding: Embedding, frame: Frame) -> None:
+        self._follower.follow(embedding, objects, frame.seconds, frame.tick, predicted=self._flow.known)
+
+    def _found(self, ask: KeyframePrompts, embedding: Embedding, pause: Act | None = None) -> dict[Key, Detected]:
+        """What each prompt finds on this frame. ``pause`` comes between groups that the model asks in one pass."""
+        keys, prompts = list(ask.asked), list(ask.asked.values())
+        if pause is None:
+            return dict(zip(keys, self.model.detect(embedding, prompts), strict=True))
+        found: dict[Key, Detected] = {}
+        for group in groups_of_equals([len(prompt.boxes) for prompt in prompts], DETECT_BATCH):
+            if found:
+                pause()
+            answers = self.model.detect(embedding, [prompts[place] for place in group])
+            found |= zip((keys[place] for place in group), answers, strict=True)
+        return {key: found[key] for key in keys}
+
+    def _associate(
+        self, found: Mapping[Key, Detected], embedding: Embedding, seconds: float, tick: int, *, alone: bool
+    ) -> None:
+        """Bring what was found together with the objects; nothing of a prompt that was taken away meanwhile."""
+        self.objects.refused = 0
+        recognition = Recognition(self.model, embedding, tick, self._follower.remembers, self.params)
+        asked = self.asked.by_key()
+        for key, detected in found.items():
+            if key not in asked:
+                continue
+            mine = self.objects.of(key)
+            for logits, score in associate(
+                mine, detected, seconds, tick, alone=alone, recognition=recognition, params=self.params
+            ):
+                self.objects.found(key, logits, score, tick, seconds)
+            for each in mine:
+                if each.evidence.detected == tick:
+                    each.stage = Stage.KEYFRAME
+
+    def _show(self, height: int, width: int, frame: Frame, watch: Stopwatch) -> list[Track]:
+        """Settle who owns which pixel and who touches whom, and encode what is shown."""
+        for same in self.objects.by_key():
+            settle(same, self.params)
+            entangle(same, frame.seconds, self.params)
+        watch.lap("settle")
+        size, seen = (height, width), self.objects.visible
+        tracks = showing.tracks(self.model, seen, self.asked.all, size, frame.seconds, frame.tick)
+        watch.lap("encode")
+        return tracks
+
+
+def _nothing() -> None:
+    """No orders can come."""
