@@ -41,6 +41,23 @@ BPE_VOCABULARY = Path(__file__).parents[1] / "assets" / "bpe_simple_vocab_16e6.t
 
 Tokenizer = Callable[..., torch.Tensor]
 
+MOST_WORDS = 50_000  # whose pieces the tokenizer remembers, a few MB: more than a language's common words
+
+
+class _Pieces(dict[str, str]):
+    """The pieces of words that were asked for: upstream's memory, which has no bound, with one. Full, it takes no more."""
+
+    def __setitem__(self, word: str, pieces: str) -> None:
+        if len(self) < MOST_WORDS:
+            super().__setitem__(word, pieces)
+
+
+def clip_tokenizer() -> SimpleTokenizer:
+    """CLIP's byte-pair encoding (upstream's ``SimpleTokenizer``) with a bound on what it remembers."""
+    tokenizer = SimpleTokenizer(bpe_path=str(BPE_VOCABULARY))
+    tokenizer.cache = _Pieces(tokenizer.cache)
+    return tokenizer
+
 
 def build(config: Config, tokenizer: Tokenizer | None = None, trunk: nn.Module | None = None) -> Sam3Image:
     """
@@ -124,7 +141,7 @@ def _trunk(c: Config) -> nn.Module:
 
 def _text(c: Config, tokenizer: Tokenizer | None) -> VETextEncoder:
     encoder = VETextEncoder(
-        tokenizer=tokenizer or SimpleTokenizer(bpe_path=str(BPE_VOCABULARY)),
+        tokenizer=tokenizer or clip_tokenizer(),
         d_model=c.dim,
         width=c.text_width,
         heads=c.text_heads,

@@ -125,7 +125,8 @@ class Sam3:
         """The text encoder takes ``text_context`` tokens, a start and an end among them, and cuts without a word."""
         room = self.config.text_context - 2
         if self.config.taught_words:
-            unit, read, left = "words", words(text), " ".join(words(text)[:room])
+            unit, read = "words", words(text)
+            left = " ".join(read[:room])
         else:
             tokenizer = self.network.backbone.language_backbone.tokenizer
             read = tokenizer.encode(text)

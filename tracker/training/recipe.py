@@ -19,9 +19,7 @@ class Recipe:
     prompts: int = 4  # a picture
     clicks: int = 6  # a picture
     rate: float = 6e-4  # highest learning rate
-    trunk_rate: float = (
-        2e-3  # that of the trunk, whose batch normalisation bears more, and of all while names alone teach
-    )
+    trunk_rate: float = 2e-3  # that of the trunk (batch normalisation bears more), and of all while names alone teach
     warmup: int = 200  # steps
     again: int = 3  # times more that a drawn picture is asked about: drawing would cost as much as learning
     first: float = 0.06  # the first share of the time, in which the image encoder learns colours and names alone

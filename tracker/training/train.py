@@ -101,7 +101,7 @@ class Run:
         weights.save(self.model, self.out / "nano.safetensors")
         self.model.load_state_dict(raw)
 
-    def rate(self, budget: float) -> float:
+    def rate_share(self, budget: float) -> float:
         """The share of the highest learning rates: warm up, stay, let down towards the end of ``budget`` seconds."""
         left = max(0.0, 1 - self.seconds / budget)
         return min(1.0, (self.step + 1) / self.recipe.warmup, max(0.01, left / self.recipe.let_down))
@@ -115,10 +115,13 @@ class Run:
             self.side = side
         return batch.halved() if small else batch
 
-    def learn(self, batch: Batch, rate: float, *, names_only: bool = False) -> dict[str, float]:
-        """One step; returns the losses by name. ``names_only``: what is where, a tenth of the work."""
+    def learn(self, batch: Batch, share: float, *, names_only: bool = False) -> dict[str, float]:
+        """One step at ``share`` of the highest learning rates; returns the losses by name.
+
+        ``names_only``: what is where, a tenth of the work.
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * (self.recipe.trunk_rate if names_only else group["highest"])
+            group["lr"] = share * (self.recipe.trunk_rate if names_only else group["highest"])
         # The context is left after every step: inside one that stays open the cache of cast weights is never cleared
         # and nothing is learnt, while the loss looks healthy.
         with precision(self.device):
@@ -243,7 +246,7 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
 def learn(run: Run, batch: Batch, budget: float) -> dict[str, float]:
     """One step of the part of the run that it is in."""
     names_only = run.seconds < run.recipe.first * budget
-    return run.learn(run.look_at(batch, budget), run.rate(budget), names_only=names_only)
+    return run.learn(run.look_at(batch, budget), run.rate_share(budget), names_only=names_only)
 
 
 def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float) -> None:

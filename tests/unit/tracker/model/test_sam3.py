@@ -13,6 +13,7 @@ from tests.support.wheel import EXEMPLAR, HEIGHT, WIDTH, chw, image, upstream
 from tracker import Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
 from tracker.model.compute import matrix_bf16
 from tracker.model.configs import FULL
+from tracker.model.network import clip_tokenizer
 from tracker.worlds.worlds import Video
 
 
@@ -161,11 +162,7 @@ def test_a_prompt_longer_than_what_the_model_reads_is_told(model: Sam3) -> None:
 
 def test_a_prompt_longer_than_the_text_encoder_of_full_size_reads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted by CLIP's own tokenizer, a start and an end beside it."""
-    from sam3.model.tokenizer_ve import SimpleTokenizer
-
-    from tracker.model.network import BPE_VOCABULARY
-
-    clip = SimpleTokenizer(bpe_path=str(BPE_VOCABULARY))
+    clip = clip_tokenizer()
     asked = exact()
     monkeypatch.setattr(asked, "config", dataclasses.replace(FULL, text_context=16))
     monkeypatch.setattr(asked.network.backbone.language_backbone, "tokenizer", clip)

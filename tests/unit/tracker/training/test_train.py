@@ -45,7 +45,7 @@ def test_the_rate_warms_up_and_is_let_down() -> None:
     run = Run(Recipe(), Path("/nonexistent"), torch.device("cpu"))
     rates = []
     for run.step, run.seconds in ((0, 0.0), (500, 10.0), (900, 90.0), (999, 100.0)):
-        rates.append(run.rate(100.0))
+        rates.append(run.rate_share(100.0))
     assert rates[0] < rates[1] == 1
     assert rates[1] > rates[2] > rates[3] > 0
 
