@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from tracker.types import TrackerError
 
@@ -32,6 +33,8 @@ class Config:
     decoder_layers: int = 6
     queries: int = 200
     geometry_layers: int = 3
+    text_tower: Literal["clip", "mobileclip"] = "clip"
+    text_mixing: bool = True  # of mobileclip: a convolution block before and after the layers, as S0 has them
     text_width: int = 1024
     text_heads: int = 16
     text_layers: int = 24

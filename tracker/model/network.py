@@ -8,15 +8,13 @@ The full-size model and nano differ only in their :class:`Config`. Parameter nam
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from pathlib import Path
 
-import torch
 from torch import nn
 
 from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.conv_trunk import ConvTrunk
+from tracker.model.text import Tokenizer, text_encoder
 
 compat.prepare()
 
@@ -31,32 +29,9 @@ from sam3.model.position_encoding import PositionEmbeddingSine  # noqa: E402
 from sam3.model.sam1_task_predictor import SAM3InteractiveImagePredictor  # noqa: E402
 from sam3.model.sam3_image import Sam3Image  # noqa: E402
 from sam3.model.sam3_tracking_predictor import Sam3TrackerPredictor  # noqa: E402
-from sam3.model.text_encoder_ve import VETextEncoder  # noqa: E402
-from sam3.model.tokenizer_ve import SimpleTokenizer  # noqa: E402
 from sam3.model.vitdet import ViT  # noqa: E402
 from sam3.model.vl_combiner import SAM3VLBackbone  # noqa: E402
 from sam3.sam.transformer import RoPEAttention  # noqa: E402
-
-BPE_VOCABULARY = Path(__file__).parents[1] / "assets" / "bpe_simple_vocab_16e6.txt.gz"
-
-Tokenizer = Callable[..., torch.Tensor]
-
-MOST_WORDS = 50_000  # whose pieces the tokenizer remembers, a few MB: more than a language's common words
-
-
-class _Pieces(dict[str, str]):
-    """The pieces of words that were asked for: upstream's memory, which has no bound, with one. Full, it takes no more."""
-
-    def __setitem__(self, word: str, pieces: str) -> None:
-        if len(self) < MOST_WORDS:
-            super().__setitem__(word, pieces)
-
-
-def clip_tokenizer() -> SimpleTokenizer:
-    """CLIP's byte-pair encoding (upstream's ``SimpleTokenizer``) with a bound on what it remembers."""
-    tokenizer = SimpleTokenizer(bpe_path=str(BPE_VOCABULARY))
-    tokenizer.cache = _Pieces(tokenizer.cache)
-    return tokenizer
 
 
 def build(config: Config, tokenizer: Tokenizer | None = None, trunk: nn.Module | None = None) -> Sam3Image:
@@ -72,7 +47,7 @@ def build(config: Config, tokenizer: Tokenizer | None = None, trunk: nn.Module |
     interactive._bb_feat_sizes = [(config.grid * scale, config.grid * scale) for scale in (4, 2, 1)]
     model = Sam3Image(
         backbone=SAM3VLBackbone(
-            visual=_vision(config, trunk or _trunk(config)), text=_text(config, tokenizer), scalp=1
+            visual=_vision(config, trunk or _trunk(config)), text=text_encoder(config, tokenizer), scalp=1
         ),
         transformer=TransformerWrapper(encoder=_fusion(config), decoder=_decoder(config), d_model=config.dim),
         input_geometry_encoder=_geometry(config),
@@ -137,23 +112,6 @@ def _trunk(c: Config) -> nn.Module:
         use_act_checkpoint=False,
     )
     return vit
-
-
-def _text(c: Config, tokenizer: Tokenizer | None) -> VETextEncoder:
-    encoder = VETextEncoder(
-        tokenizer=tokenizer or clip_tokenizer(),
-        d_model=c.dim,
-        width=c.text_width,
-        heads=c.text_heads,
-        layers=c.text_layers,
-        context_length=c.text_context,
-        vocab_size=c.text_vocabulary,
-        use_act_checkpoint=False,
-    )
-    # Left uninitialised upstream (text_encoder_ve.py:196,218): NaN features without a checkpoint.
-    nn.init.normal_(encoder.encoder.positional_embedding, std=0.01)
-    nn.init.normal_(encoder.encoder.text_projection, std=c.text_width**-0.5)
-    return encoder
 
 
 def _fusion(c: Config) -> TransformerEncoderFusion:

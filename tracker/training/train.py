@@ -116,7 +116,8 @@ class Run:
         return batch.halved() if small else batch
 
     def learn(self, batch: Batch, share: float, *, names_only: bool = False) -> dict[str, float]:
-        """One step at ``share`` of the highest learning rates; returns the losses by name.
+        """
+        One step at ``share`` of the highest learning rates; returns the losses by name.
 
         ``names_only``: what is where, a tenth of the work.
         """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 
 import pytest
 import torch
 
-from tracker.model import compat, network
+from tracker.model import compat
 from tracker.model.configs import FULL, NANO
-from tracker.model.network import BPE_VOCABULARY, build, clip_tokenizer
+from tracker.model.network import build
+from tracker.model.text import BPE_VOCABULARY
 from tracker.model.vocabulary import WordTokenizer
 
 
@@ -64,13 +64,3 @@ def test_a_config_of_another_size_is_honoured() -> None:
     model = build(small, WordTokenizer())
     assert model.transformer.decoder.query_embed.weight.shape[0] == 9
     assert len(model.backbone.vision_backbone.trunk.blocks) == 2
-
-
-def test_the_tokenizer_remembers_no_more_words_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Upstream's remembers every word that was ever asked for; a word past the bound is read the same."""
-    free = clip_tokenizer()
-    monkeypatch.setattr(network, "MOST_WORDS", 50)
-    bound = clip_tokenizer()
-    for word in ("".join(letters) for letters in itertools.product("abcde", repeat=3)):
-        assert bound.encode(word) == free.encode(word)
-    assert len(bound.cache) == 50 < len(free.cache)

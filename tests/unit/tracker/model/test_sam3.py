@@ -13,7 +13,7 @@ from tests.support.wheel import EXEMPLAR, HEIGHT, WIDTH, chw, image, upstream
 from tracker import Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
 from tracker.model.compute import matrix_bf16
 from tracker.model.configs import FULL
-from tracker.model.network import clip_tokenizer
+from tracker.model.text import clip_tokenizer
 from tracker.worlds.worlds import Video
 
 
