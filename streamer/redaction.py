@@ -40,6 +40,7 @@ KEYED = frozenset({"rtmp", "rtmps"})  # the last part of their path is the strea
 _UNESCAPED = "!$&'()*+,;="  # of what is no letter, in a login (RFC 3986, section 3.2.1)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[\w.%-]+)?\]|[^\s\[\]:@/?#]+")
+_AFTER = re.compile(r"@([^@/?#]*+)(?!@)")  # an @, and what stands between it and the path, query or fragment
 _WORD = re.compile(r"[^\W\d_]+\d{0,4}|\d{1,6}|\d{1,5}x\d{1,5}|\w{1,6}|[^\W\d_]{1,4}\d{1,4}[^\W\d_]{2,12}")
 _BETWEEN = re.compile(r"[-_. ,+]+")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -224,8 +225,8 @@ def _login_end(rest: str) -> int | None:
     usual = head.rfind("@") if "@" in head else None
     if "@" not in tail:
         return usual
-    later = [place for place, each in enumerate(rest) if each == "@" and place >= len(head)]
-    strong = next((place for place in later if _is_strong(_cut(rest[place + 1 :])[0])), None)
+    later = {found.start(): found[1] for found in _AFTER.finditer(rest, len(head))}  # what may be a host, by its @
+    strong = next((at for at, place in later.items() if _is_strong(place)), None)
     if usual is not None:
         return usual if strong is None or _is_strong(head[usual + 1 :]) else strong
     _, colon, port = head.partition(":")
@@ -235,8 +236,8 @@ def _login_end(rest: str) -> int | None:
         if strong is None and not _is_strong(head) and tail[0] == "/":
             raise ValueError("it can be read in two ways; write %40 for an @ in a path, %2F for a / in a password")
         return None if _is_strong(head) else strong
-    weak = (place for place in later if _HOST.fullmatch(_cut(rest[place + 1 :])[0].partition(":")[0]))
-    return strong if strong is not None else next(weak, later[-1])
+    weak = (at for at, place in later.items() if _HOST.fullmatch(place.partition(":")[0]))
+    return strong if strong is not None else next(weak, rest.rfind("@"))
 
 
 def _is_strong(place: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -155,3 +157,20 @@ def test_words_are_told_from_tokens() -> None:
 
 def test_a_lone_surrogate_can_be_printed() -> None:
     printable("a\ud800b").encode()
+
+
+@pytest.mark.parametrize("read", [split, address, in_text])
+@pytest.mark.parametrize("part", ["@", "@a", "a.b@", "a@[:"])
+def test_an_address_of_many_at_signs_takes_as_long_as_it_is_long(read: Callable[[str], object], part: str) -> None:
+    def seconds(count: int) -> float:
+        text, spent = f"rtsp://user:pass/word{part * count}", []
+        for _ in range(3):
+            began = time.thread_time()
+            try:
+                read(text)
+            except ValueError:
+                assert read is split
+            spent.append(time.thread_time() - began)
+        return min(spent)
+
+    assert seconds(3200) < 64 * max(seconds(200), 0.0001)  # 16 times as long; in the square of that it would be 256
