@@ -15,13 +15,13 @@ import logging
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streamer import secret_file
 from streamer.auth.scopes import Scope
 from streamer.errors import BadRequest, Conflict, NotFound
 
@@ -173,13 +173,4 @@ def _write(path: Path, entries: Sequence[Entry]) -> None:
         {"name": entry.name, "scope": entry.scope.word, "sha256": entry.digest, "added": entry.added}
         for entry in entries
     ]
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            json.dump({"keys": listed}, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)  # a new file of mode 0600 in one step
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    secret_file.write(path, f"{json.dumps({'keys': listed}, indent=1)}\n".encode())

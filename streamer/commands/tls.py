@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
-import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from streamer import secret_file
 from streamer.config import Config
 from streamer.errors import BadRequest
 
@@ -108,8 +108,8 @@ def _own(folder: Path, wanted: Sequence[Name]) -> Certificate:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             secret, public = _make(wanted)
-            _write(key, secret)
-            _write(path, public)
+            secret_file.write(key, secret)
+            secret_file.write(path, public)
         except OSError as error:
             detail = "Name another folder with --data, or give a certificate with --tls-cert and --tls-key."
             raise BadRequest(
@@ -146,14 +146,6 @@ def _make(wanted: Sequence[Name]) -> tuple[bytes, bytes]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return secret, builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that only its owner reads."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-    part.replace(path)
 
 
 def _is_name(word: str) -> bool:

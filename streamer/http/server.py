@@ -153,7 +153,7 @@ def hold_little(transport: asyncio.BaseTransport, unsent: int) -> None:
 
 def server(app: FastAPI, config: Config, tls: ssl.SSLContext | None = None) -> LiveServer:
     """
-    A uvicorn server with the settings that live sockets need; ``await server.serve()`` or ``server.run()``.
+    A uvicorn server with the settings that live sockets need; ``await server.serve(sockets)`` with what listens.
 
     With a context ``tls`` it speaks HTTPS, and HTTPS alone.
     """
@@ -201,7 +201,7 @@ class LiveServer(uvicorn.Server):
         """Start the application, then accept connections for it."""
         await super().startup(sockets=[])
         door = connections.Door(self._protocol, self.server_state.connections, self.most, self.config.ssl)
-        opened = [Accepting(each, self._tasks.create_task(door.open(each))) for each in sockets or [self._listen()]]
+        opened = [Accepting(each, self._tasks.create_task(door.open(each))) for each in sockets or ()]
         self.servers = cast(list[asyncio.Server], opened)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -211,10 +211,6 @@ class LiveServer(uvicorn.Server):
     def _protocol(self) -> asyncio.Protocol:
         make = cast(type[LiveHTTP], self.config.http_protocol_class)
         return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
-
-    def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.config.host else socket.AF_INET
-        return socket.create_server((self.config.host, self.config.port), family=family)
 
 
 class Accepting:

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 # The server without the model, whose import takes seconds: what is tested is in front of the application.
 PROGRAM = """
-import resource, sys
+import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
 from fastapi import FastAPI
 from streamer.config import Config
@@ -33,7 +33,7 @@ app = FastAPI()
 @app.get("/healthz")
 async def healthz():
     return {"status": "ok"}
-server(app, Config(port=int(sys.argv[2]))).run()
+server(app, Config()).run([socket.create_server(("127.0.0.1", int(sys.argv[2])))])
 """
 
 

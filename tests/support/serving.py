@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket
 
 from streamer.app import create_app
+from streamer.commands.serve import listen
 from streamer.config import Config
 from streamer.http.server import server
 from tracker import Sam3
@@ -58,17 +59,18 @@ def serving(model: Sam3 | None, **settings: Any) -> Iterator[Served]:
         started.set()
 
     uvicorn.startup = tell  # type: ignore[method-assign]
-    thread = threading.Thread(target=uvicorn.run)
-    thread.start()
-    try:
-        assert started.wait(SECONDS)
-        host, port = uvicorn.servers[0].sockets[0].getsockname()[:2]
-        with httpx.Client(base_url=f"http://{host}:{port}", timeout=SECONDS) as client:
-            yield Served(app, f"{host}:{port}", client)
-    finally:
-        uvicorn.should_exit = True
-        thread.join(SECONDS)
-        assert not thread.is_alive()
+    with listen(config.host, config.port) as bound:
+        host, port = bound.getsockname()[:2]
+        thread = threading.Thread(target=uvicorn.run, args=([bound],))
+        thread.start()
+        try:
+            assert started.wait(SECONDS)
+            with httpx.Client(base_url=f"http://{host}:{port}", timeout=SECONDS) as client:
+                yield Served(app, f"{host}:{port}", client)
+        finally:
+            uvicorn.should_exit = True
+            thread.join(SECONDS)
+            assert not thread.is_alive()
 
 
 def read(socket: ClientConnection, kind: str | None = None, **fields: Any) -> dict[str, Any]:

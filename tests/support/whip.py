@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from streamer.app import create_app
+from streamer.commands.serve import listen
 from streamer.config import Config
 from streamer.http.server import server
 from streamer.sources.base import State
@@ -63,20 +64,21 @@ async def serving(loaded: Sam3 | None, **settings: Any) -> AsyncIterator[Service
     app = create_app(config, loaded)
     uvicorn = server(app, config)
     before = asyncio.all_tasks()
-    async with asyncio.TaskGroup() as tasks:
-        serve = tasks.create_task(uvicorn._serve())
-        while not uvicorn.started:
-            await asyncio.sleep(0.01)
-            assert not serve.done()
-        port = uvicorn.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WAIT) as http:
-            service = Service(app, http)
-            try:
-                yield service
-            finally:
-                for camera in service.cameras:
-                    await camera.close()
-                uvicorn.should_exit = True
+    with listen(config.host, config.port) as bound:
+        async with asyncio.TaskGroup() as tasks:
+            serve = tasks.create_task(uvicorn._serve([bound]))
+            while not uvicorn.started:
+                await asyncio.sleep(0.01)
+                assert not serve.done()
+            port = bound.getsockname()[1]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WAIT) as http:
+                service = Service(app, http)
+                try:
+                    yield service
+                finally:
+                    for camera in service.cameras:
+                        await camera.close()
+                    uvicorn.should_exit = True
     left = {task for task in asyncio.all_tasks() - before if "TestRunner" not in repr(task.get_coro())}
     left -= {asyncio.current_task()}
     if left:

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from streamer import limits
 from streamer.app import create_app
+from streamer.commands.serve import listen
 from streamer.config import Config
 from streamer.http import connections
 from streamer.http.server import NOTSENT_LOWAT, LiveHTTP, LiveWebSocket, hold_little, server
@@ -119,14 +120,16 @@ async def address(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, i
 
     for name in ("HEAD", "REST", "STALLED"):
         monkeypatch.setattr(LiveHTTP, name, SHORT)
-    web = server(app, Config(port=0))
+    config = Config(port=0)
+    web = server(app, config)
     web.config.timeout_keep_alive = 1
-    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-        tasks.create_task(web._serve())
-        while not web.started:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-        yield web.servers[0].sockets[0].getsockname()
-        web.should_exit = True
+    with listen(config.host, config.port) as bound:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            tasks.create_task(web._serve([bound]))
+            while not web.started:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            yield bound.getsockname()
+            web.should_exit = True
 
 
 async def told(address: tuple[str, int], *parts: bytes) -> bytes:
