@@ -1,11 +1,19 @@
-"""The models there are: the sizes of their networks."""
+"""The sizes of a network, and what is known of its weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
-from tracker.types import TrackerError
+
+class Ability(StrEnum):
+    """What a model can be asked."""
+
+    WORDS = "words"  # every object of a text
+    EXEMPLARS = "exemplars"  # every object like the ones in boxes
+    CLICKS = "clicks"  # the object under points or in a box
+    MEMORY = "memory"  # the same object on later frames, by what was remembered of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,74 +57,11 @@ class Config:
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
     one_piece: bool = False  # its masks run over onto look-alikes: a click's is held to the part under it (pieces.py)
     doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
+    abilities: frozenset[Ability] = frozenset(Ability)  # what its weights were trained for
+    threshold: float = 0.5  # of scores, where a prompt names none
+    presence: bool = True  # whether scores are multiplied by the presence score of the whole picture
 
     @property
     def grid(self) -> int:
         """Patches along one side of the picture."""
         return self.image_size // self.patch
-
-
-FULL = Config()
-
-NANO = Config(
-    name="nano",
-    image_size=224,
-    resolutions=(224,),
-    patch=16,
-    vit_pretrain_size=224,
-    vit_dim=192,
-    vit_depth=5,
-    vit_heads=3,
-    vit_mlp_ratio=4.0,
-    vit_window=7,
-    vit_global_blocks=(2, 4),
-    dim=96,
-    heads=4,
-    feedforward=384,
-    encoder_layers=2,
-    decoder_layers=2,
-    queries=36,
-    geometry_layers=1,
-    text_width=96,
-    text_heads=4,
-    text_layers=2,
-    text_context=8,
-    text_vocabulary=256,
-    taught_words=True,
-    memory_dim=32,
-    memory_layers=2,
-    memory_frames=7,
-    same_look=0.66,  # of 79 pairs of looks of one object 95 % are above, of 184 of two objects a quarter
-    same_appearance=0.93,  # over 30 frames of six worlds one object keeps 0.92 and more, two share at most 0.6
-    mask_reach=0.1,  # its masks run over onto look-alikes, its boxes do not: as YOLACT cuts masks (Bolya et al. 2019)
-    one_piece=True,
-    doubles=0.7,  # its two decoder layers let two queries answer one object; of 381 finds on other seeds 19 were such
-)
-
-# The successor of NANO, in the making: loaded with a checkpoint of its own.
-NANO_2 = replace(
-    NANO,
-    name="nano-2",
-    image_size=384,
-    resolutions=(384, 320, 256, 192),
-    conv_channels=(16, 24, 48, 96, 192),
-    conv_depths=(0, 2, 4, 2),
-    conv_dim=128,
-    dim=64,
-    feedforward=256,
-    queries=49,
-    text_width=64,
-    same_look=None,
-    same_appearance=None,
-)
-
-CONFIGS = (NANO, FULL)
-_MAKING = (NANO_2,)  # not offered: there are no finished weights
-
-
-def config_named(name: str) -> Config:
-    """The configuration of a model. Raises :class:`TrackerError`."""
-    for config in (*CONFIGS, *_MAKING):
-        if config.name == name:
-            return config
-    raise TrackerError(f"there is no model {name!r}: choose one of {', '.join(config.name for config in CONFIGS)}")
