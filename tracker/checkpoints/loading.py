@@ -10,7 +10,7 @@ import torch
 
 from tracker.checkpoints import weights
 from tracker.checkpoints.download import download
-from tracker.model import conv_trunk, precision
+from tracker.model import precision
 from tracker.model.compute import device_named
 from tracker.model.configs import CONFIGS, NANO, config_named
 from tracker.model.sam3 import Sam3
@@ -33,8 +33,8 @@ def load_model(
 
     ``checkpoint`` is a file or a folder, in upstream's layout or in that of ``transformers``. ``progress`` is told in
     words what happens. ``half``: on CUDA the text encoder's matrices are kept in bf16, with the same answers (those of
-    the image encoder are a question of speed, and come later); on a CPU everything is fp32. ``fold``: branches of
-    convolutions become one, with the same answers; what is trained on keeps them.
+    the image encoder are a question of speed, and come later); on a CPU everything is fp32. ``fold``: layers
+    without a bend between them become one, with the same answers; what is trained on keeps them.
 
     Raises :class:`WeightsError` if the weights are damaged, of another model or cannot be had, and
     :class:`TrackerError` for an unknown name or device.
@@ -48,12 +48,12 @@ def load_model(
         progress(f"building {name}")
     model = Sam3(config, torch.device("cpu"))
     weights.load(model.network, Path(checkpoint), progress)
-    if fold:
-        conv_trunk.fold(model.network)
     if half and target.type == "cuda":
         precision.halve_text(model.network, target)
     if target.type != "cpu":
         model.move(target)
+    if fold:
+        model.fold()
     if progress:
         progress(f"{name} has {precision.describe(model.network)}")
     return model

@@ -4,6 +4,9 @@ A picture's features at three scales, by upstream's necks (``sam3.model.necks``)
 A neck ends in a 1x1 and a 3x3 convolution with nothing between them, and the interactive head puts a third, 1x1, after
 those: linear all the way, so one convolution with the product of their weights answers the same. The product is made
 anew for each picture, a hundredth of the work: there is nothing to go stale when weights are loaded, moved or trained.
+
+A model that serves has its weights for good. There :meth:`Neck.fold` takes the transposed convolution before them into
+the product as well, once, which leaves half of that.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from tracker.model.phases import Phases, without_beyond
 
 LEVELS = 3  # finest first: 4g, 2g and g a side; upstream's fourth, g/2, nobody reads
 
@@ -35,6 +40,13 @@ class Neck(nn.Module):
         """Features (1, C, side, side) of each level from what the trunk makes of a picture, (1, D, g, g)."""
         return tuple(level(trunk) for level in self.levels)
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Make ready for serving: the same answers from fewer steps. Weights that change afterwards do not count."""
+        for each in self.levels:
+            if isinstance(each, Level):
+                each.fold()
+
 
 class Level(nn.Module):
     """One level of a neck: layers that enlarge, and convolutions that are one after another without a bend."""
@@ -44,9 +56,14 @@ class Level(nn.Module):
         *enlarge, self.first, self.second = layers
         self.enlarge = nn.Sequential(*enlarge)
         self.head = head
+        self.folded: nn.Sequential | None = None
 
     def forward(self, trunk: Tensor) -> Tensor:
         """Features of this level."""
+        if self.folded is not None:
+            # All of it with the channels innermost: torch has no fast transposed convolution for the other order.
+            found: Tensor = self.folded(trunk.contiguous(memory_format=torch.channels_last))
+            return found
         features: Tensor = self.enlarge(trunk)
         kind = features.dtype
         with torch.autocast(features.device.type, enabled=False):  # a product is rounded once, when it is used
@@ -56,26 +73,43 @@ class Level(nn.Module):
             return F.conv2d(self.first(features), weight.to(kind), bias.to(kind), padding=1)
         product, border = both
         joined = F.conv2d(features, product.to(kind), (bias + border.sum((1, 2))).to(kind), padding=1)
-        return _without_beyond(joined, border.to(kind))
+        return without_beyond(joined, border.to(kind))
+
+    def fold(self) -> None:
+        """As :meth:`Neck.fold`. A level that enlarges nothing is left as it is."""
+        *before, doubling = self.enlarge or [None]
+        if not isinstance(doubling, nn.ConvTranspose2d):
+            return
+        enlarge, shift = _before(doubling, self.first)
+        weight, bias = _then(self.second, self.head, torch.double)
+        inner, middle, *_ = enlarge.shape
+        out = len(weight)
+        if 16 * inner * out < 4 * inner * middle + 36 * middle * out:  # multiplications for one place of the small map
+            self.folded = nn.Sequential(*before, Phases(enlarge, shift, weight, bias))
+        else:
+            doubled = _layer(nn.ConvTranspose2d(inner, middle, 2, 2, device="meta"), enlarge, shift)
+            smoothed = _layer(nn.Conv2d(middle, out, 3, padding=1, device="meta"), weight, bias)
+            self.folded = nn.Sequential(*before, doubled, smoothed)
 
 
-def _without_beyond(joined: Tensor, border: Tensor) -> Tensor:
-    """Take the first bias (C, 3, 3 taps) away, in place, where the second convolution looks beyond the edge."""
-    rows, columns = border.sum(2)[..., None], border.sum(1)[..., None]  # (C, 3, 1), a row or a column of taps each
-    for edge, tap in ((0, 0), (-1, 2)):
-        joined[..., edge, :] -= rows[:, tap]
-        joined[..., edge] -= columns[:, tap]
-        joined[..., edge, 0] += border[:, tap, 0]  # the corners were taken away twice
-        joined[..., edge, -1] += border[:, tap, 2]
-    return joined
+def _before(doubling: nn.ConvTranspose2d, first: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Weight (M, C, 2, 2) and bias (C,) of a doubling and the 1x1 convolution after it."""
+    weight, bias = _weights(first, torch.double)
+    enlarge, shift = _weights(doubling, torch.double)
+    return torch.einsum("mnab,cn->mcab", enlarge, weight.flatten(1)), weight.flatten(1) @ shift + bias
 
 
-def _then(second: nn.Conv2d, head: nn.Conv2d | None) -> tuple[Tensor, Tensor]:
+def _layer(empty: nn.Module, weight: Tensor, bias: Tensor) -> nn.Module:
+    empty.weight, empty.bias = (nn.Parameter(each.float(), requires_grad=False) for each in (weight, bias))
+    return empty
+
+
+def _then(second: nn.Conv2d, head: nn.Conv2d | None, kind: torch.dtype = torch.float) -> tuple[Tensor, Tensor]:
     """Weight and bias of a 3x3 convolution and the 1x1 one after it."""
-    weight, bias = _weights(second)
+    weight, bias = _weights(second, kind)
     if head is None:
         return weight, bias
-    after, shift = _weights(head)
+    after, shift = _weights(head, kind)
     after = after.flatten(1)
     return (after @ weight.flatten(1)).view(len(after), *weight.shape[1:]), after @ bias + shift
 
@@ -92,6 +126,6 @@ def _joined(first: nn.Conv2d, weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return product.view(out, 3, 3, -1).permute(0, 3, 1, 2), border.view(out, 3, 3)
 
 
-def _weights(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+def _weights(layer: nn.Conv2d | nn.ConvTranspose2d, kind: torch.dtype = torch.float) -> tuple[Tensor, Tensor]:
     assert layer.bias is not None
-    return layer.weight.float(), layer.bias.float()
+    return layer.weight.to(kind), layer.bias.to(kind)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import pieces, postprocess
+from tracker.model import conv_trunk, pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
@@ -50,8 +50,8 @@ class Sam3:
         self.interactive: Any = self.network.inst_interactive_predictor.model
         self.network.requires_grad_(False)
         self.network.to(device)
-        self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = Backbone(self.network)
-        self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = concepts(self.network)
+        self.folded = False
+        self._see()
         self.detector = Detector(self.network, config)
         self.segmenter = Segmenter(self.interactive)
         self.memory = MemoryHead(self.interactive)
@@ -70,10 +70,29 @@ class Sam3:
         """Put the network onto another device; embeddings and memories made before do not go with it."""
         self.device = device
         self.network.to(device)
-        self.speed, self.backbone = Speed.of(device), Backbone(self.network)
-        self.concepts = concepts(self.network)
+        self.speed = Speed.of(device)
+        self._see()
         self.segmenter.decoder = self.interactive.sam_mask_decoder
         self.forget()
+
+    def fold(self) -> None:
+        """
+        Make ready for serving: layers without a bend between them become one, with the same answers, for good.
+
+        The necks of a model on CUDA stay as they are: what is done there is tried and compared first (acceleration.py).
+        """
+        conv_trunk.fold(self.network)
+        self.folded = True
+        self._see()
+
+    def _see(self) -> None:
+        """Set up the parts that see pictures, for the weights and the device there are."""
+        backbone, detector = Backbone(self.network), concepts(self.network)
+        if self.folded and self.device.type != "cuda":
+            backbone.neck.fold()
+            detector.fold()
+        self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = backbone
+        self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = detector
 
     def resize(self, side: int) -> None:
         """

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tracker import Sam3, TrackerError, WeightsError, load_model, set_threads
+from tracker import Prompt, Sam3, SegmentPrompt, TrackerError, WeightsError, load_model, set_threads
 from tracker.checkpoints import weights
+from tracker.worlds.objects import box_around
+from tracker.worlds.worlds import Video
 
 
 def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
@@ -22,6 +24,21 @@ def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
     for key, value in model.network.state_dict().items():
         assert torch.allclose(value, loaded.network.state_dict()[key], rtol=1e-3, atol=1e-6)
     assert (tmp_path / "nano.safetensors").stat().st_size < 24e6
+
+
+def test_a_folded_nano_finds_and_refines_the_same_masks_to_the_pixel() -> None:
+    frame = Video(0, 640, 480, objects=(5, 5)).next()
+    prompts = [SegmentPrompt(box=box_around(each.mask)) for each in frame.objects if each.countable]
+    answers = []
+    for fold in (False, True):
+        model = load_model("nano", device="cpu", fold=fold)
+        model.bf16_backbone = False  # its own rounding is coarser than a pixel's edge
+        embedding = model.embed(frame.image)
+        found = model.concept_segment(embedding, [Prompt("thing"), Prompt("circle")])
+        refined = model.masks(model.segment(embedding, prompts).logits[:, 0], 480, 640)
+        answers.append([[each.mask for some in found for each in some], [mask for mask, _ in refined]])
+    assert len(answers[0][0]) >= 3
+    assert answers[0] == answers[1]
 
 
 def test_another_models_file_is_refused_by_its_keys(tmp_path: Path) -> None:

@@ -81,6 +81,34 @@ def test_a_frame_on_which_no_concept_is_asked_for_costs_less_than_half_of_upstre
     assert ours + detector < 0.7 * theirs
 
 
+def test_a_folded_model_sees_the_same_for_less_at_every_resolution() -> None:
+    plain, folded = built(224), built(224)
+    folded.network.load_state_dict(plain.network.state_dict())
+    names = list(folded.network.state_dict())
+    folded.fold()
+    assert list(folded.network.state_dict()) == names  # for the ViT; a convolutional trunk has fewer afterwards
+    for side in (224, 192):
+        plain.resize(side)
+        folded.resize(side)
+        expected, found = plain.embed(IMAGE), folded.embed(IMAGE)
+        assert alike(found.interactive, expected.interactive)
+        assert alike(folded.levels(found), plain.levels(expected))
+    trunk = torch.zeros(1, NANO.vit_dim, NANO.grid, NANO.grid)
+
+    def necks(model: Sam3) -> float:
+        return flops(lambda: model.backbone.neck(trunk)) + flops(lambda: model.concepts(trunk))  # type: ignore[attr-defined]
+
+    assert necks(folded) < 0.8 * necks(plain)
+
+
+def test_the_necks_stay_as_they_are_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Sam3.untrained()
+    monkeypatch.setattr(model, "device", torch.device("cuda"))
+    model.fold()
+    trunk = torch.zeros(1, NANO.vit_dim, NANO.grid, NANO.grid)
+    assert flops(lambda: model.concepts(trunk)) == flops(lambda: concepts(model.network)(trunk))
+
+
 def built(side: int) -> Sam3:
     model = Sam3(replace(SOME, image_size=side), torch.device("cpu"))
     model.bf16_backbone = False

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tracker.model.neck import Level, Neck
+from tracker.model.phases import Phases
 
 
 def chain(inner: int, outer: int, out: int | None) -> tuple[nn.Sequential, nn.Conv2d | None]:
@@ -48,3 +49,50 @@ def test_under_autocast_the_weights_product_is_rounded_once() -> None:
 def test_the_coarsest_level_which_nobody_reads_is_not_made() -> None:
     levels = [nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, padding=1)) for _ in range(4)]
     assert len(Neck(levels)(torch.zeros(1, 4, 4, 4))) == 3
+
+
+def doubled(inner: int, outer: int, *, twice: bool) -> list[nn.Module]:
+    """Upstream's layers of a level of twice or four times the grid, from ``inner`` channels."""
+    layers: list[nn.Module] = []
+    if twice:
+        layers, inner = [nn.ConvTranspose2d(inner, inner // 2, 2, 2), nn.GELU()], inner // 2
+    layers += [nn.ConvTranspose2d(inner, inner // 2, 2, 2), nn.Conv2d(inner // 2, outer, 1)]
+    return [*layers, nn.Conv2d(outer, outer, 3, padding=1)]
+
+
+# Narrow answers come from the small map; where the middle is narrow and the answer is not, the small map is no gain.
+@pytest.mark.parametrize(
+    ("inner", "outer", "out", "small"), [(32, 16, 2, True), (32, 16, None, True), (64, 8, None, False)]
+)
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("size", [(6, 6), (5, 7)])
+@torch.inference_mode()
+def test_a_folded_level_answers_the_same_with_fewer_steps(
+    inner: int, outer: int, out: int | None, small: bool, twice: bool, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(inner)
+    layers = doubled(2 * inner if twice else inner, outer, twice=twice)
+    head = nn.Conv2d(outer, out, 1) if out else None
+    features = torch.randn(2, 2 * inner if twice else inner, *size)
+    level = Level(layers, head)
+    with FlopCounterMode(display=False) as before:
+        plain = level(features)
+    level.fold()
+    with FlopCounterMode(display=False) as after:
+        folded = level(features)
+    assert level.folded is not None
+    assert isinstance(level.folded[-1], Phases) == small
+    assert after.get_total_flops() < before.get_total_flops()
+    chain = nn.Sequential(*layers, *([head] if head else [])).double()
+    expected = chain(features.double())
+    for found in (plain, folded):
+        assert found.shape == expected.shape
+        assert float((found - expected).abs().max() / expected.abs().max()) <= 1e-6
+
+
+@torch.inference_mode()
+def test_a_level_that_enlarges_nothing_stays_as_it_is() -> None:
+    layers, _ = chain(8, 8, None)
+    level = Level(layers, None)
+    level.fold()
+    assert level.folded is None
