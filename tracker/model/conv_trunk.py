@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tracker.model.students import Student
+
 STRIDE = 16  # pixels of a picture for one place of the features
 
 
@@ -92,9 +94,9 @@ class ConvTrunk(nn.Module):
 
 
 def fold(module: nn.Module) -> None:
-    """Fold every :class:`RepConv` in ``module``, in place: what serves is a third of the work of what learns."""
+    """Fold every :class:`RepConv` and :class:`Student` in ``module``, in place: what serves is less work."""
     for each in list(module.modules()):
-        if isinstance(each, RepConv) and each.folded is None:
+        if isinstance(each, Student) or (isinstance(each, RepConv) and each.folded is None):
             each.fold()
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.conv_trunk import ConvTrunk
+from tracker.model.students import Student
 from tracker.model.text import Tokenizer, text_encoder
 
 compat.prepare()
@@ -83,8 +84,10 @@ def _vision(c: Config, trunk: nn.Module) -> Sam3DualViTDetNeck:
 
 
 def _trunk(c: Config) -> nn.Module:
-    if c.conv_channels:
+    if c.trunk == "conv":
         return ConvTrunk(c.conv_channels, c.conv_depths, c.conv_dim)
+    if c.trunk != "vit":
+        return Student(c.trunk, c.vit_dim, c.patch)
     vit: nn.Module = ViT(
         img_size=c.image_size,
         pretrain_img_size=c.vit_pretrain_size,

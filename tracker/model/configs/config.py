@@ -24,14 +24,15 @@ class Config:
     image_size: int = 1008  # pixels, square
     resolutions: tuple[int, ...] = (1008, 840, 672, 504)  # pixels that image_size may be set to; trained at the first
     patch: int = 14  # pixels
+    trunk: str = "vit"  # what encodes pictures: "vit", "conv" (conv_trunk.py) or one of students.py
     vit_pretrain_size: int = 336
-    vit_dim: int = 1024
+    vit_dim: int = 1024  # of the features of a student too
     vit_depth: int = 32
     vit_heads: int = 16
     vit_mlp_ratio: float = 4.625
     vit_window: int = 24  # patches
     vit_global_blocks: tuple[int, ...] = (7, 15, 23, 31)
-    conv_channels: tuple[int, ...] = ()  # of the stages of a convolutional trunk (conv_trunk.py); empty: a ViT
+    conv_channels: tuple[int, ...] = ()  # of the stages of "conv"
     conv_depths: tuple[int, ...] = ()
     conv_dim: int = 0  # of its features
     dim: int = 256

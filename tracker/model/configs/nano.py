@@ -48,6 +48,7 @@ NANO_2 = replace(
     name="nano-2",
     image_size=384,
     resolutions=(384, 320, 256, 192),
+    trunk="conv",
     conv_channels=(16, 24, 48, 96, 192),
     conv_depths=(0, 2, 4, 2),
     conv_dim=128,
