@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tracker import Sam3, SegmentPrompt
-from tracker.checkpoints import transformers_layout, weights
+from tracker.checkpoints import litetext_layout, transformers_layout, weights
 from tracker.model import compat
 from tracker.model.bank import Memory
 from tracker.model.configs import Config
@@ -56,6 +56,18 @@ def config(c: Config) -> Any:
 
 
 def _text(c: Config) -> dict[str, Any]:
+    if c.text_tower == "mobileclip":
+        return {
+            "model_type": "sam3_lite_text_text_model",
+            "vocab_size": c.text_vocabulary,
+            "hidden_size": c.text_width,
+            "intermediate_size": c.text_width * 4,
+            "projection_dim": c.text_width,
+            "num_hidden_layers": c.text_layers + 2 * c.text_mixing,
+            "num_attention_heads": c.text_heads,
+            "max_position_embeddings": c.text_context,
+            "use_repmixer_blocks": c.text_mixing,
+        }
     return {
         "model_type": "clip_text_model",
         "vocab_size": c.text_vocabulary,
@@ -102,9 +114,31 @@ def build(c: Config, checkpoint: dict[str, Tensor] | None = None) -> Any:
     return model
 
 
+def litetext(c: Config, checkpoint: dict[str, Tensor] | None = None) -> Any:
+    """A ``Sam3LiteTextModel``, a detector alone, in eval mode, with its tensors of ``checkpoint``."""
+    from transformers import Sam3LiteTextConfig, Sam3LiteTextModel
+
+    sizes = config(c).detector_config.to_dict()
+    parts = ("vision", "text", "geometry_encoder", "detr_encoder", "detr_decoder", "mask_decoder")
+    wanted: dict[str, Any] = {
+        f"{part}_config": {k: v for k, v in sizes[f"{part}_config"].items() if k != "model_type"} for part in parts
+    }
+    wanted["vision_config"] = _vision(c)
+    wanted["text_config"] = _text(c)
+    model: Any = Sam3LiteTextModel(Sam3LiteTextConfig(**wanted))
+    model.eval().requires_grad_(False)
+    if checkpoint is not None:
+        prefix = "detector_model."
+        mine = {key.removeprefix(prefix): each for key, each in checkpoint.items() if key.startswith(prefix)}
+        model.load_state_dict(mine, assign=True)
+    return model
+
+
 def checkpoint(model: Sam3) -> dict[str, Tensor]:
     """The weights of a model of ours in their layout."""
-    return transformers_layout.to_theirs(weights.upstream_keys(model.network))
+    layout: Any = litetext_layout if model.config.text_tower == "mobileclip" else transformers_layout
+    found: dict[str, Tensor] = layout.to_theirs(weights.upstream_keys(model.network))
+    return found
 
 
 @torch.no_grad()
@@ -128,6 +162,11 @@ def randomise(network: torch.nn.Module, seed: int = 0) -> None:
         else:
             fan = each[0].numel() if each.shape[0] > 1 else each.numel()
             each.copy_(noise * fan**-0.5)
+    for name, seen in network.named_buffers():
+        if name.endswith("running_mean"):
+            seen.copy_(0.1 * torch.randn(seen.shape, generator=generator))
+        elif name.endswith("running_var"):
+            seen.copy_(0.5 + torch.rand(seen.shape, generator=generator))
 
 
 def tokens(model: Sam3, text: str) -> Tensor:

@@ -6,7 +6,7 @@ Where every tensor of a SAM3 checkpoint stands in ``transformers``' layout: two 
 
 from __future__ import annotations
 
-from enum import StrEnum
+from tracker.checkpoints.keymap import How, Modules
 
 PREFIXES = ("detector_model.", "tracker_model.", "tracker_neck.")
 
@@ -37,7 +37,7 @@ def _parts(parts: tuple[str, ...], rows: tuple[tuple[str, str], ...]) -> tuple[t
 
 _THREE, _TWO, _SAM = ("layer1", "layer2", "layer3"), ("layer1", "layer2"), ("proj_in", "layers.0", "proj_out")
 
-MODULES: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+MODULES: Modules = (
     (
         "detector.backbone.vision_backbone.trunk",
         "detector_model.vision_encoder.backbone",
@@ -252,18 +252,6 @@ MODULES: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
-class How(StrEnum):
-    """How a tensor of ours is made of theirs."""
-
-    SAME = "the same tensor"
-    SPLIT = "queries, keys and values one after the other; three tensors of theirs"
-    ROW = "one row of theirs"
-    TRANSPOSED = "transposed"
-    CLASS_ROW = "with a first row, for a class token nobody asks; theirs leaves it out"
-    COMPUTED = "rotary angles, computed from the sizes; theirs computes them in each pass"
-    UNUSED = "projections of exemplar points; neither theirs nor this project gives exemplars as points"
-
-
 _TEXT, _VIT = "detector.backbone.language_backbone.encoder", "detector.backbone.vision_backbone.trunk"
 PARAMETERS: tuple[tuple[str, str | None, How], ...] = (
     (f"{_VIT}.pos_embed", "detector_model.vision_encoder.backbone.embeddings.position_embeddings", How.CLASS_ROW),
@@ -300,8 +288,6 @@ PARAMETERS: tuple[tuple[str, str | None, How], ...] = (
     ("tracker.no_obj_ptr", "tracker_model.no_object_pointer", How.SAME),
     ("tracker.no_obj_embed_spatial", "tracker_model.occlusion_spatial_embedding_parameter", How.SAME),
 )
-
-ROWS = 4  # point embeddings, one module each in ours and one table in theirs: background, object, two corners of a box
 
 # What theirs has twice: the same numbers under a second name, which must be equal.
 TWICE = {

@@ -25,10 +25,11 @@ from torch import Tensor, nn
 
 from tracker.checkpoints import transformers_layout
 from tracker.checkpoints.download import FILE
+from tracker.checkpoints.keymap import with_prefixes
+from tracker.checkpoints.layouts import layout_of
 from tracker.types import WeightsError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
-_DETECTOR, _TRACKER, _INTERACTIVE = "detector.", "tracker.", "inst_interactive_predictor.model."
 Shapes = Callable[[str, Tensor], dict[str, tuple[int, ...]]]
 _NAMED = 5  # keys named in a message before "and N more"
 
@@ -39,14 +40,12 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
         progress(f"reading {path}")
     found = read(path)
     wanted = upstream_keys(model)
-    shapes: Shapes
-    if transformers_layout.is_theirs(found):
-        found, shapes = (
-            transformers_layout.from_theirs(transformers_layout.tidy(found), wanted),
-            transformers_layout.shapes,
-        )
-    else:
-        found, shapes = _with_prefix(found), _same_shape
+    layout = layout_of(found)
+    shapes: Shapes = _same_shape if layout is None else layout.shapes
+    try:
+        found = with_prefixes(found) if layout is None else layout.from_theirs(layout.tidy(found), wanted)
+    except WeightsError as error:
+        raise WeightsError(f"{path} does not fit this model: {error}") from None
     absent = transformers_layout.absent(wanted.keys() - found.keys())
     found |= {key: wanted[key] for keys in absent.values() for key in keys}
     _account(path, wanted, found, shapes)
@@ -76,10 +75,7 @@ def _account(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor], sh
 
 def upstream_keys(model: nn.Module) -> dict[str, Tensor]:
     """The tensors of a model by the keys of upstream's checkpoint, in the model's order."""
-    return {
-        _TRACKER + key.removeprefix(_INTERACTIVE) if key.startswith(_INTERACTIVE) else _DETECTOR + key: value
-        for key, value in model.state_dict().items()
-    }
+    return with_prefixes(model.state_dict())
 
 
 def save(model: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -193,16 +189,6 @@ def _check_length(path: Path) -> None:
 
 def _checksum(value: Tensor) -> int:
     return zlib.crc32(value.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-
-
-def _with_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Keys of upstream's checkpoint; those of its image model alone get the prefix they have there."""
-    if any(key.startswith((_DETECTOR, _TRACKER)) for key in tensors):
-        return tensors
-    return {
-        _TRACKER + key.removeprefix(_INTERACTIVE) if key.startswith(_INTERACTIVE) else _DETECTOR + key: value
-        for key, value in tensors.items()
-    }
 
 
 def _same_shape(key: str, value: Tensor) -> dict[str, tuple[int, ...]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from tracker.model.configs.config import Ability, Config
 from tracker.model.configs.entry import Entry, RemoteFile
+from tracker.model.configs.litetext import LITETEXT_ENTRIES, LITETEXT_L, LITETEXT_S0, LITETEXT_S1
 from tracker.model.configs.nano import NANO, NANO_2, NANO_ENTRY
 from tracker.model.configs.sam3 import FULL, SAM3_ENTRY
 from tracker.types import TrackerError
@@ -24,6 +25,9 @@ __all__ = [
     "CONFIGS",
     "ENTRIES",
     "FULL",
+    "LITETEXT_L",
+    "LITETEXT_S0",
+    "LITETEXT_S1",
     "NANO",
     "NANO_2",
     "Ability",
@@ -34,7 +38,7 @@ __all__ = [
     "entry_named",
 ]
 
-ENTRIES = (NANO_ENTRY, SAM3_ENTRY)
+ENTRIES = (NANO_ENTRY, *LITETEXT_ENTRIES, SAM3_ENTRY)
 CONFIGS = tuple(entry.config for entry in ENTRIES)
 _MAKING = (NANO_2,)  # not offered: there are no finished weights
 

@@ -19,7 +19,8 @@ from tests.support.agreement import TINY
 from tests.support.models import untrained
 from tracker import Sam3, WeightsError, load_model
 from tracker.checkpoints import transformers_layout, weights
-from tracker.checkpoints.transformers_names import TWICE, How
+from tracker.checkpoints.keymap import How
+from tracker.checkpoints.transformers_names import TWICE
 from tracker.model.configs import FULL, NANO, Config
 
 

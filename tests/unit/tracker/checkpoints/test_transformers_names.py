@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tracker.checkpoints.transformers_names import MODULES, PARAMETERS, PREFIXES, TWICE, How
+from tracker.checkpoints.keymap import How
+from tracker.checkpoints.transformers_names import MODULES, PARAMETERS, PREFIXES, TWICE
 
 
 def test_numbers_of_ours_are_numbers_of_theirs() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from tracker.model.configs import NANO
-from tracker.model.mobileclip import Mixing, mobileclip
-from tracker.model.text import clip_tokenizer, text_encoder
+from tracker.model.configs import LITETEXT_L, LITETEXT_S0, LITETEXT_S1, NANO
+from tracker.model.mobileclip import Mixing
+from tracker.model.text import text_encoder
 
 TEXTS = ["a red cup", "dog"]
 
@@ -60,10 +60,17 @@ def test_a_word_sees_what_comes_after_it_and_padding_is_seen_too(mixing: bool) -
     assert not torch.allclose(features[1], encoder(["red dog"], device="cpu")[1][1], atol=1e-3)
 
 
+@torch.inference_mode()
+def test_of_a_long_text_the_first_14_tokens_are_read(encoder: Any) -> None:
+    cups = " ".join(["cup"] * 14)
+    fits, long, short = (encoder([text], device="cpu")[1] for text in (cups, f"{cups} plate", cups[:-4]))
+    assert torch.equal(fits, long)
+    assert not torch.equal(fits, short)
+
+
 def test_the_published_sizes_have_their_published_counts_of_parameters() -> None:
     """README of SimonZeng7108/efficientsam3: 42.5, 63.5 and 123.8 million."""
-    sizes = {"s0": (512, 8, 4, True, 42.5), "s1": (512, 8, 12, False, 63.5), "l": (768, 12, 12, False, 123.8)}
-    for width, heads, layers, mixing, expected in sizes.values():
+    for config, millions in ((LITETEXT_S0, 42.5), (LITETEXT_S1, 63.5), (LITETEXT_L, 123.8)):
         with torch.device("meta"):
-            made = mobileclip(clip_tokenizer(), width=width, heads=heads, layers=layers, mixing=mixing)
-        assert sum(each.numel() for each in made.parameters()) / 1e6 == pytest.approx(expected, abs=0.6)
+            made = text_encoder(config)
+        assert sum(each.numel() for each in made.parameters()) / 1e6 == pytest.approx(millions, abs=0.6)

@@ -12,7 +12,7 @@ from torch import Tensor
 from tests.support.wheel import EXEMPLAR, HEIGHT, WIDTH, chw, image, upstream
 from tracker import Embedding, Point, Prompt, Sam3, SegmentPrompt, TrackerError, load_model
 from tracker.model.compute import matrix_bf16
-from tracker.model.configs import FULL
+from tracker.model.configs import FULL, LITETEXT_S0
 from tracker.model.text import clip_tokenizer
 from tracker.worlds.worlds import Video
 
@@ -164,7 +164,7 @@ def test_a_prompt_longer_than_the_text_encoder_of_full_size_reads_is_told(monkey
     """Counted by CLIP's own tokenizer, a start and an end beside it."""
     clip = clip_tokenizer()
     asked = exact()
-    monkeypatch.setattr(asked, "config", dataclasses.replace(FULL, text_context=16))
+    monkeypatch.setattr(asked, "config", LITETEXT_S0)
     monkeypatch.setattr(asked.network.backbone.language_backbone, "tokenizer", clip)
     fits = " ".join(["cup"] * 14)
     assert asked.hint(fits) is None
