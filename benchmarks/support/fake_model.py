@@ -112,8 +112,7 @@ def _blobs(embedding: Embedding) -> list[tuple[tuple[int, ...], Binary]]:
     small = embedding.interactive[2].numpy()
     found: list[tuple[tuple[int, ...], Binary]] = []
     for color in COLORS.values():
-        mine = (small == color).all(2).astype(np.uint8)
-        count, labels = cv2.connectedComponents(mine, connectivity=8)
+        count, labels = cv2.connectedComponents(cv2.inRange(small, color, color), connectivity=8)
         found += [(color, labels == label) for label in range(1, count)]
     return found
 

@@ -21,8 +21,9 @@ def test_nanos_weights_go_through_a_file(tmp_path: Path) -> None:
     loaded = load_model("nano", checkpoint=tmp_path / "nano.safetensors", device="cpu", progress=told.append)
     assert len(told) == 3
     assert re.fullmatch(r"nano has \d+\.\d million parameters in fp32: \d+ MB on cpu", told[-1])
+    read = loaded.network.state_dict()
     for key, value in model.network.state_dict().items():
-        assert torch.allclose(value, loaded.network.state_dict()[key], rtol=1e-3, atol=1e-6)
+        assert torch.allclose(value, read[key], rtol=1e-3, atol=1e-6)
     assert (tmp_path / "nano.safetensors").stat().st_size < 24e6
 
 

@@ -45,22 +45,23 @@ def test_a_slow_stream_keeps_every_frame() -> None:
 
 
 def test_they_are_bounded_by_bytes_by_count_and_by_known_times() -> None:
-    clickable = filled(5000, fps=5)
+    clickable = filled(TIMES + 100, fps=5)
     assert len(clickable) == RECENT
     assert len(clickable._times) == TIMES
-    small = filled(5000, fps=5, max_bytes=6 * SIZE)
+    small = filled(100, fps=5, max_bytes=6 * SIZE)
     assert small.nbytes == 6 * SIZE
     assert small.newest is not None
-    assert small.newest.index == 4999
+    assert small.newest.index == 99
 
 
 def test_one_frame_too_large_for_the_bound_is_kept_alone() -> None:
     assert len(filled(50, fps=5, max_bytes=SIZE // 2)) == 1
 
 
-@pytest.mark.parametrize("index", range(30, 60))
-def test_every_recent_frame_is_answered_within_the_window(index: int) -> None:
-    assert abs(filled(61).nearest(index).seconds - index / 30) <= WINDOW
+def test_every_recent_frame_is_answered_within_the_window() -> None:
+    clickable = filled(61)
+    for index in range(30, 60):
+        assert abs(clickable.nearest(index).seconds - index / 30) <= WINDOW, index
 
 
 @pytest.mark.parametrize("fps", [7, 8.5, 9, 9.9, 10, 11, 15, 24, 25, 29.97, 30, 50, 60])

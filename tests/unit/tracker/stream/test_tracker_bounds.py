@@ -1,4 +1,4 @@
-"""What a tracker holds, and that it does not grow: bounds, resetting, closing, a thousand frames."""
+"""What a tracker holds, and that it does not grow: bounds, resetting, closing, hundreds of frames."""
 
 from __future__ import annotations
 
@@ -97,11 +97,12 @@ def sizes(tracker: Tracker) -> list[int]:
 
 
 @pytest.mark.parametrize("follower", ["auto", "memory"])
-def test_nothing_grows_over_a_thousand_frames(follower: Any) -> None:
+def test_nothing_grows_over_hundreds_of_frames(follower: Any) -> None:
+    """What frames leave behind for good is twice as much in the second half; what is bounded is full in the first."""
     stream = Stream(RED, Prompt("white"), follower=follower, interval=5)
     random = np.random.default_rng(1)
     high: list[Sequence[int]] = []
-    for frame in range(1000):
+    for frame in range(400):
         blobs = [("red", int(10 + 80 * abs(np.sin(frame / 40))), 20, 24), ("green", 90, 90, 24)]
         if frame % 200 < 120:
             blobs.append(("red", 60, int(60 + 20 * np.sin(frame / 25)), 20))
@@ -112,7 +113,7 @@ def test_nothing_grows_over_a_thousand_frames(follower: Any) -> None:
             stream.tracker.click(frame, click_at(100, 100))
             stream.tracker.set_prompts([RED, Prompt("white", threshold=0.4)])
         high.append(sizes(stream.tracker))
-    early, late = np.max(high[100:500], axis=0), np.max(high[600:], axis=0)
+    early, late = np.max(high[:200], axis=0), np.max(high[200:], axis=0)
     assert (late <= early * 1.3 + 2).all(), (early, late)
     assert late[0] <= 10
     assert late[1] <= RECENT

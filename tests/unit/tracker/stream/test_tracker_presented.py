@@ -301,7 +301,7 @@ def test_a_box_and_an_example_are_moved_too() -> None:
 def test_what_is_kept_does_not_grow_with_clicks() -> None:
     camera = Camera(every=3)
     camera.show(4)
-    for _ in range(400):
+    for _ in range(2 * RECENT):
         camera.show(2)
         index = camera.index - 4
         camera.tracker.look_back(camera.picture(index % 60), index, index * FRAME)

@@ -27,8 +27,7 @@ def test_a_few_steps_on_one_batch_lower_its_loss(batch: Batch) -> None:
     assert run.step == 6
 
 
-def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-
+def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     recipe = Recipe(pictures=1, prompts=2, clicks=2)
     run = Run(recipe, tmp_path, torch.device("cpu"))
     run.learn(run.look_at(make_batch(np.random.default_rng(5), 1, 2, 2), 100.0), 0.1)
@@ -36,8 +35,9 @@ def test_a_run_saves_a_model_and_goes_on_where_it_stopped(tmp_path: Path, monkey
     run.save()
     again = Run(recipe, tmp_path, torch.device("cpu"))
     assert again.step == 1 and again.seconds == 12.0
+    restored = again.model.state_dict()
     for name, value in run.model.state_dict().items():
-        assert torch.equal(value, again.model.state_dict()[name]), name
+        assert torch.equal(value, restored[name]), name
     assert load_model(MODEL.name, checkpoint=tmp_path / "nano.safetensors").name == MODEL.name
 
 
