@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
-
-import pytest
 
 from tests.support.documents import ROOT
 
@@ -54,15 +52,25 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def imports(path: Path, root: Path = ROOT) -> Iterator[tuple[str, tuple[str, ...]]]:
+@functools.cache
+def imports(path: Path, root: Path = ROOT) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """All imports of a file, inside functions too: (absolute module, imported names; none for a plain import)."""
     package = path.relative_to(root).parent.parts
+    found: list[tuple[str, tuple[str, ...]]] = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, ()) for alias in node.names)
+            found += ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
-            yield ".".join((*base, *filter(None, [node.module]))), tuple(alias.name for alias in node.names)
+            module = ".".join((*base, *filter(None, [node.module])))
+            found.append((module, tuple(alias.name for alias in node.names)))
+    return tuple(found)
+
+
+@functools.cache
+def calls(path: Path) -> tuple[tuple[str, ast.Call], ...]:
+    """What a file calls, as it is written there."""
+    return tuple((ast.unparse(node.func), node) for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
 
 
 def public_names(path: Path) -> set[str]:
@@ -73,74 +81,72 @@ def public_names(path: Path) -> set[str]:
     raise AssertionError(f"{name(path)} has no __all__")
 
 
-def each(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=name)
+def test_streamer_takes_of_tracker_what_its_front_door_offers() -> None:
+    """By name: ``import tracker`` as a whole hides what is used of it."""
+    front_door = public_names(ROOT / "tracker" / "__init__.py") | {"model"}
+    taken = [(path, names) for path in STREAMER for module, names in imports(path) if module == "tracker"]
+    assert len(taken) > 20
+    assert {name(path): set(names) - front_door for path, names in taken if not names or set(names) - front_door} == {}
 
 
-@each(STREAMER)
-def test_streamer_takes_of_tracker_what_its_front_door_offers(path: Path) -> None:
-    front_door = public_names(ROOT / "tracker" / "__init__.py")
-    for module, names in imports(path):
-        if module == "tracker":
-            assert names, "imports tracker as a whole; only `from tracker import …` is allowed"
-            assert set(names) - {"model"} <= front_door, f"{set(names) - front_door} is not in tracker's __all__"
-
-
-@each(sorted((ROOT / "benchmarks").rglob("*.py")))
-def test_benchmarks_import_no_tests(path: Path) -> None:
-    """They are no package that import-linter could look into."""
-    assert not {module for module, _ in imports(path) if module.split(".")[0] in {"tests", "pytest", "hypothesis"}}
-
-
-@each(STREAMER)
-def test_no_queue_stands_on_the_live_path(path: Path) -> None:
+def test_no_queue_stands_on_the_live_path() -> None:
     """Latest is the only hand-over; what else holds items says beside it how many at most."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for module, names in imports(path):
-        assert module not in {"queue", "multiprocessing"}, f"imports {module}"
-        assert not (module == "asyncio" and {each_name for each_name in names if each_name.endswith("Queue")})
-    for node in ast.walk(tree(path)):
-        if not isinstance(node, ast.Call):
-            continue
-        called = ast.unparse(node.func)
-        assert not called.endswith("Queue"), f"line {node.lineno}: {called}"
-        if called in {"deque", "collections.deque"}:
-            bounded = len(node.args) > 1 or any(keyword.arg == "maxlen" for keyword in node.keywords)
-            assert bounded or "# bound:" in lines[node.lineno - 1], f"line {node.lineno}: a deque that names no bound"
+    assert {
+        f"{name(path)} imports {module}"
+        for path in STREAMER
+        for module, names in imports(path)
+        if module in {"queue", "multiprocessing"}
+        or (module == "asyncio" and any(each.endswith("Queue") for each in names))
+    } == set()
+    assert {
+        f"{name(path)}:{node.lineno}: {called}"
+        for path in STREAMER
+        for called, node in calls(path)
+        if called.endswith("Queue") or (called in {"deque", "collections.deque"} and not bounded(path, node))
+    } == set()
 
 
-@each([path for path in STREAMER if path.name != "aio.py"])
-def test_no_task_is_without_an_owner(path: Path) -> None:
+def bounded(path: Path, node: ast.Call) -> bool:
+    """Whether a deque has a length, or says beside it what its bound is."""
+    if len(node.args) > 1 or any(keyword.arg == "maxlen" for keyword in node.keywords):
+        return True
+    return "# bound:" in path.read_text(encoding="utf-8").splitlines()[node.lineno - 1]
+
+
+def test_no_task_is_without_an_owner() -> None:
     """
     Tasks are made by a TaskGroup, which ends them and hears how they ended.
 
     Except in the asyncio client: a session outlives the call that opens it, and its close() awaits its one task.
     """
     lonely = {"asyncio.create_task", "asyncio.ensure_future", "loop.create_task", "self.loop.create_task"}
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in lonely, f"line {node.lineno}: {ast.unparse(node.func)}"
+    assert {
+        f"{name(path)}:{node.lineno}: {called}"
+        for path in STREAMER
+        if path.name != "aio.py"
+        for called, node in calls(path)
+        if called in lonely
+    } == set()
 
 
-@each(STREAMER + TRACKER)
-def test_modules_hold_no_state(path: Path) -> None:
+def test_modules_hold_no_state() -> None:
     """No ``global``, and no container at module level that is there to be filled."""
-    for node in ast.walk(tree(path)):
-        assert not isinstance(node, ast.Global), f"line {node.lineno}: global {', '.join(node.names)}"
-    for node in tree(path).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            assert ast.unparse(node.value) not in {"[]", "{}", "set()", "dict()", "list()", "deque()"}, (
-                f"line {node.lineno}: {ast.unparse(node)}"
-            )
+    empty = {"[]", "{}", "set()", "dict()", "list()", "deque()"}
+    for path in STREAMER + TRACKER:
+        module = tree(path)
+        assert not [node.lineno for node in ast.walk(module) if isinstance(node, ast.Global)], name(path)
+        for node in module.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                assert ast.unparse(node.value) not in empty, f"{name(path)}:{node.lineno}: {ast.unparse(node)}"
 
 
-@each(STREAMER + TRACKER)
-def test_every_module_has_its_tests(path: Path) -> None:
+def test_every_module_has_its_tests() -> None:
     """tracker/rle.py is tested by tests/unit/tracker/test_rle.py."""
-    if name(path) in WITHOUT_TESTS:
-        return
-    wanted = ROOT / "tests" / "unit" / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
-    assert wanted.exists(), f"{wanted} is missing"
+    tests = {
+        name(path): ROOT / "tests" / "unit" / path.relative_to(ROOT).with_name(f"test_{path.stem}.py")
+        for path in STREAMER + TRACKER
+    }
+    assert [module for module, path in tests.items() if module not in WITHOUT_TESTS and not path.exists()] == []
 
 
 def test_the_exceptions_still_exist() -> None:
@@ -153,8 +159,8 @@ def test_the_reader_sees_what_python_sees(tmp_path: Path) -> None:
     module = tmp_path / "streamer" / "sources" / "some.py"
     module.parent.mkdir(parents=True)
     module.write_text("import av.logging\ndef late():\n    from ..frame import Frame\n    from . import url\n")
-    assert list(imports(module, tmp_path)) == [
+    assert imports(module, tmp_path) == (
         ("av.logging", ()),
         ("streamer.frame", ("Frame",)),
         ("streamer.sources", ("url",)),
-    ]
+    )
