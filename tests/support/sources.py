@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -151,3 +153,32 @@ async def reason_after(source: UrlSource) -> str:
     viewer = Viewer()
     async with viewer.watching(source):
         return await viewer.until(lambda state, reason: state is State.RECONNECTING)
+
+
+@contextlib.contextmanager
+def scripted_rtsp(answer: str, host: str = "127.0.0.1", end: str = "\r\n") -> Iterator[tuple[str, list[str]]]:
+    """
+    An RTSP server that gives one answer to everything: its place, and what it was asked.
+
+    ``answer``: what follows ``RTSP/1.0 ``, the status and headers. ``end``: of the lines that are added to it.
+    """
+    asked: list[str] = []
+    with socket.create_server((host, 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        while data := connection.recv(4096).decode():
+                            asked.append(data)
+                            number = data.partition("CSeq: ")[2].partition("\r\n")[0]
+                            connection.sendall(f"RTSP/1.0 {answer}{end}CSeq: {number}{end}{end}".encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield "{}:{}".format(*server.getsockname()), asked
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()

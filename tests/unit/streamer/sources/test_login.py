@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,43 +10,22 @@ from streamer.access import ANY, Access
 from streamer.sources import login, url
 from streamer.sources.base import State
 from streamer.sources.url import UrlSource
-from tests.support.sources import Viewer
+from tests.support.sources import Viewer, scripted_rtsp
 
 SHA256 = 'Digest realm="camera", qop="auth", algorithm=SHA-256, nonce="8b1d"'
 MD5 = 'Digest realm="camera", nonce="8b1d"'
 BASIC = 'Basic realm="camera"'
 
 
-@contextlib.contextmanager
-def fake_camera(*challenges: str) -> Iterator[tuple[str, list[str]]]:
+def refusing(*challenges: str) -> contextlib.AbstractContextManager[tuple[str, list[str]]]:
     """A scripted RTSP server that refuses everybody with these challenges: its place, and what it was asked."""
-    asked: list[str] = []
-    lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    with connection:
-                        while data := connection.recv(4096).decode():
-                            asked.append(data)
-                            number = data.partition("CSeq: ")[2].partition("\r\n")[0]
-                            answer = f"RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{lines}\r\n"
-                            connection.sendall(answer.encode())
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield "{}:{}".format(*server.getsockname()), asked
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
+    lines = [f"WWW-Authenticate: {challenge}" for challenge in challenges]
+    return scripted_rtsp("\r\n".join(["401 Unauthorized", *lines]))
 
 
 @pytest.mark.parametrize("access", [ANY, Access(networks=("127.0.0.1/32",))])
 async def test_a_camera_that_offers_sha_256_alone_is_said_to_and_left(access: Access) -> None:
-    with fake_camera(SHA256) as (place, asked):
+    with refusing(SHA256) as (place, asked):
         viewer, source = Viewer(), UrlSource(f"rtsp://me:secret@{place}/cam", access=access)
         async with viewer.watching(source):
             reason = await viewer.until(lambda state, reason: state is State.ENDED)
@@ -63,7 +39,7 @@ async def test_a_camera_that_offers_sha_256_alone_is_said_to_and_left(access: Ac
 async def test_one_that_ffmpeg_could_log_in_to_has_a_wrong_password_and_is_tried_again(
     challenges: tuple[str, ...],
 ) -> None:
-    with fake_camera(*challenges) as (place, _):
+    with refusing(*challenges) as (place, _):
         viewer, source = Viewer(), UrlSource(f"rtsp://me:secret@{place}/cam")
         async with viewer.watching(source):
             reason = await viewer.until(lambda state, reason: state is State.RECONNECTING)

@@ -82,21 +82,12 @@ def test_an_error_ends_what_is_read_and_is_raised_when_ffmpeg_is_back(root: Path
         if stop:
             raise stop[0]
 
-    class Broken:
-        def read(self, size: int) -> bytes:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
             raise OSError("broken")
 
         def seek(self, offset: int, whence: int = 0) -> int:
             raise OSError("cannot")
-
-        def tell(self) -> int:
-            return 0
-
-        def seekable(self) -> bool:
-            return True
-
-        def close(self) -> None:
-            return
 
     def other(url: str, options: dict[str, str]) -> Readable:
         return Broken()
@@ -146,26 +137,15 @@ def test_a_deadline_passes() -> None:
     assert checked == [1, 1, 1]
 
 
-class Pieces:
+class Pieces(io.BytesIO):
     """Gives what it was made with, over and over."""
 
     def __init__(self, piece: bytes | None) -> None:
+        super().__init__()
         self.piece = piece
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         return self.piece  # type: ignore[return-value]  # of a file of the kernel's, which says None
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return 0
-
-    def tell(self) -> int:
-        return 0
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
 
 
 def test_so_many_things_may_be_named_before_ffmpeg_comes_back() -> None:

@@ -40,11 +40,16 @@ def test_ffmpeg_is_told_to_verify_which_it_does_not_by_itself() -> None:
 
 def test_a_file_without_certificates_is_an_error(tmp_path: Path) -> None:
     for content in (None, "nothing"):
-        path = tmp_path / "own.pem"
-        if content is not None:
-            path.write_text(content)
         with pytest.raises(OSError, match=r".*"):
-            ssl_context(Access(ca_file=path))
+            ssl_context(Access(ca_file=vouching(tmp_path, content)))
+
+
+def vouching(folder: Path, content: str | None) -> Path:
+    """A file of certificates that holds this; None: that is not there."""
+    path = folder / "own.pem"
+    if content is not None:
+        path.write_text(content)
+    return path
 
 
 def test_a_sources_context_is_made_once_and_again_when_the_file_has_changed(tmp_path: Path) -> None:
@@ -76,11 +81,8 @@ def test_contexts_of_other_settings_are_not_mixed_up() -> None:
     [(None, "there is no file"), ("", "holds no certificate"), ("nothing", "holds no certificate")],
 )
 def test_a_file_that_vouches_for_nobody_is_refused_in_words(tmp_path: Path, content: str | None, words: str) -> None:
-    path = tmp_path / "own.pem"
-    if content is not None:
-        path.write_text(content)
     with pytest.raises(BadRequest, match=f"--source-ca: .*{words}|--source-ca: {words}"):
-        check(Access(ca_file=path))
+        check(Access(ca_file=vouching(tmp_path, content)))
 
 
 def test_nor_is_a_folder_taken_and_a_certificate_is(tmp_path: Path) -> None:
