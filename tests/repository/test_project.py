@@ -142,8 +142,9 @@ def plain_env() -> dict[str, str]:
 
 def test_check_is_format_lint_imports_types_and_tests(tmp_path: Path) -> None:
     commands = dry_run("check", tmp_path)
-    for command in ("ruff format --check", "ruff check", "lint-imports", "deptry streamer tracker", "mypy", "pytest"):
+    for command in ("ruff format --check", "ruff check", "lint-imports", "deptry streamer tracker", "mypy"):
         assert command in commands
+    assert "tests.support.twice --cov" in commands and "--cov-append -- tests/" in commands
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
@@ -177,7 +178,7 @@ def test_a_second_run_has_nothing_to_install(tmp_path: Path) -> None:
     command = ["make", "--dry-run", "test"]
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True, env=plain_env()).stdout
     assert "pip install" not in again
-    assert "pytest" in again
+    assert "tests.support.twice" in again
 
 
 def test_ci_runs_what_developers_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,14 +26,17 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def imported(path: Path) -> Iterator[str]:
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
     """The modules that a file imports, inside functions too; relative ones begin with a dot."""
+    found: list[str] = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            found += (f"{module}.{alias.name}" for alias in node.names)
+    return tuple(found)
 
 
 def top(module: str) -> str:
@@ -75,7 +79,7 @@ def test_no_helper_is_without_a_user() -> None:
 
 
 def helpers(path: Path) -> Iterator[str]:
-    """What a file of support defines: functions, classes, their methods, names of the module; dunders left out."""
+    """What a file of support defines: functions, classes, their methods, names of the module; no dunders, no hooks."""
     for node in tree(path).body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -84,7 +88,7 @@ def helpers(path: Path) -> Iterator[str]:
             defined = [node, *node.body] if isinstance(node, ast.ClassDef) else [node]
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             found = {each.name for each in defined if isinstance(each, kinds)}
-            yield from sorted(each for each in found if not re.fullmatch(r"__\w+__", each))
+            yield from sorted(each for each in found if not re.fullmatch(r"__\w+__|pytest_\w+", each))
 
 
 def words(path: Path) -> Iterator[str]:
