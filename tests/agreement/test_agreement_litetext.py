@@ -15,15 +15,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support import agreement, mobileclip, needs, theirs
+from tests.support import agreement, mobileclip, needs, seeded, theirs
 from tests.support.agreement import EXEMPLARS, Pair, picture
-from tests.support.mobileclip import TINY_S0, TINY_S1
+from tests.support.mobileclip import PREFIX, TEXTS, TINY_S0, TINY_S1, sampled
 from tracker import Prompt, Sam3
+from tracker.checkpoints import mobileclip_layout
 from tracker.model.configs import Config
 from tracker.model.detector import exemplars
+from tracker.model.text import text_encoder
 
 FEATURES, BOXES, LOGITS, IOU = 1e-5, 1e-5, 1e-4, 0.999  # greatest differences in fp32; features are about 1
-TEXTS = ["cup", "a red cup on the wooden table", "the second person from the left, who wears a hat and holds a cup"]
 
 
 def pair(config: Config) -> tuple[Sam3, Any]:
@@ -141,6 +142,27 @@ def test_two_parameters_that_are_swapped_are_seen(both: tuple[Sam3, Any], one: s
         apart.append(float((mine - expected).abs().max()))
     assert apart[0] > 10 * FEATURES
     assert apart[1] <= FEATURES
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+@pytest.mark.parametrize("size", mobileclip.PUBLISHED)
+def test_a_text_has_the_features_that_the_authors_own_code_gives_it(size: str) -> None:
+    """At true size, with the same weights under the authors' names: tests/data/mobileclip says how theirs came."""
+    with torch.device("meta"):
+        encoder = text_encoder(mobileclip.PUBLISHED[size]).eval()
+    ours = {PREFIX + key: each for key, each in encoder.state_dict().items()}
+    drawn = {
+        key: seeded.tensor(key, shape) if shape else torch.tensor(0)  # how many batches a norm has seen
+        for key, shape in mobileclip.published(size).items()
+    }
+    found = mobileclip_layout.from_theirs(drawn, ours)
+    encoder.load_state_dict({key.removeprefix(PREFIX): each for key, each in found.items()}, assign=True)
+    features = encoder(TEXTS, device="cpu")[1]
+    mine = torch.stack([sampled(each) for each in features.unbind(1)])
+    apart = (mine - mobileclip.answers(size)).abs().max()
+    print(f"{size}: {float(apart):.1e}")
+    assert apart <= FEATURES
 
 
 @pytest.mark.slow
