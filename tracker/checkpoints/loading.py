@@ -12,7 +12,7 @@ from tracker.checkpoints import weights
 from tracker.checkpoints.download import download
 from tracker.model import precision
 from tracker.model.compute import device_named
-from tracker.model.configs import CONFIGS, NANO, config_named
+from tracker.model.configs import CONFIGS, config_named, entry_named
 from tracker.model.sam3 import Sam3
 from tracker.types import TrackerError
 
@@ -29,7 +29,7 @@ def load_model(
     fold: bool = True,
 ) -> Sam3:
     """
-    Load "nano" (embedded) or "sam3" (full size: from ``checkpoint``, else the gated download).
+    Load a model of the registry by its name: from ``checkpoint``, else what ships with this project or its download.
 
     ``checkpoint`` is a file or a folder, in upstream's layout or in that of ``transformers``. ``progress`` is told in
     words what happens. ``half``: on CUDA the text encoder's matrices are kept in bf16, with the same answers (those of
@@ -41,9 +41,7 @@ def load_model(
     """
     config, target = config_named(name), device_named(device)
     if checkpoint is None:
-        if config not in CONFIGS:
-            raise TrackerError(f"{name} has no weights of its own yet: give it a checkpoint")
-        checkpoint = NANO_WEIGHTS if config.name == NANO.name else download(progress)
+        checkpoint = weights_of(name, progress)
     if progress:
         progress(f"building {name}")
     model = Sam3(config, torch.device("cpu"))
@@ -57,6 +55,14 @@ def load_model(
     if progress:
         progress(f"{name} has {precision.describe(model.network)}")
     return model
+
+
+def weights_of(name: str, progress: Callable[[str], None] | None = None) -> Path:
+    """Where the weights of a model lie: shipped, or fetched if need be. Raises :class:`TrackerError`."""
+    if config_named(name) not in CONFIGS:
+        raise TrackerError(f"{name} has no weights of its own yet: give it a checkpoint")
+    entry = entry_named(name)
+    return NANO_WEIGHTS if entry.file is None else download(entry.file, progress)
 
 
 def set_threads(count: int) -> None:

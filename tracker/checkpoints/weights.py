@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from tracker.checkpoints import transformers_layout
-from tracker.checkpoints.download import FILE
 from tracker.checkpoints.keymap import with_prefixes
 from tracker.checkpoints.layouts import layout_of
+from tracker.model.configs import ENTRIES
 from tracker.types import WeightsError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
@@ -107,10 +107,11 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:
-    for name in (WHOLE, INDEX, FILE):
+    names = (WHOLE, INDEX, *(entry.file.short for entry in ENTRIES if entry.file is not None))
+    for name in names:
         if (folder / name).is_file():
             return read(folder / name)
-    raise WeightsError(f"{folder} holds none of {WHOLE}, {INDEX} and {FILE}")
+    raise WeightsError(f"{folder} holds none of {', '.join(names[:-1])} and {names[-1]}")
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:

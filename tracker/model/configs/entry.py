@@ -24,6 +24,15 @@ class RemoteFile:
     sha256: str | None = None
     gated: bool = False  # its owner gives it out on request
 
+    def __str__(self) -> str:
+        """As ``--model`` takes it."""
+        return f"{self.repository}/{self.name}"
+
+    @property
+    def short(self) -> str:
+        """Its name without the folders."""
+        return self.name.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
