@@ -23,7 +23,7 @@ class Hub(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _File)
+        super().__init__(("127.0.0.1", 0), _answers())
         self.files: dict[str, bytes] = {}
         self.tag: str | None = None  # in place of the SHA-256
         self.length: int | None = None  # in place of the length, until the file is asked for
@@ -37,53 +37,57 @@ class Hub(http.server.ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    def content(self, path: str) -> bytes:
+        """What is answered to a path: a file, or the list of them."""
+        if path.startswith("/api/models/"):
+            listed = [{"type": "file", "path": name, "size": 1, "oid": COMMIT} for name in ("README.md", *self.files)]
+            return json.dumps(listed).encode()
+        return next((each for name, each in self.files.items() if path.endswith(f"/{name}")), CONTENT)
 
-class _File(http.server.BaseHTTPRequestHandler):
-    server: Hub
+    def about(self, path: str) -> dict[str, str]:
+        """What is said of a file before it is fetched, as headers."""
+        content = self.content(path)
+        tag = self.tag or hashlib.sha256(content).hexdigest()
+        return {"X-Repo-Commit": COMMIT, "ETag": f'"{tag}"', "Content-Length": str(self.length or len(content))}
 
-    @property
-    def content(self) -> bytes:
-        return next((each for name, each in self.server.files.items() if self.path.endswith(f"/{name}")), CONTENT)
 
-    def do_HEAD(self) -> None:
-        self.server.paths.append(self.path)
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{self.server.tag or hashlib.sha256(self.content).hexdigest()}"')
-        self.send_header("Content-Length", str(self.server.length or len(self.content)))
-        self.end_headers()
+def _answers() -> type[http.server.BaseHTTPRequestHandler]:
+    class Answers(http.server.BaseHTTPRequestHandler):
+        server: Hub
 
-    def do_GET(self) -> None:
-        if self.path.startswith("/api/models/"):
-            self._list()
-            return
-        self.server.asked.append(self.headers["Range"])
-        if self.server.busy:
-            self.server.busy -= 1
-            self.send_error(503)
-            return
-        start, content = 0, self.content
-        if self.server.ranges and self.headers["Range"]:
-            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start : start + self.server.most])
-        self.close_connection = True
+        def do_HEAD(self) -> None:
+            self.server.paths.append(self.path)
+            self._head(200, self.server.about(self.path))
 
-    def _list(self) -> None:
-        names = [{"rfilename": name} for name in ("README.md", *self.server.files)]
-        body = json.dumps({"id": "some/model", "sha": COMMIT, "siblings": names}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        def do_GET(self) -> None:
+            hub, asked, start = self.server, self.headers["Range"], 0
+            content = hub.content(self.path)
+            if self.path.startswith("/api/models/"):
+                self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(content))})
+                self.wfile.write(content)
+                return
+            hub.asked.append(asked)
+            if hub.busy:
+                hub.busy -= 1
+                self.send_error(503)
+                return
+            if hub.ranges and asked:
+                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            part = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+            self._head(206 if start else 200, part | {"Content-Length": str(len(content) - start)})
+            self.wfile.write(content[start : start + hub.most])
+            self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        pass
+        def _head(self, status: int, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Answers
 
 
 @contextmanager

@@ -33,6 +33,7 @@ FORGOTTEN = 86400.0  # seconds after which what was begun of another version is 
 STEP = 5  # percent between two lines about progress
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")  # of weights files
 Say = Callable[[str], None]
 
 
@@ -73,6 +74,20 @@ def download(
         raise WeightsError(_why_not(file, error)) from error
     check_kept(file, found)
     return found
+
+
+def weights_files(repository: str, *, endpoint: str | None = None) -> list[str]:
+    """The weights files of a repository, by their paths in there. Raises :class:`WeightsError`."""
+    import huggingface_hub
+
+    try:
+        names = huggingface_hub.HfApi(endpoint=endpoint).list_repo_files(repository)
+    except (httpx.HTTPError, OSError, ValueError, TypeError, LookupError) as error:  # a server may answer anything
+        raise WeightsError(
+            f"What {repository} holds cannot be asked ({type(error).__name__}). "
+            f"Name the file too, as {repository}/model.safetensors, or one that is on this machine."
+        ) from error
+    return [name for name in names if name.endswith(SUFFIXES)]
 
 
 def check_kept(file: RemoteFile, path: Path) -> None:

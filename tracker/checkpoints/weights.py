@@ -15,7 +15,7 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import safetensors
@@ -24,21 +24,33 @@ import torch
 from torch import Tensor, nn
 
 from tracker.checkpoints import transformers_layout
-from tracker.checkpoints.keymap import with_prefixes
+from tracker.checkpoints.keymap import DETECTOR, TRACKER, with_prefixes
 from tracker.checkpoints.layouts import layout_of
-from tracker.model.configs import ENTRIES
+from tracker.checkpoints.listing import listing
+from tracker.model.configs import ENTRIES, Ability
 from tracker.types import WeightsError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
+CLICKS_NECK = f"{DETECTOR}backbone.vision_backbone.sam2_convs."  # of clicks, boxes and memory
 Shapes = Callable[[str, Tensor], dict[str, tuple[int, ...]]]
-_NAMED = 5  # keys named in a message before "and N more"
 
 
-def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = None) -> None:
-    """Load a weights file into ``model``, in place. Raises :class:`WeightsError`; the model is then unchanged."""
-    if progress:
+def load(
+    model: nn.Module,
+    path: Path,
+    progress: Callable[[str], None] | None = None,
+    *,
+    tensors: dict[str, Tensor] | None = None,
+) -> frozenset[Ability]:
+    """
+    Load a weights file into ``model``, in place; ``tensors``: what :func:`read` has read of it.
+
+    Returns what the file has weights for. One without the interactive head is read as far as it goes: the head keeps
+    the weights that it was made with, and must not be asked. Raises :class:`WeightsError`; the model is then unchanged.
+    """
+    if progress and tensors is None:
         progress(f"reading {path}")
-    found = read(path)
+    found = read(path) if tensors is None else tensors
     wanted = upstream_keys(model)
     layout = layout_of(found)
     shapes: Shapes = _same_shape if layout is None else layout.shapes
@@ -48,11 +60,17 @@ def load(model: nn.Module, path: Path, progress: Callable[[str], None] | None = 
         raise WeightsError(f"{path} does not fit this model: {error}") from None
     absent = transformers_layout.absent(wanted.keys() - found.keys())
     found |= {key: wanted[key] for keys in absent.values() for key in keys}
+    clicks = any(key.startswith(TRACKER) for key in found)
+    if not clicks:
+        found = {key: wanted[key] for key in wanted if key.startswith((TRACKER, CLICKS_NECK))} | found
     _account(path, wanted, found, shapes)
+    if progress and not clicks:
+        progress(f"{path} has no weights for clicks, boxes and memory: it finds objects by words and examples only")
     if progress:
         for how, keys in absent.items():
-            progress(f"{path} leaves out {_listing('tensors', keys)} ({how})")
+            progress(f"{path} leaves out {listing('tensors', keys)} ({how})")
     model.load_state_dict(dict(zip(model.state_dict(), (found[key] for key in wanted), strict=True)))
+    return frozenset(Ability) if clicks else frozenset(Ability) - {Ability.CLICKS, Ability.MEMORY}
 
 
 def _account(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor], shapes: Shapes) -> None:
@@ -62,15 +80,15 @@ def _account(path: Path, wanted: dict[str, Tensor], found: dict[str, Tensor], sh
         if key not in found or found[key].shape != value.shape:
             asked |= shapes(key, value)
     problems = [
-        _listing("missing", sorted(asked.keys() - found.keys())),
-        _listing("unexpected", sorted(found.keys() - wanted.keys() - asked.keys())),
-        _listing("of the wrong shape", _misshapen(asked, found)),
+        listing("missing", sorted(asked.keys() - found.keys())),
+        listing("unexpected", sorted(found.keys() - wanted.keys() - asked.keys())),
+        listing("of the wrong shape", _misshapen(asked, found)),
     ]
     if any(problems):
         raise WeightsError(f"{path} does not fit this model: {'; '.join(filter(None, problems))}")
     broken = [key for key, value in found.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
-        raise WeightsError(f"{path} is damaged: {_listing('not finite', broken)}")
+        raise WeightsError(f"{path} is damaged: {listing('not finite', broken)}")
 
 
 def upstream_keys(model: nn.Module) -> dict[str, Tensor]:
@@ -125,13 +143,13 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{index} is damaged or no index of weights: {error}") from error
     gone = [name for name in names if not (index.parent / name).is_file()]
     if gone:
-        raise WeightsError(f"{index} needs {len(names)} files: {_listing('missing', gone)}")
+        raise WeightsError(f"{index} needs {len(names)} files: {listing('missing', gone)}")
     found: dict[str, Tensor] = {}
     for name in names:
         found |= read(index.parent / name)
     lost = sorted(places.keys() - found.keys())
     if lost:
-        raise WeightsError(f"{index} promises more than its files hold: {_listing('missing', lost)}")
+        raise WeightsError(f"{index} promises more than its files hold: {listing('missing', lost)}")
     return found
 
 
@@ -167,7 +185,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} is damaged: its checksums cannot be read") from error
     damaged = [key for key, value in tensors.items() if key in checksums and checksums[key] != _checksum(value)]
     if damaged:
-        raise WeightsError(f"{path} is damaged: {_listing('checksum wrong', damaged)}")
+        raise WeightsError(f"{path} is damaged: {listing('checksum wrong', damaged)}")
     return tensors
 
 
@@ -202,11 +220,3 @@ def _misshapen(asked: dict[str, tuple[int, ...]], found: dict[str, Tensor]) -> l
         for key, shape in sorted(asked.items())
         if key in found and found[key].shape != shape
     ]
-
-
-def _listing(what: str, keys: Iterable[str]) -> str:
-    keys = list(keys)
-    if not keys:
-        return ""
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return f"{len(keys)} {what}: {', '.join(keys[:_NAMED])}{more}"

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from tracker import Prompt, Sam3, SegmentPrompt, TrackerError, WeightsError, load_model, set_threads
 from tracker.checkpoints import weights
+from tracker.model.configs import Ability
 from tracker.worlds.objects import box_around
 from tracker.worlds.worlds import Video
 
@@ -40,6 +42,29 @@ def test_a_folded_nano_finds_and_refines_the_same_masks_to_the_pixel() -> None:
         answers.append([[each.mask for some in found for each in some], [mask for mask, _ in refined]])
     assert len(answers[0][0]) >= 3
     assert answers[0] == answers[1]
+
+
+def test_a_file_is_loaded_as_what_its_keys_say(tmp_path: Path) -> None:
+    saved = tmp_path / "what.safetensors"
+    weights.save(Sam3.untrained().network, saved)
+    loaded = load_model(str(saved), device="cpu")
+    assert (loaded.name, loaded.config.abilities) == ("nano", frozenset(Ability))
+
+
+def test_a_file_without_the_interactive_head_is_a_model_without_clicks(tmp_path: Path) -> None:
+    saved, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
+    weights.save(Sam3.untrained().network, saved)
+    whole = safetensors.torch.load_file(saved)
+    kept = {key: each for key, each in whole.items() if not key.startswith("tracker.") and "sam2_convs" not in key}
+    safetensors.torch.save_file(kept, part)
+    told: list[str] = []
+    loaded = load_model(str(part), device="cpu", progress=told.append)
+    assert loaded.config.abilities == {Ability.WORDS, Ability.EXEMPLARS}
+    assert any("no weights for clicks, boxes and memory" in each for each in told)
+    one = next(key for key in whole if key.startswith("tracker."))
+    safetensors.torch.save_file(kept | {one: whole[one]}, part)  # half a head is a fault
+    with pytest.raises(WeightsError, match=r"missing: .*sam2_convs"):
+        load_model(str(part), device="cpu")
 
 
 def test_another_models_file_is_refused_by_its_keys(tmp_path: Path) -> None:
