@@ -74,7 +74,9 @@ def test_with_a_padding_mask_theirs_answers_something_else(both: tuple[Sam3, Any
     ids = theirs.tokens(ours, TEXTS[0])
     masked = model.get_text_features(ids, attention_mask=(ids != 0).long()).pooler_output[0]
     a, _ = features(ours, model, TEXTS[0])
-    assert (a - masked).abs().max() > 0.1
+    apart = float((a - masked).abs().max())
+    print(f"with the mask: {apart:.1f} of {float(a.abs().max()):.2f}")
+    assert apart > 0.1
 
 
 @torch.inference_mode()
