@@ -44,7 +44,8 @@ class UrlSource:
 
     A live one is tried again for ever, with growing waits, whatever went wrong and from the first time on: one that
     sends sound alone may be a camera whose picture comes later. What can be seen to stay wrong (a codec nobody decodes)
-    ends it. A recording ends at its end or first trouble.
+    ends it. A recording ends at its end or first trouble. One that nothing says to be one is read like a camera, until
+    it begins anew: then once more, every frame of it.
     What comes in bursts (HLS) and what is to be paced is played by its own clock, whole frames apart.
 
     ``hwaccel``: hardware to decode with; where it does not work, software does, and the reason of LIVE says so.
@@ -70,6 +71,7 @@ class UrlSource:
         self._lasting = self._address.live  # whether it is tried again; None: opening it will tell
         self._timed = True  # whether its pts are its own
         self._replayable = False  # whether it may be a recording, though nothing says so
+        self._replayed = False  # whether it was seen to be one
         self._begins: tuple[int | None, bytes] | None = None  # what the last connection of such a one began with
         self._timeout = (open_timeout, read_timeout)
         self._hwaccel = hwaccel
@@ -96,6 +98,9 @@ class UrlSource:
             try:
                 self._read(outlet)
                 reason, wait = "The other side closed the stream.", 0.0
+            except _Replayed:
+                self._lasting, self._replayed = None, True
+                continue
             except av.error.ProtocolNotFoundError:
                 return outlet.state(State.ENDED, f"The FFmpeg of this server does not speak {self._address.scheme}.")
             except (av.FFmpegError, OSError, ValueError, Trouble, PictureTooLarge, NotAllowed) as failure:
@@ -162,7 +167,7 @@ class UrlSource:
         if self._address.live is None:
             bursts = name in http.IN_BURSTS
             ends = source.length is not None and self._timed and not bursts
-            lasts = source.container.duration is None and not ends
+            lasts = source.container.duration is None and not ends and not self._replayed
             if self._lasting and not lasts:
                 raise Hopeless("The broadcast has ended; what is left at that address is a recording of it.")
             self._lasting = self.live = lasts
@@ -227,16 +232,20 @@ class UrlSource:
             source.expect(self._timeout[1])
 
     def _notice(self, packet: Packet) -> None:
-        """Raise Hopeless where a connection begins with the very packet that the last one began with."""
+        """Raise _Replayed where a connection begins with the very packet that the last one began with."""
         begins = (packet.pts, bytes(memoryview(packet)) if packet.size else b"")
         if self._begins == begins:
-            raise Hopeless(FINISHED)
+            raise _Replayed
         self._begins = begins
 
     def _finished(self) -> str:
         if not self._counts.damaged:
             return FINISHED
         return f"{FINISHED[:-1]}; damaged packets in it were left out: {self._counts.damaged}."
+
+
+class _Replayed(Exception):
+    """What was read like a camera is a recording: it begins anew with each connection."""
 
 
 class _Telling:
