@@ -18,7 +18,7 @@ from streamer.frame import Frame, LeftOut
 from streamer.sources import formats, hardware, headers, http, login, reasons
 from streamer.sources.ahead import Arrived, Counts, Line, Packet, reading
 from streamer.sources.base import FINISHED, Out, State, Tell
-from streamer.sources.clock import Clock, utc
+from streamer.sources.clock import AHEAD, LEAP, Clock, utc
 from streamer.sources.decoding import Decoded, Decoding
 from streamer.sources.headers import PictureTooLarge
 from streamer.sources.opening import Opened, Opening, opened
@@ -70,6 +70,7 @@ class UrlSource:
         self.live = self._address.live is not False or self._address.paced
         self._lasting = self._address.live  # whether it is tried again; None: opening it will tell
         self._timed = True  # whether its pts are its own
+        self._bursts = False  # whether whole segments come at once
         self._replayable = False  # whether it may be a recording, though nothing says so
         self._replayed = False  # whether it was seen to be one
         self._begins: tuple[int | None, bytes] | None = None  # what the last connection of such a one began with
@@ -138,7 +139,7 @@ class UrlSource:
                 careful=self.live,
             )
             with self._arriving(source, stream, outlet, telling, ahead=ahead) as packets:
-                for decoded, following in _with_next(decoding.pictures(packets), wait=not self.live):
+                for decoded, following in _with_next(decoding.pictures(packets), wait=not self._arrives):
                     outlet.check()
                     self._give(outlet, decoded, following, pace, telling)
             if not telling.begun:
@@ -162,19 +163,24 @@ class UrlSource:
 
     def _learn(self, source: Opened) -> Pace | None:
         """What only opening it tells; returns how it is to be paced, if it is. Raises Hopeless."""
-        name, bursts = source.container.format.name, False
+        name, self._bursts = source.container.format.name, False
         self._timed = name not in http.WITHOUT_CLOCK
         if self._address.live is None:
-            bursts = name in http.IN_BURSTS
-            ends = source.length is not None and self._timed and not bursts
+            self._bursts = name in http.IN_BURSTS
+            ends = source.length is not None and self._timed and not self._bursts
             lasts = source.container.duration is None and not ends and not self._replayed
             if self._lasting and not lasts:
                 raise Hopeless("The broadcast has ended; what is left at that address is a recording of it.")
             self._lasting = self.live = lasts
-            self._replayable = lasts and self._timed and not bursts
+            self._replayable = lasts and self._timed and not self._bursts
         if self._address.paced:
             return Pace()
-        return Pace(http.CATCHING_UP) if self._lasting and bursts else None
+        return Pace(http.CATCHING_UP) if self._lasting and self._bursts else None
+
+    @property
+    def _arrives(self) -> bool:
+        """Whether pictures come at times of their own, and none is held back to see the time of the next."""
+        return self.live and not self._address.paced
 
     def _give(
         self, outlet: Outlet, decoded: Decoded, following: float | None, pace: Pace | None, telling: _Telling
@@ -196,7 +202,9 @@ class UrlSource:
         if pts is not None:
             seconds = float(pts * time_base)
             believed = (
-                self._clock.believes_live(seconds, arrived) if self.live else self._clock.believes(seconds, following)
+                self._clock.believes_live(seconds, decoded.received, LEAP if self._bursts else AHEAD)
+                if self._arrives
+                else self._clock.believes(seconds, following)
             )
             pts = pts if believed else None
         index, self._index = self._index, self._index + 1

@@ -147,19 +147,20 @@ class WebRTCSource:
                     self._clock.connected()
                 if watch.picture():
                     state(State.LIVE, "")
-                frame = self._frame(picture, rtp_timestamp, arrived)
-                frame.received = peer.received(rtp_timestamp) or arrived
-                frame.lost = LeftOut(late=self._late + peer.late)
-                await out(frame)
+                await out(self._frame(peer, picture, rtp_timestamp, arrived))
         except Lost as lost:
             return str(lost)
 
-    def _frame(self, picture: av.VideoFrame, rtp_timestamp: int | None, arrived: float) -> Frame:
+    def _frame(
+        self, peer: CameraConnection, picture: av.VideoFrame, rtp_timestamp: int | None, arrived: float
+    ) -> Frame:
         base, pts = Fraction(picture.time_base) if picture.time_base else CLOCK, picture.pts
-        if pts is not None and not self._clock.believes_live(float(pts * base), arrived):
+        received = peer.received(rtp_timestamp) or arrived
+        if pts is not None and not self._clock.believes_live(float(pts * base), received):
             pts = None
         index, self._index = self._index, self._index + 1
-        return Frame(index, self._clock.epoch, pts, base, rtp_timestamp, arrived, picture)
+        lost = LeftOut(late=self._late + peer.late)
+        return Frame(index, self._clock.epoch, pts, base, rtp_timestamp, arrived, picture, received, lost)
 
     async def _converse(self, peer: CameraConnection) -> None:
         channel = await peer.channel()
