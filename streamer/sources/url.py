@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from streamer.access import ANY, Access, NotAllowed
 from streamer.frame import Frame, LeftOut
-from streamer.sources import formats, hardware, headers, http, login, reasons
+from streamer.sources import datagrams, formats, hardware, headers, http, login, reasons, srt
 from streamer.sources.ahead import Arrived, Counts, Line, Packet, reading
 from streamer.sources.base import FINISHED, Out, State, Tell
 from streamer.sources.clock import AHEAD, LEAP, Clock, utc
@@ -33,6 +33,7 @@ BLIND = 15.0  # seconds that a live stream may send packets, a keyframe among th
 FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0  # seconds between tries: doubled from the one to the other
 REFUSED_WAIT = 30.0  # seconds after wrong credentials: cameras lock out those who knock on
 SETTLED = 10.0  # seconds of pictures after which the next trouble is a new one
+LOSSY = datagrams.SCHEMES | srt.SCHEMES
 SLACK = 30.0  # seconds over the two time limits in which a thread may say nothing: names are resolved without a limit
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ class UrlSource:
                 lasting=self._lasting is not False,
                 blind=BLIND,
                 careful=self.live,
+                lossy=self._address.scheme in LOSSY,
             )
             with self._arriving(source, stream, outlet, telling, ahead=ahead) as packets:
                 for decoded, following in _with_next(decoding.pictures(packets), wait=not self._arrives):

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from benchmarks.recording import record
 from streamer.sources import decoding as module
 from streamer.sources.ahead import Arrived, Counts, Packet
-from streamer.sources.decoding import MAX_CORRUPT, MAX_DAMAGE, Decoded, Decoding
+from streamer.sources.decoding import GOOD_FOR_ONE, MAX_CORRUPT, MAX_DAMAGE, MAX_SMEARED, Decoded, Decoding
 from streamer.sources.reasons import Trouble
 
 FPS = 30
@@ -35,17 +35,18 @@ ENCODERS = {
 
 
 def film(path: Path, codec: str = "libx264", frames: int = FRAMES, **options: str) -> Path:
-    """A disc that moves over a slope; a keyframe each ``GOP`` frames."""
+    """A square of noise that moves over a slope; a keyframe each ``GOP`` frames."""
     with av.open(str(path), "w") as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=FPS, options={**ENCODERS[codec], **options}))
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
         stream.codec_context.gop_size = GOP
         stream.codec_context.max_b_frames = int(options.get("bf", 0))
         stream.codec_context.thread_count = 1
+        noise = np.random.default_rng(0).integers(0, 255, (10, 30, 30, 3), np.uint8)
         for index in range(frames):
             rgb = np.full((120, 160, 3), 90, np.uint8)
             rgb[:, :, 2] = np.linspace(0, 255, 160)
-            rgb[30:60, index * 2 % 130 :][:, :30] = (250, 40, 90)
+            rgb[30:60, index * 2 % 130 :][:, :30] = noise[index % 10]
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
             container.mux(stream.encode(frame))
@@ -57,7 +58,14 @@ class Run:
     """One film's pictures, and what was said and counted."""
 
     def __init__(
-        self, path: Path, *, lasting: bool = True, careful: bool = True, late: float = 0.0, blind: float = 60.0
+        self,
+        path: Path,
+        *,
+        lasting: bool = True,
+        careful: bool = True,
+        lossy: bool = True,
+        late: float = 0.0,
+        blind: float = 60.0,
     ) -> None:
         self.counts, self.said = Counts(), list[str]()
         self.packets = 0
@@ -66,7 +74,14 @@ class Run:
             stream = container.streams.video[0]
             stream.codec_context.thread_type = "SLICE"
             decoding = Decoding(
-                stream, self.counts, "film", self.said.append, lasting=lasting, blind=blind, careful=careful
+                stream,
+                self.counts,
+                "film",
+                self.said.append,
+                lasting=lasting,
+                blind=blind,
+                careful=careful,
+                lossy=lossy,
             )
             for each in decoding.pictures(self._arriving(container.demux(stream), late)):
                 self.pictures.append(each)
@@ -145,9 +160,43 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pictures_that_a_loss_damaged_are_told_as_such_and_counted(lossy: Path) -> None:
     run = Run(lossy)
     bad = [each for each in run.pictures if not each.good]
-    assert 0 < len(bad) < len(run.pictures) / 2
-    assert all(each.picture.is_corrupt for each in bad)
+    assert 0 < len(bad) < len(run.pictures)
+    assert all(each in bad for each in run.pictures if each.picture.is_corrupt)
     assert run.counts.corrupt == len(bad)
+
+
+def with_a_hole(film: Path, index: int) -> Path:
+    """The same without one packet of MPEG-TS in the middle of a picture, by the picture's number."""
+    with av.open(str(film)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.pos is not None]
+    data, hole = film.read_bytes(), (places[index] + places[index + 1]) // 2 // TS * TS
+    holed = film.with_name("holed.ts")
+    holed.write_bytes(data[:hole] + data[hole + TS :])
+    return holed
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_what_builds_on_a_damaged_picture_is_damaged_too_up_to_the_next_keyframe(codec: str, tmp_path: Path) -> None:
+    whole = film(tmp_path / "whole.ts", codec)
+    clean = {each.picture.pts: each.picture.to_ndarray(format="gray") for each in Run(whole).pictures}
+    run = Run(with_a_hole(whole, GOP - 20))
+    differ = {
+        each.picture.pts
+        for each in run.pictures
+        if np.any(each.picture.to_ndarray(format="gray") != clean[each.picture.pts])
+    }
+    bad = {each.picture.pts for each in run.pictures if not each.good}
+    assert differ and differ <= bad
+    assert len(bad) <= 22 and run.counts.corrupt == len(bad)
+    assert all(each.good for each in run.pictures[-(FRAMES - GOP) :])
+
+
+def test_where_most_build_on_damaged_ones_most_are_shown(tmp_path: Path) -> None:
+    holed = with_a_hole(film(tmp_path / "film.ts", "libx265", frames=GOP), 10)
+    run = Run(holed)
+    assert len(run.pictures) > GOP - 10
+    assert MAX_SMEARED < run.counts.corrupt < MAX_SMEARED + (GOP - MAX_SMEARED) / GOOD_FOR_ONE
+    assert all(each.good for each in Run(holed, lossy=False).pictures)
 
 
 def test_who_is_not_careful_gets_them_as_they_are(lossy: Path) -> None:
@@ -161,6 +210,7 @@ def test_where_every_picture_is_marked_they_are_taken_after_a_while(
 ) -> None:
     assert MAX_CORRUPT > FPS
     monkeypatch.setattr(module, "MAX_CORRUPT", 0)
+    monkeypatch.setattr(module, "MAX_SMEARED", 0)
     run = Run(lossy)
     assert all(each.good for each in run.pictures)
 
