@@ -27,7 +27,7 @@ class Counts:
     """
     What of a source was left out, over all its connections.
 
-    ``damaged``: packets that cannot be decoded; ``corrupt``: pictures that are damaged; ``left_out`` and ``skipped``: pictures
+    ``damaged``: packets that cannot be decoded; ``corrupt``: damaged pictures; ``left_out`` and ``skipped``: pictures
     never decoded because decoding was behind, in the line and by the decoder. ``left_out`` is the line's, which two
     threads use; the others are the decoding thread's.
     """

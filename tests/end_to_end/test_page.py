@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(300)
 
 # Of the worlds that masks are held against the truth in: nano finds five objects in six there, at every second frame
 # and at every seventh. Where it does not (seed 2: 0.77 and 0.61), a slow machine finds fewer than half.
-SEEDS = (0, 3, 5)
+SEEDS = (0, 3)
 ENOUGH = 40  # objects found that are held against the truth
 
 
@@ -133,7 +133,7 @@ def test_every_webcam_picture_is_shown_with_masks_though_the_model_looks_at_few(
         page.prompt(*camera.names)
         page.page.click("#webcam")
         page.showing("document.body.dataset.sync === 'matched' && document.getElementById('look').textContent !== '–'")
-        shown = page.page.evaluate(_FRAMES_SHOWN, {"seconds": 6})
+        shown = page.page.evaluate(_FRAMES_SHOWN, {"seconds": 4})
     stop_all(served)
     looks = {page.results[index]["looked_at"]["index"] for index in shown if index in page.results}
     print(f"{len(shown)} pictures shown, of {len(looks)} looks")

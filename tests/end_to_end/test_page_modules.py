@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pycocotools import mask as coco
 
+from streamer.live.long_messages import pieces
 from tests.support.browser import Visit
+
+API = Path(__file__).parents[2] / "docs" / "api.md"
 
 pytest_plugins = ("tests.support.page_fixtures",)
 pytestmark = pytest.mark.timeout(300)
@@ -48,6 +55,30 @@ def test_damaged_run_lengths_are_refused(page: Visit, counts: str) -> None:
         counts,
     )
     assert refused
+
+
+def test_what_the_document_says_of_pieces_puts_them_together_in_their_order(page: Visit) -> None:
+    """Some end in the middle of a letter."""
+    sample = re.search(r"```js\n(channel\.binaryType.*?)```", API.read_text(), re.DOTALL)
+    assert sample is not None
+    messages = [{"number": number, "text": "Käfer → 猫 🐈" * number} for number in (40, 1, 90, 400, 2)]
+    sent = [
+        each if isinstance(each, str) else list(each)
+        for number, message in enumerate(messages)
+        for each in pieces(json.dumps(message, ensure_ascii=False), 1024, number)
+    ]
+    assert 6 < len(sent) < 30 and any(isinstance(each, str) for each in sent)
+    shown = page.page.evaluate(
+        f"""(sent) => {{
+          const channel = {{}}, shown = [], show = (message) => shown.push(message);
+          {sample[1]}
+          for (const each of sent)
+            channel.onmessage({{ data: typeof each === "string" ? each : new Uint8Array(each).buffer }});
+          return shown;
+        }}""",
+        sent,
+    )
+    assert shown == messages
 
 
 # A sender's clock: pictures and packets as Chromium gives them, with what goes wrong on a busy machine.

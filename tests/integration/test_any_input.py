@@ -118,7 +118,7 @@ requests = st.one_of(
 )
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(requests)
 def test_no_json_whatever_makes_the_server_fail(served: Served, asked: tuple[str, Any]) -> None:
     path, body = asked

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 EVERY = Policy("every frame", 1, "pvs")
 SEED = 5  # the documentation's figures are of others
-FRAMES = 60
+FRAMES = 40
 
 
 @functools.cache

@@ -34,7 +34,7 @@ def test_the_command_trains_for_the_time_it_is_given(tmp_path: Path, monkeypatch
 def test_the_weights_in_the_package_keep_the_bars_of_their_card() -> None:
     """On worlds that neither training nor the card's figures have seen."""
     plain = partial(draw_still, supply=Supply(variety=PLAIN))
-    figures = evaluate(load_model("nano"), 50, first_seed=700, draw=plain).figures()
+    figures = evaluate(load_model("nano"), 25, first_seed=700, draw=plain).figures()
     bars = {
         "F1 @ IoU 0.5": 0.60,
         "mean IoU of matches": 0.80,

@@ -121,7 +121,7 @@ def _jpeg() -> str:
 
 
 def _play(page: Visit, *, here: bool) -> dict[str, Any]:
-    told = {"messages": [_message(i) for i in range(RESULTS)], "jpeg": _jpeg(), "rate": 30, "seconds": 5, "here": here}
+    told = {"messages": [_message(i) for i in range(RESULTS)], "jpeg": _jpeg(), "rate": 30, "seconds": 3, "here": here}
     figures: dict[str, Any] = page.page.evaluate(_PLAY, told)
     print({name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()})
     return figures
