@@ -237,9 +237,10 @@ class AsyncSession(SessionBase):
         only: Only | None = None,
         ahead: bool | None = None,
         holes: bool | None = None,
+        picture_width: int | None = None,
     ) -> None:
         """Change what this reader is sent, as :meth:`streamer.client.Session.options`."""
-        self._talk.options = await self._ask(requests.options_message(form, max_fps, only, ahead, holes))
+        self._talk.options = await self._ask(requests.options_message(form, max_fps, only, ahead, holes, picture_width))
 
     async def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""
@@ -306,12 +307,11 @@ class AsyncSession(SessionBase):
 
     async def _next(self, seen: int, end: float) -> tuple[int, Result] | None:
         """The newest result after number ``seen``; None when there will be none before ``end`` (the loop's time)."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(end), self._news:
                 await self._news.wait_for(lambda: self._talk.ready(seen))
                 return self._talk.take(seen) if asyncio.get_running_loop().time() < end else None
-        except TimeoutError:
-            return None
+        return None
 
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send a message and wait for its answer. Raises ClientError for a refusal, or when none comes."""

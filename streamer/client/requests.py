@@ -246,11 +246,13 @@ def options_message(
     only: Only | None,
     ahead: bool | None = None,
     holes: bool | None = None,
+    picture_width: int | None = None,
 ) -> dict[str, Any]:
-    """How this reader wants its results; None leaves a setting as it is, a rate of 0 means no limit."""
+    """How this reader wants its results; None leaves a setting as it is, a rate or a width of 0 means no limit."""
     moved = None if ahead is None else int(bool(ahead))
     rate = _number("max_fps", max_fps)
-    message = _without_none({"type": "options", "format": form, "max_fps": rate, "ahead": moved, "holes": holes})
+    chosen = {"format": form, "max_fps": rate, "ahead": moved, "holes": holes, "picture_width": picture_width}
+    message = _without_none({"type": "options", **chosen})
     if only is None:
         return message
     return {**message, "prompts": None if only == "all" else _names(only)}
@@ -258,7 +260,7 @@ def options_message(
 
 def reader_query(encoding: Encoding, *, pictures: bool, options: Mapping[str, Any]) -> dict[str, Any]:
     """The WebSocket's query; ``options`` is what the last acknowledgement of options said."""
-    kept = {name: options.get(name) for name in ("format", "max_fps", "prompts", "ahead", "holes")}
+    kept = {name: options.get(name) for name in ("format", "max_fps", "prompts", "ahead", "holes", "picture_width")}
     asked = {"pictures": 1 if pictures else None, "encoding": None if encoding == "json" else encoding, **kept}
     flags = {name: int(value) for name, value in asked.items() if isinstance(value, bool)}
     return {name: value for name, value in {**asked, **flags}.items() if value is not None}

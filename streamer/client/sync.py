@@ -238,6 +238,7 @@ class Session(SessionBase):
         only: Only | None = None,
         ahead: bool | None = None,
         holes: bool | None = None,
+        picture_width: int | None = None,
     ) -> None:
         """
         Change what this reader is sent; None leaves a setting as it is.
@@ -246,9 +247,10 @@ class Session(SessionBase):
         no limit. ``only``: the prompts to be told of, each by its text or its id, ``""`` for the objects made by clicks
         and boxes; names that are not asked yet may be among them; ``"all"`` ends the choice. ``ahead``: masks and boxes
         moved on by one frame, where the server can, to hide the delay until they are drawn.
-        ``holes``: polygons leave out the holes of masks.
+        ``holes``: polygons leave out the holes of masks. ``picture_width``: pixels across that the results' pictures
+        may have, 0 for all; masks, boxes and clicks stay in pixels of the frame.
         """
-        self._talk.options = self._ask(requests.options_message(form, max_fps, only, ahead, holes))
+        self._talk.options = self._ask(requests.options_message(form, max_fps, only, ahead, holes, picture_width))
 
     def picture(self, index: int | None = None) -> Picture:
         """The picture of a frame that was looked at, by its index; None means the newest."""

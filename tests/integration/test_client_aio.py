@@ -238,7 +238,7 @@ async def test_a_session_that_was_refused_may_be_tried_again(served: Served, cli
 
 async def test_results_bring_their_pictures_and_polygons_when_asked(client: AsyncClient) -> None:
     async with client.start(DEMO, ALL, pictures=True) as session:
-        await session.options(form="polygon")
+        await session.options(form="polygon", picture_width=0)
         async for result in session.results():
             assert await session.picture(result.frame.index) == result.picture
             if any(not isinstance(thing.mask.data, bytes) for thing in result.objects):

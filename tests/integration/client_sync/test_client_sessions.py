@@ -149,6 +149,9 @@ def test_the_picture_of_a_result_is_that_very_frame(client: Client) -> None:
         assert np.abs(result.picture.rgb().astype(int) - truth[result.frame.index]).mean() < 6
         assert session.picture(result.frame.index).jpeg == result.picture.jpeg
         assert session.picture().frame >= result.frame.index
+        session.options(picture_width=80)
+        small = (each.picture.rgb() for each in session.results() if each.picture is not None)
+        assert next(rgb for rgb in small if rgb.shape[1] < 160).shape == (60, 80, 3)
         with pytest.raises(ClientError, match="not kept") as gone:
             session.picture(FIRST)
         assert gone.value.status == 404

@@ -196,6 +196,9 @@ def test_live_messages_are_what_the_server_reads() -> None:
         assert live(requests.options_message(None, None, None, holes=ahead)).holes is ahead
         query = requests.reader_query("json", pictures=False, options={"holes": ahead})
         assert of_query(QueryParams({name: str(value) for name, value in query.items()})).holes is ahead
+    assert live(requests.options_message(None, None, None, picture_width=640)).picture_width == 640
+    query = requests.reader_query("json", pictures=True, options={"picture_width": 640})
+    assert of_query(QueryParams({name: str(value) for name, value in query.items()})).picture_width == 640
 
 
 # Answers
