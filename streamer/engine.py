@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from streamer.config import Config
 from streamer.errors import NotReady, TooMany
-from tracker import Sam3, accelerate, load_model, plain, set_threads, warm_up
+from tracker import Sam3, Tracker, accelerate, load_model, plain, set_threads, warm_up
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -282,6 +282,7 @@ def load(config: Config) -> Sam3:
         progress=log.info,
         half=not config.plain,
     )
+    Tracker(model, follower=config.follower)  # says at once what the model cannot do
     if config.resolution is not None:
         model.resize(config.resolution)
     if config.plain:

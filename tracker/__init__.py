@@ -2,6 +2,7 @@
 
 from tracker.acceleration import accelerate, plain
 from tracker.checkpoints.loading import load_model, set_threads
+from tracker.model.configs import Ability
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
@@ -25,12 +26,14 @@ from tracker.types import (
     Step,
     Track,
     TrackerError,
+    Unable,
     UnknownObject,
     WeightsError,
     prompt_keys,
 )
 
 __all__ = [
+    "Ability",
     "Answer",
     "Box",
     "Detected",
@@ -64,6 +67,7 @@ __all__ = [
     "Track",
     "Tracker",
     "TrackerError",
+    "Unable",
     "UnknownObject",
     "WeightsError",
     "accelerate",

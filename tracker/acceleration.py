@@ -19,6 +19,7 @@ from torch import Tensor
 from tracker.model.backbone import Backbone, halve
 from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed, Static
+from tracker.model.configs import Ability
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.types import Box
@@ -75,9 +76,13 @@ class Question:
         self.boxes = [box_around(each.mask) for each in frame.objects if each.countable]
 
     def ask(self, model: Sam3) -> Answers:
-        """Embed, refine as a stream does, and follow by memory into the next picture."""
+        """Embed, refine as a stream does, and follow by memory into the next picture, as far as the model can."""
         model.forget()  # what was made in another number format
         embedding = model.embed(self.image)
+        levels = (*model.levels(embedding), *embedding.interactive)
+        features = tuple(level.float() for level in levels)
+        if not {Ability.CLICKS, Ability.MEMORY} <= model.config.abilities:
+            return Answers(features, torch.zeros(0, dtype=torch.bool))
         first = model.segment(embedding, [SegmentPrompt(box=box) for box in self.boxes]).logits[:, 0]
         again = [SegmentPrompt(box=box, logits=each) for box, each in zip(self.boxes, first, strict=True)]
         refined = model.segment(embedding, again).logits[:, 0]
@@ -85,8 +90,7 @@ class Question:
         for bank, memory in zip(banks, model.memorize(embedding, refined, 0), strict=True):
             bank.condition(memory)
         followed = model.propagate(model.embed(self.later), banks, 1).logits
-        levels = (*model.levels(embedding), *embedding.interactive)
-        return Answers(tuple(level.float() for level in levels), torch.cat([refined, followed]) > 0)
+        return Answers(features, torch.cat([refined, followed]) > 0)
 
 
 def compare(name: str, found: Answers, expected: Answers, *, judged: bool) -> Verdict:

@@ -207,5 +207,9 @@ class UnknownObject(TrackerError):
     """No live object has that id."""
 
 
+class Unable(TrackerError):
+    """The model's weights have no part for what was asked; the message says which models have."""
+
+
 class WeightsError(TrackerError):
     """A weights file is damaged, of another model, or cannot be had; the message names the keys or bytes."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from tracker import Box, Detected, Embedding, Mask, Prompt, Segmentation, SegmentPrompt
 from tracker.model import postprocess
 from tracker.model.bank import Bank, Memory, Propagation
+from tracker.model.configs import Config
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 SIDE = 64
@@ -34,6 +35,8 @@ class FakeModel:
     """Answers as :class:`tracker.Sam3` does. What it believes of itself can be set: ``scores`` by text, ``iou``."""
 
     name = "fake"
+    config = Config(name="fake")
+    threshold = 0.5
     side = SIDE
     same_look = 0.9  # its pointers are colours
     same_appearance: float | None = 0.9  # and so are its features

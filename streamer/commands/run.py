@@ -54,7 +54,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
     How it goes is shown on ``screen``. Raises BadRequest for what can be seen to be wrong before anything is loaded,
     and what loading the model raises.
     """
-    prompts = fields.text_prompts(job.prompts)
+    fields.text_prompts(job.prompts)
     trust.check(config.opening["access"])
     source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
@@ -64,6 +64,7 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
             if not await _load(engine, stop):
                 return INTERRUPTED
             async with recorder, Sessions(engine, config) as sessions:
+                prompts = fields.text_prompts(job.prompts, engine.need_model().threshold)
                 session = sessions.create(source, prompts, write=recorder.write)
                 for hint in session.tracking.hints(prompts):
                     screen.say(hint)

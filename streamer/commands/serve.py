@@ -24,7 +24,6 @@ from streamer.http.server import server
 from streamer.live.sessions import Sessions
 from streamer.sources import Source, open_source
 from streamer.wire import fields
-from tracker import Prompt
 
 SECOND = 1.0  # between status lines
 SERVED = 3.0  # seconds from being told to stop in which requests are still served; uvicorn cuts them off after 5
@@ -52,7 +51,7 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
     certificate or a file that does not serve and a source that can be seen to be wrong, and whatever loading the model
     raises.
     """
-    prompts = fields.text_prompts(first.prompts)
+    fields.text_prompts(first.prompts)
     access.check_files(config)
     sources = [open_source(address, **config.opening) for address in first.sources]
     certificate = tls.certificate(config)
@@ -70,7 +69,8 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
             screen.say(f"          browsers ask about this certificate; SHA-256 {certificate.fingerprint()}")
         with signals(told, lambda: _told(web, stop)):
             async with asyncio.TaskGroup() as tasks:
-                beside = [tasks.create_task(_start(app, sources, prompts)), tasks.create_task(_end(app, web, stop))]
+                begin = tasks.create_task(_start(app, sources, first.prompts))
+                beside = [begin, tasks.create_task(_end(app, web, stop))]
                 if first.status:
                     beside.append(tasks.create_task(_show(app.state.sessions, screen)))
                 await web.serve(sockets=[bound])
@@ -142,13 +142,15 @@ async def _end(app: FastAPI, web: uvicorn.Server, stop: asyncio.Event) -> None:
     app.state.engine.stop()
 
 
-async def _start(app: FastAPI, sources: Sequence[Source], prompts: Sequence[Prompt]) -> None:
+async def _start(app: FastAPI, sources: Sequence[Source], texts: Sequence[str]) -> None:
     """Start the first sessions as soon as the model is there."""
     engine: Engine = app.state.engine
     sessions: Sessions = app.state.sessions
     while not engine.ready:  # noqa: ASYNC110  (the application loads it, and tells nobody)
         await asyncio.sleep(POLL)
-    log.info("The model %s is ready.", engine.need_model().name)
+    model = engine.need_model()
+    log.info("The model %s is ready.", model.name)
+    prompts = fields.text_prompts(texts, model.threshold)
     for source in sources:
         try:
             session = sessions.create(source, prompts)

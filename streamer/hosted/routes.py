@@ -15,14 +15,14 @@ from fastapi import APIRouter, Request, Response
 from streamer import auth
 from streamer.auth import Scope
 from streamer.engine import Engine
-from streamer.errors import Gone, NotAllowed, NotFound
+from streamer.errors import BadRequest, Gone, NotAllowed, NotFound
 from streamer.hosted import visual_segment as visual
 from streamer.hosted.cache import Account, Caches
 from streamer.hosted.embeddings import Asked, Embeddings, There
 from streamer.hosted.schemas import BASE_MODEL, ConceptRequest, EmbedRequest, OnPicture, VisualRequest
-from streamer.wire import fields, results
+from streamer.wire import results
 from streamer.wire.fields import MaskFormat
-from tracker import Detected, Detection, Prompt, Sam3
+from tracker import Ability, Detected, Detection, Prompt, Sam3, Unable
 
 ADMITTED = "streamer.admitted"  # in a request's scope: what to call once its sender is known
 Shown = Callable[[Detection], dict[str, Any] | None]
@@ -38,7 +38,7 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
     began = time.perf_counter()
     async with _asking(request, response, body) as (_, asked):
         _hint(response, _words(asked.model, body))
-        prompts = _prompts(body, *asked.size)
+        prompts = _prompts(body, asked.model.threshold, *asked.size)
         found = await _find(request.app.state.engine, asked, prompts)
         form: MaskFormat = "rle" if body.format == "rle" else "polygon"
         shown = partial(_prediction, form=form, holes=body.holes)
@@ -100,12 +100,18 @@ async def _asking(request: Request, response: Response, body: OnPicture) -> Asyn
 
 
 async def _admit(request: Request, body: OnPicture) -> Account:
-    """Whose request this is. Raises Unauthorized, Forbidden; NotFound for a model that is not here; NotReady."""
+    """
+    Whose request this is.
+
+    Raises Unauthorized, Forbidden; NotFound for a model that is not here; NotReady; BadRequest for one that cannot.
+    """
     caller = auth.allow(request, await auth.key_of(request) or body.api_key, Scope.PROMPT)
     if ADMITTED in request.scope:
         request.scope[ADMITTED]()
     engine: Engine = request.app.state.engine
-    _check_model(engine.need_model(), body.model_id)
+    model = engine.need_model()
+    _check_model(model, body.model_id)
+    _check_able(model, body)
     return caller.account
 
 
@@ -114,6 +120,19 @@ def _check_model(model: Sam3, asked: str | None) -> None:
         raise NotFound(
             f"There is no model {asked!r} here.", detail=f"{model.name} is loaded; {BASE_MODEL} means it too."
         )
+
+
+def _check_able(model: Sam3, body: OnPicture) -> None:
+    """Before the picture is embedded, which may take seconds. Raises BadRequest."""
+    try:
+        if isinstance(body, VisualRequest):
+            model.need(Ability.CLICKS, "prompts")
+        if isinstance(body, ConceptRequest):
+            for index, prompt in enumerate(body.prompts):
+                if prompt.boxes:
+                    model.need(Ability.EXEMPLARS, f"prompts[{index}].boxes")
+    except Unable as error:
+        raise BadRequest(str(error), field=error.field) from None
 
 
 def _words(model: Sam3, body: ConceptRequest) -> list[str | None]:
@@ -145,9 +164,13 @@ def _since(began: float) -> float:
     return round(time.perf_counter() - began, 4)
 
 
-def _prompts(body: ConceptRequest, height: int, width: int) -> list[Prompt]:
-    """The tracker's prompts, their boxes cut to the picture. Raises BadRequest for a box outside of it."""
-    default = fields.DEFAULT_THRESHOLD if body.output_prob_thresh is None else body.output_prob_thresh
+def _prompts(body: ConceptRequest, threshold: float, height: int, width: int) -> list[Prompt]:
+    """
+    The tracker's prompts, their boxes cut to the picture; ``threshold``: where neither they nor the request name one.
+
+    Raises BadRequest for a box outside of the picture.
+    """
+    default = threshold if body.output_prob_thresh is None else body.output_prob_thresh
     prompts = []
     for index, each in enumerate(body.prompts):
         prompt = each.prompt(default)

@@ -45,7 +45,7 @@ All = Annotated[Sessions, Depends(_sessions)]
 async def start(body: messages.SessionIn, request: Request, response: Response, sessions: All) -> dict[str, Any]:
     """Pull a stream or a file: ``rtsp://…``, ``rtmp://…``, ``http://…`` (HLS, MJPEG), a path, ``demo:``."""
     config: Config = request.app.state.config
-    prompts = [prompt.prompt() for prompt in body.prompts]
+    prompts = [prompt.prompt(sessions.threshold) for prompt in body.prompts]
     for index, prompt in enumerate(prompts):
         if prompt.boxes:
             raise BadRequest(

@@ -60,7 +60,7 @@ async def publish(
     """
     body = await signalling.read_body(request, SDP)
     sessions: Sessions = request.app.state.sessions
-    prompts = fields.text_prompts(prompt or [])
+    prompts = fields.text_prompts(prompt or [], sessions.threshold)
     if session is not None:
         found, source = _find(sessions, session)
         if found.state is State.ENDED:

@@ -105,7 +105,7 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
 
 
 async def _set_prompts(session: Session, message: messages.PromptsMessage) -> dict[str, Any]:
-    prompts = [prompt.prompt() for prompt in message.prompts]
+    prompts = [prompt.prompt(session.tracking.threshold) for prompt in message.prompts]
     frame = _exemplar_frame(session, message, prompts)
     await pointing.set_prompts(session, prompts, frame)
     answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}

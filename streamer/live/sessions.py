@@ -18,6 +18,7 @@ from streamer.live.presenters import workers
 from streamer.live.publisher import Write
 from streamer.live.session import Session
 from streamer.sources.base import Source, State
+from streamer.wire import fields
 from tracker import Prompt
 
 ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why they ended
@@ -111,6 +112,12 @@ class Sessions:
         self._tasks[session] = task
         task.add_done_callback(lambda _: self._ended(session))
         return session
+
+    @property
+    def threshold(self) -> float:
+        """The least score that counts, where a prompt names none: the model's. (Without one no session is made.)"""
+        model = self._engine.model
+        return fields.DEFAULT_THRESHOLD if model is None else model.threshold
 
     @property
     def running(self) -> int:

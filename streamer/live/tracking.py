@@ -91,6 +91,11 @@ class Tracking:
         """What is being looked for."""
         return self._prompts if self._tracker is None else tuple(self._tracker.prompts)
 
+    @property
+    def threshold(self) -> float:
+        """The least score that counts, where a prompt names none: the model's. Raises NotReady."""
+        return self._engine.need_model().threshold
+
     def hints(self, prompts: Sequence[Prompt]) -> list[str]:
         """What the model has to say about words it was never taught."""
         model = self._engine.need_model()

@@ -145,11 +145,15 @@ def shares(points: Sequence[Point]) -> bool:
     return all(0 <= x <= 1 and 0 <= y <= 1 for x, y in places) and any(x % 1 or y % 1 for x, y in places)
 
 
-def text_prompts(texts: Sequence[str]) -> list[Prompt]:
-    """Prompts from bare words, as ``?prompt=`` and the command line give them. Raises BadRequest."""
+def text_prompts(texts: Sequence[str], threshold: float = DEFAULT_THRESHOLD) -> list[Prompt]:
+    """
+    Prompts from bare words, as ``?prompt=`` and the command line give them; ``threshold``: the model's.
+
+    Raises BadRequest.
+    """
     if len(texts) > MAX_PROMPTS:
         raise BadRequest(f"There are {len(texts)} prompts; at most {MAX_PROMPTS} can be asked.", field="prompt")
-    return [parse(PromptIn, {"text": text}).prompt() for text in texts]
+    return [parse(PromptIn, {"text": text}).prompt(threshold) for text in texts]
 
 
 def parse(model: type[Model], data: Any) -> Model:

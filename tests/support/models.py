@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
-from tracker import Sam3
+from tracker import Ability, Sam3
 
 
 @functools.cache
@@ -12,4 +13,13 @@ def untrained() -> Sam3:
     """nano with random weights, in fp32 on every machine: the real code, for tests of everything but what it finds."""
     model = Sam3.untrained("nano")
     model.bf16_backbone = False
+    return model
+
+
+@functools.cache
+def words_only() -> Sam3:
+    """The same without a head for clicks, boxes, examples and memory: it finds everything there may be at 0.2."""
+    model = Sam3.untrained("nano")
+    model.bf16_backbone = False
+    model.config = replace(model.config, name="words-only", abilities=frozenset({Ability.WORDS}), threshold=0.2)
     return model

@@ -80,7 +80,9 @@ class Detector:
             find_target=None,
             geometric_prompt=exemplars(size, prompts, device),
         )
-        scores = out["pred_logits"].float().sigmoid() * out["presence_logit_dec"].float().sigmoid().unsqueeze(1)
+        scores = out["pred_logits"].float().sigmoid()
+        if self.config.presence:
+            scores = scores * out["presence_logit_dec"].float().sigmoid().unsqueeze(1)
         masks = out["pred_masks"]
         if self.config.mask_reach is not None:
             masks = postprocess.within(masks, out["pred_boxes"], self.config.mask_reach)

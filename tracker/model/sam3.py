@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import conv_trunk, pieces, postprocess
+from tracker.model import abilities, conv_trunk, pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
-from tracker.model.configs import Config, config_named
+from tracker.model.configs import Ability, Config, config_named
 from tracker.model.detector import NMS_IOU, Detector, finish
 from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
 from tracker.model.interactive import Segmenter
@@ -115,6 +115,15 @@ class Sam3:
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """The number format of matrices. Entered for each call: autocast that stays on keeps stale casts of weights."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.speed.bf16 else contextlib.nullcontext()
+
+    @property
+    def threshold(self) -> float:
+        """The least score that means something, where a prompt names none: its weights are known to be meant so."""
+        return self.config.threshold
+
+    def need(self, ability: Ability, field: str | None = None) -> None:
+        """Raise :class:`Unable` where the weights have no part for it; ``field``: what of a request asked for it."""
+        abilities.need(self.config, ability, field)
 
     def vocabulary(self) -> frozenset[str] | None:
         """The words this model was taught, or None where any word may be asked for."""
@@ -214,10 +223,11 @@ class Sam3:
 
         A detection is kept if its score reaches the prompt's threshold. ``nms_iou``: of two masks of one prompt with a
         greater IoU the lower score goes; None keeps both, unless the model is known to find things twice
-        (``Config.doubles``). Small holes and specks are repaired on the logits.
+        (``Config.doubles``). Small holes and specks are repaired on the logits. Raises :class:`Unable`.
         """
         if not prompts:
             return []
+        abilities.check(self.config, prompts)
         levels, size = self.levels(embedding), (embedding.height, embedding.width)
         return self.detector.detect(levels, self._positions or (), size, prompts, nms_iou)
 
@@ -251,8 +261,10 @@ class Sam3:
         Segment many objects on one embedding, each by its own points, box and earlier logits.
 
         ``multimask``: three candidates for each, for ambiguous prompts such as one click; else the single-mask token's
-        answer. An object prompted with nothing at all gets the model's guess of the main object.
+        answer. An object prompted with nothing at all gets the model's guess of the main object. Raises
+        :class:`Unable`.
         """
+        self.need(Ability.CLICKS)
         size = embedding.height, embedding.width
         found = self.segmenter.segment(embedding.interactive, size, objects, multimask, self.speed)
         return replace(found, logits=pieces.held(found.logits, size, objects)) if self.config.one_piece else found
@@ -265,7 +277,12 @@ class Sam3:
 
     @on_model
     def propagate(self, embedding: Embedding, banks: Sequence[Bank], tick: int) -> Propagation:
-        """Follow one object for each bank into this frame. Every bank holds at least one conditioning memory."""
+        """
+        Follow one object for each bank into this frame. Every bank holds at least one conditioning memory.
+
+        Raises :class:`Unable`.
+        """
+        self.need(Ability.MEMORY)
         return self.memory.propagate(embedding.interactive, self.positions, banks, tick, self.speed.memory_batch)
 
     @on_model
@@ -285,7 +302,8 @@ class Sam3:
 
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
-        """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each."""
+        """Memories of (B, S, S) mask logits that are taken as true on this frame, one for each. Raises Unable."""
+        self.need(Ability.MEMORY)
         return self.memory.memorize(embedding.interactive, logits, tick, self.speed.memory_batch)
 
     def masks(self, logits: Tensor, height: int, width: int, *, hole_area: int | None = None) -> list[tuple[Mask, Box]]:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tracker.model.abilities import able
 from tracker.model.bank import Bank
+from tracker.model.configs import Ability
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.types import Box, Point, Prompt
@@ -20,7 +22,7 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
     """
     Ask everything that a stream asks, once, at the shapes it is asked at. Returns the seconds of each stage.
 
-    ``progress`` is told each stage before it starts.
+    What the model has no part for is left out. ``progress`` is told each stage before it starts.
     """
     import scipy.optimize  # noqa: F401  (association needs it from the second keyframe on, and it takes half a second)
 
@@ -29,16 +31,22 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
 
     def timed(stage: str, work: Callable[[], object]) -> None:
         if progress:
-            progress(f"warming up: {stage} ({len(seconds) + 1} of 4)")
+            progress(f"warming up: {stage} ({len(seconds) + 1} of {len(stages)})")
         start = time.perf_counter()
         work()
         seconds[stage] = time.perf_counter() - start
 
     seen: list[Embedding] = []
-    timed("embed", lambda: seen.append(model.embed(image)))
-    timed("detect", lambda: _detect(model, seen[0]))
-    timed("segment", lambda: _segment(model, seen[0]))
-    timed("propagate", lambda: _propagate(model, seen[0]))
+    stages: dict[str, Callable[[], object]] = {
+        "embed": lambda: seen.append(model.embed(image)),
+        "detect": lambda: _detect(model, seen[0]),
+    }
+    if able(model.config, Ability.CLICKS):
+        stages["segment"] = lambda: _segment(model, seen[0])
+    if able(model.config, Ability.MEMORY):
+        stages["propagate"] = lambda: _propagate(model, seen[0])
+    for stage, work in stages.items():
+        timed(stage, work)
     if progress:
         progress(f"warm after {sum(seconds.values()):.1f} s")
     return seconds
@@ -46,7 +54,8 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
 
 def _detect(model: Sam3, embedding: Embedding) -> None:
     box = Box(WIDTH / 4, HEIGHT / 4, WIDTH / 2, HEIGHT / 2)
-    for prompt in (Prompt(TEXT), Prompt(TEXT, boxes=(box,))):
+    exemplars = [Prompt(TEXT, boxes=(box,))] if able(model.config, Ability.EXEMPLARS) else []
+    for prompt in (Prompt(TEXT), *exemplars):
         model.detect(embedding, [prompt])
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tracker.model.abilities import able, need
+from tracker.model.configs import Ability
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath, under
 from tracker.stream import optical_flow
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import near
-from tracker.stream.geometry import LIMIT, Spot, bounds, pixels, shares
+from tracker.stream.geometry import LIMIT, Share, Spot, bounds, pixels, shares
 from tracker.stream.object_list import ObjectList
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
@@ -60,6 +62,7 @@ class Clicks:
         tick: int,
     ) -> Answer:
         """Refine the object with that id, or the one that was shown under the clicks, or make a new one of them."""
+        need(self.model.config, Ability.CLICKS)
         if not made:
             raise TrackerError("a click has no points")
         if path is None:
@@ -79,6 +82,7 @@ class Clicks:
 
     def box(self, index: int, box: Box, *, seconds: float | None, path: MotionPath | None, tick: int) -> Answer:
         """Make an object of a box."""
+        need(self.model.config, Ability.CLICKS)
         kept, drawn = self._box(index, box, seconds, path)
         return self._new(kept, SegmentPrompt(box=drawn), (), path, tick)
 
@@ -101,12 +105,18 @@ class Clicks:
                 kept, drawn = self._box(index, box, seconds, path, f"prompts[{place}].boxes[{number}]")
                 share = shares(drawn, *kept.size)
                 if kept is not self._newest:
-                    logits, _ = answer(self.model, kept, SegmentPrompt(box=drawn), self.params)
+                    logits = self._example(kept, drawn)
                     share = bounds(carry(self.model, self.frames, kept, logits, self.params, path).logits)
                 boxes.append(share)
             labels = prompt.labels or (True,) * len(boxes)
             ask.asked[key] = example(prompt, boxes, labels, present.height, present.width)
         return ask
+
+    def _example(self, kept: ClickableFrame, drawn: Box) -> Tensor:
+        """The mask (S, S) of an example on its frame; the whole box where the model cannot cut it out."""
+        if able(self.model.config, Ability.CLICKS):
+            return answer(self.model, kept, SegmentPrompt(box=drawn), self.params)[0]
+        return filled(shares(drawn, *kept.size), self.model.side)
 
     def _box(
         self, index: int | None, box: Box, seconds: float | None, path: MotionPath | None, field: str = "box"
@@ -197,7 +207,7 @@ class Clicks:
         each.choose(carried.logits, bounds(carried.logits), self._newest.seconds, unseen=carried.unseen)
         each.told.tick = tick
         each.told.spots = kept.index, spots(made, *kept.size)
-        if not carried.unseen:
+        if not carried.unseen and able(self.model.config, Ability.MEMORY):
             (memory,) = self.model.memorize(self._newest.embedding, carried.logits[None], tick)
             each.memory.bank.condition(memory)
             each.memory.memorized = tick
@@ -283,11 +293,17 @@ def carry(
     params: TrackingParams = DEFAULTS,
     path: MotionPath | None = None,
 ) -> Carried:
-    """Follow one mask from the frame it was made on to the newest, through the frames between."""
+    """
+    Follow one mask from the frame it was made on to the newest, through the frames between.
+
+    With a model that cuts nothing out by a box it is moved along with the picture only.
+    """
     unseen, trusted = 0, True
     before = kept
     for hop in frames.after(kept, params.most_hops):
         logits, before = _moved(logits, before, hop, path), hop
+        if not able(model.config, Ability.CLICKS):
+            continue
         box = pixels(bounds(logits), *hop.size)
         prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
         found = model.segment(hop.embedding, [prompt], multimask=False)
@@ -308,6 +324,14 @@ def _moved(logits: Tensor, before: ClickableFrame, now: ClickableFrame, path: Mo
         came = optical_flow.between(before.grey, now.grey)
     along = optical_flow.moved(logits[None], came, -LIMIT)[0]
     return along if bool((along > 0).any()) else logits
+
+
+def filled(box: Share, side: int) -> Tensor:
+    """A box, in shares of its picture, as (side, side) logits of a mask."""
+    logits = torch.full((side, side), -MASK_LOGIT)
+    x0, y0, x1, y1 = (round(edge * side) for edge in box)
+    logits[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = MASK_LOGIT
+    return logits
 
 
 def as_logits(mask: Mask, side: int) -> Tensor:

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from tracker.model import postprocess
+from tracker.model.abilities import able, need
+from tracker.model.configs import Ability, Config
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances, blended
@@ -40,12 +42,31 @@ class Found:
     same: bool  # the mask covers what the object's masks covered before
 
 
+def possible(config: Config, mode: Mode) -> Mode:
+    """
+    What "auto" is with these weights: without clicks there is nothing to follow with, and "flow" is left.
+
+    Raises :class:`Unable` for a way that was asked for and cannot be gone.
+    """
+    if mode in ("pvs", "memory"):
+        need(config, Ability.CLICKS)
+    if mode == "memory":
+        need(config, Ability.MEMORY)
+    if mode != "auto" or able(config, Ability.MEMORY):
+        return mode
+    return "pvs" if able(config, Ability.CLICKS) else "flow"
+
+
 class Follower:
-    """Moves objects onto the next frame, in place."""
+    """
+    Moves objects onto the next frame, in place.
+
+    Raises :class:`Unable` where the model cannot follow in the way that is asked for.
+    """
 
     def __init__(self, model: Sam3, mode: Mode, params: TrackingParams = DEFAULTS) -> None:
         self.model = model
-        self.mode = mode
+        self.mode = possible(model.config, mode)
         self.params = params
 
     @property
@@ -61,6 +82,8 @@ class Follower:
 
         ``predicted``: the masks were already moved along with the picture.
         """
+        if not able(self.model.config, Ability.CLICKS):
+            return  # masks were moved along with the picture, and the next keyframe finds them anew
         if self.mode == "memory":
             remembered = [each for each in objects if each.memory.bank]
             self._by_memory(embedding, remembered, seconds, tick)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tracker.model import abilities
 from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath
@@ -40,7 +41,7 @@ class Tracker:
     moved along without an encoder pass (:class:`tracker.stream.schedule.Budget`, which explains ``costs`` too).
     ``looks``: looks a second that are wanted of a live stream, which shows masks between them; where turns come too
     late for it, keyframes become rarer, and every frame that is looked at is embedded all the same.
-    ``params``: the thresholds of tracking.
+    ``params``: the thresholds of tracking. Raises :class:`Unable` where the model has no part for what is asked.
     """
 
     def __init__(
@@ -59,17 +60,19 @@ class Tracker:
         params: TrackingParams = DEFAULTS,
     ) -> None:
         self.model = model
+        abilities.check(model.config, prompts)
         self.orders = 0  # clicks, boxes, removals and lists of prompts that were carried out
         self._asked = PromptList(prompts)
         self._objects = ObjectList(max_objects, first_id, params)
         self._clickable = ClickableFrames()
         self._clicks = Clicks(model, self._clickable, self._objects, params)
 
+        following = Follower(model, follower, params)
+
         def schedule() -> Schedule:
             budget = Budget(rate, costs, params, looks=looks)
-            return Schedule(interval, budget, flowing=follower == "flow", adaptive=adaptive, params=params)
+            return Schedule(interval, budget, flowing=following.mode == "flow", adaptive=adaptive, params=params)
 
-        following = Follower(model, follower, params)
         self._looking = Looking(self._asked, self._objects, self._clickable, following, schedule, params)
 
     def reset(self) -> None:
@@ -155,6 +158,7 @@ class Tracker:
         changed then.
         """
         check(prompts)
+        abilities.check(self.model.config, prompts)
         known, now = self._asked.by_key(), dict(zip(prompt_keys(prompts), prompts, strict=True))
         places = enumerate(now.items())
         new = {key: (place, prompt) for place, (key, prompt) in places if prompt.boxes and key not in known}

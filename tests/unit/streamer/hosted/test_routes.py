@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,17 +13,20 @@ from fastapi import FastAPI
 from streamer.app import create_app
 from streamer.config import Config
 from streamer.engine import Engine
-from tests.support.models import untrained
+from tests.support.models import untrained, words_only
 from tests.support.pictures import patches, saved, sent
+from tracker import Detected, Embedding, Prompt, Sam3
 
 IMAGE = sent(saved(patches(80, 60)))
 CALLS = ("concept_segment", "visual_segment", "embed_image")
 
 
 @asynccontextmanager
-async def hosted(*keys: str, loaded: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+async def hosted(
+    *keys: str, loaded: bool = True, model: Callable[[], Sam3] = untrained
+) -> AsyncIterator[httpx.AsyncClient]:
     """An application in this process, with the real model and random weights, or while it is still being loaded."""
-    app: FastAPI = create_app(Config(api_keys=keys), untrained() if loaded else None)
+    app: FastAPI = create_app(Config(api_keys=keys), model() if loaded else None)
     engine: Engine = app.state.engine
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1/sam3") as http:
         yield http
@@ -48,6 +51,38 @@ async def test_words_that_were_never_taught_are_named_in_a_header() -> None:
         assert [each["prompt_index"] for each in answer.json()["prompt_results"]] == [0, 1]
         assert "unicorn" in answer.headers["x-hint"]
         assert "circle" not in answer.headers["x-hint"].split("unicorn")[0]
+
+
+async def test_what_a_model_has_no_part_for_is_refused_in_words_before_the_picture_is_read() -> None:
+    """The picture cannot even be read: nobody tries to."""
+    broken = {"type": "base64", "value": "no base64!"}
+    box = {"x": 1, "y": 1, "width": 5, "height": 5}
+    async with hosted(model=words_only) as http:
+        for call, prompts, field, what in (
+            ("visual_segment", [{"points": [{"x": 1, "y": 1}]}], "prompts", "clicks and boxes"),
+            ("concept_segment", [{"text": "star"}, {"boxes": [box]}], "prompts[1].boxes", "example boxes"),
+        ):
+            refused = await http.post(f"/{call}", json={"image": broken, "prompts": prompts})
+            assert refused.status_code == 400
+            assert refused.json()["message"].startswith(f"{field}: the model words-only cannot do {what}: ")
+            assert refused.headers["x-model"] == "nano"
+
+
+async def test_the_threshold_of_a_request_without_one_is_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    real = words_only().detect
+
+    def detect(embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None) -> list[Detected]:
+        asked.extend(prompt.threshold for prompt in prompts)
+        return real(embedding, prompts, nms_iou=nms_iou)
+
+    monkeypatch.setattr(words_only(), "detect", detect)
+    async with hosted(model=words_only) as http:
+        body = {"image": IMAGE, "prompts": [{"text": "star"}, {"text": "star", "output_prob_thresh": 0.9}]}
+        for more, first in (({}, 0.2), ({"output_prob_thresh": 0.7}, 0.7)):
+            answer = await http.post("/concept_segment", json=body | more)
+            assert answer.status_code == 200, answer.text
+            assert asked[-2:] == [first, 0.9]
 
 
 @pytest.mark.parametrize("asked", ["sam3/sam3_final", "nano", None])

@@ -11,6 +11,7 @@ import pytest
 from streamer.auth import Scope
 from streamer.engine import Engine
 from streamer.live import orders
+from tests.support.models import words_only
 from tests.support.sources import HandSource
 from tests.support.stage import Stage, playing
 
@@ -165,3 +166,25 @@ async def test_a_fault_of_ours_is_told_without_its_inside(stage: Stage, monkeypa
     error = await ask(stage, type="remove", object_id=1, request=5)
     assert (error["type"], error["request"], error["code"]) == ("error", 5, "error")
     assert error["message"] == "Something failed inside the server."
+
+
+async def test_a_model_without_clicks_refuses_them_in_words_and_lends_prompts_its_threshold() -> None:
+    engine = Engine(words_only)
+    await engine.load()
+    async with playing(engine, HandSource(width=160, height=120)) as stage:
+        await stage.frame()
+        click = await ask(stage, type="click", frame_index=0, points=[{"x": 1, "y": 1}], request=4)
+        box = await ask(stage, type="box", frame_index=0, box={"x0": 1, "y0": 1, "x1": 9, "y1": 9})
+        example = {"boxes": [{"x0": 1, "y0": 1, "x1": 9, "y1": 9}], "frame_index": 0}
+        drawn = await ask(stage, type="prompts", prompts=["star", example])
+        for answer, field, what in (
+            (click, "points", "clicks and boxes"),
+            (box, "box", "clicks and boxes"),
+            (drawn, "prompts[1].boxes", "example boxes"),
+        ):
+            assert (answer["type"], answer["code"], answer["field"]) == ("error", "bad_request", field)
+            assert f"{field}: the model words-only cannot do {what}: " in answer["message"]
+        assert click["request"] == 4
+        await ask(stage, type="prompts", prompts=["star", {"text": "circle", "output_prob_thresh": 0.9}])
+        assert [each.threshold for each in stage.session.prompts] == [0.2, 0.9]
+    await engine.close()
