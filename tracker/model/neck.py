@@ -6,7 +6,9 @@ those: linear all the way, so one convolution with the product of their weights 
 anew for each picture, a hundredth of the work: there is nothing to go stale when weights are loaded, moved or trained.
 
 A model that serves has its weights for good. There :meth:`Neck.fold` takes the transposed convolution before them into
-the product as well, once, which leaves half of that.
+the product as well, once, which leaves half of that. And where a trunk's map is smaller than the grid and stretched to
+it, what is linear and sees one place at a time comes before the stretching: a bilinear mean of answers is the answer to
+the mean.
 """
 
 from __future__ import annotations
@@ -32,20 +34,48 @@ class Neck(nn.Module):
 
     def __init__(self, convs: Sequence[Any], heads: Sequence[nn.Conv2d] = ()) -> None:
         super().__init__()
+        self.folded = False
         self.levels = nn.ModuleList(
             Level(layers, heads[place] if place < len(heads) else None) for place, layers in enumerate(convs[:LEVELS])
         )
 
-    def forward(self, trunk: Tensor) -> tuple[Tensor, ...]:
-        """Features (1, C, side, side) of each level from what the trunk makes of a picture, (1, D, g, g)."""
-        return tuple(level(trunk) for level in self.levels)
+    def forward(self, trunk: Tensor, grid: int | None = None) -> tuple[Tensor, ...]:
+        """
+        Features (1, C, side, side) of each level from what the trunk makes of a picture, (1, D, g, g).
+
+        ``grid``: g, where the trunk's map is smaller and stretched to it.
+        """
+        if self.folded:
+            # All of it with the channels innermost: torch has no fast transposed convolution for the other order.
+            trunk = trunk.contiguous(memory_format=torch.channels_last)
+        elif grid is not None:
+            trunk = stretched(trunk, grid)
+        return tuple(level(trunk, grid) for level in self.levels)
 
     @torch.no_grad()
-    def fold(self) -> None:
-        """Make ready for serving: the same answers from fewer steps. Weights that change afterwards do not count."""
+    def fold(self, stretch: float = 1.0) -> None:
+        """
+        Make ready for serving: the same answers from fewer steps. Weights that change afterwards do not count.
+
+        ``stretch``: how much longer the grid's side is than that of the trunk's map.
+        """
+        self.folded = True
         for each in self.levels:
             if isinstance(each, Level):
-                each.fold()
+                each.fold(stretch)
+
+
+def stretched(features: Tensor, grid: int, times: int = 1) -> Tensor:
+    """
+    A map (B, C, s, s) as (B, C, grid, grid), bilinear.
+
+    ``times``: each place has become as many by as many, which belong together: (B, C, times s, times s) becomes (B, C,
+    times grid, times grid), each of them stretched by itself.
+    """
+    if features.shape[-1] == times * grid:
+        return features
+    places = F.interpolate(F.pixel_unshuffle(features, times), (grid, grid), mode="bilinear", align_corners=False)
+    return F.pixel_shuffle(places, times)
 
 
 class Level(nn.Module):
@@ -56,13 +86,14 @@ class Level(nn.Module):
         *enlarge, self.first, self.second = layers
         self.enlarge = nn.Sequential(*enlarge)
         self.head = head
-        self.folded: nn.Sequential | None = None
+        self.near: nn.Module | None = None  # folded: what sees one place of the trunk's map at a time,
+        self.rest: nn.Module | None = None  # and what follows
 
-    def forward(self, trunk: Tensor) -> Tensor:
+    def forward(self, trunk: Tensor, grid: int | None = None) -> Tensor:
         """Features of this level."""
-        if self.folded is not None:
-            # All of it with the channels innermost: torch has no fast transposed convolution for the other order.
-            found: Tensor = self.folded(trunk.contiguous(memory_format=torch.channels_last))
+        if self.near is not None and self.rest is not None:
+            near: Tensor = self.near(trunk)
+            found: Tensor = self.rest(stretched(near, grid, near.shape[-1] // trunk.shape[-1]) if grid else near)
             return found
         features: Tensor = self.enlarge(trunk)
         kind = features.dtype
@@ -75,21 +106,25 @@ class Level(nn.Module):
         joined = F.conv2d(features, product.to(kind), (bias + border.sum((1, 2))).to(kind), padding=1)
         return without_beyond(joined, border.to(kind))
 
-    def fold(self) -> None:
-        """As :meth:`Neck.fold`. A level that enlarges nothing is left as it is."""
-        *before, doubling = self.enlarge or [None]
-        if not isinstance(doubling, nn.ConvTranspose2d):
-            return
-        enlarge, shift = _before(doubling, self.first)
+    def fold(self, stretch: float = 1.0) -> None:
+        """As :meth:`Neck.fold`."""
         weight, bias = _then(self.second, self.head, torch.double)
-        inner, middle, *_ = enlarge.shape
-        out = len(weight)
-        if 16 * inner * out < 4 * inner * middle + 36 * middle * out:  # multiplications for one place of the small map
-            self.folded = nn.Sequential(*before, Phases(enlarge, shift, weight, bias))
+        out, middle, *_ = weight.shape
+        smooth = _layer(nn.Conv2d(middle, out, 3, padding=1, device="meta"), weight, bias)
+        if not len(self.enlarge):
+            self.near, self.rest = self.first, smooth
+            return
+        *before, doubling = self.enlarge
+        assert isinstance(doubling, nn.ConvTranspose2d)
+        enlarge, shift = _before(doubling, self.first)
+        inner = len(enlarge)
+        doubled = _layer(nn.ConvTranspose2d(inner, middle, 2, 2, device="meta"), enlarge, shift)
+        share = 1.0 if before else stretch**-2  # of the grid's places, those that are doubled
+        if 16 * inner * out < 4 * inner * middle * share + 36 * middle * out:  # multiplications for one of the places
+            parts = [*(before or [nn.Identity()]), Phases(enlarge, shift, weight, bias)]
         else:
-            doubled = _layer(nn.ConvTranspose2d(inner, middle, 2, 2, device="meta"), enlarge, shift)
-            smoothed = _layer(nn.Conv2d(middle, out, 3, padding=1, device="meta"), weight, bias)
-            self.folded = nn.Sequential(*before, doubled, smoothed)
+            parts = [*before, doubled, smooth]
+        self.near, self.rest = parts[0], nn.Sequential(*parts[1:])
 
 
 def _before(doubling: nn.ConvTranspose2d, first: nn.Conv2d) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tracker.model import winograd
+
+# Along one side: phase, tap of the 3x3 kernel, tap of the phase's kernel that it falls on, and the half of that place.
+_TAPS = ((0, 0, 0, 1), (0, 1, 1, 0), (0, 2, 1, 1), (1, 0, 0, 0), (1, 1, 0, 1), (1, 2, 1, 0))
+
 
 class Phases(nn.Module):
     """
@@ -21,29 +26,33 @@ class Phases(nn.Module):
     """
 
     kernel: Tensor  # (4 O, M, 2, 2)
-    bias: Tensor  # (O,) inside the map
+    sums: Tensor | None  # (9, M, 4 O)
+    bias: Tensor  # (4 O,) inside the map
     beyond: Tensor  # (O, 3, 3) of the bias, what each tap adds: at the edge there is nothing for some of them to add
 
     def __init__(self, enlarge: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         kernel = weight.new_zeros(2, 2, len(weight), len(enlarge), 2, 2)
-        for phase, tap, place, part in _TAPS:
-            for across, column, beside, half in _TAPS:
-                product = weight[:, :, tap, column] @ enlarge[:, :, part, half].T
+        for phase, tap, place, half in _TAPS:
+            for across, column, beside, part in _TAPS:
+                product = weight[:, :, tap, column] @ enlarge[:, :, half, part].T
                 kernel[phase, across, :, :, place, beside] += product
+        kernel, beyond = kernel.flatten(0, 2), torch.einsum("ocuv,c->ouv", weight, shift)
+        pays = winograd.pays(len(enlarge), len(kernel))
         # Channels last: the phases of a place then lie beside each other, and are moved in rows.
-        kernel = kernel.flatten(0, 2).contiguous(memory_format=torch.channels_last)
-        beyond = torch.einsum("ocuv,c->ouv", weight, shift)
-        self.register_buffer("kernel", kernel.float())
-        self.register_buffer("bias", (bias + beyond.sum((1, 2))).float())
+        self.register_buffer("kernel", kernel.float().contiguous(memory_format=torch.channels_last))
+        self.register_buffer("sums", winograd.summed(kernel).float() if pays else None)
+        self.register_buffer("bias", (bias + beyond.sum((1, 2))).float().repeat(4))
         self.register_buffer("beyond", beyond.float())
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, M, h, w) to (B, O, 2h, 2w)."""
-        height, width = features.shape[-2:]
         # One row and one column more than the map: a phase begins at the first or at the second.
-        found = F.conv2d(features, self.kernel, self.bias.repeat(4), padding=1).permute(0, 2, 3, 1)
-        batch, channels = len(found), len(self.bias)
+        if self.sums is None or torch.is_autocast_enabled(features.device.type):  # narrow numbers: sums lose digits
+            found = F.conv2d(features, self.kernel, self.bias, padding=1).permute(0, 2, 3, 1)
+        else:
+            found = winograd.conv2x2(features.permute(0, 2, 3, 1), self.sums, self.bias)
+        (batch, _, height, width), channels = features.shape, len(self.beyond)
         doubled = found.new_empty(batch, height, 2, width, 2, channels)
         for phase in range(4):
             down, across = divmod(phase, 2)
@@ -51,10 +60,6 @@ class Phases(nn.Module):
             doubled[:, :, down, :, across] = part
         doubled = doubled.view(batch, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
         return without_beyond(doubled, self.beyond.to(doubled.dtype))
-
-
-# Along one side: phase, tap of the 3x3 kernel, tap of the phase's kernel that it falls on, and the half of that place.
-_TAPS = ((0, 0, 0, 1), (0, 1, 1, 0), (0, 2, 1, 1), (1, 0, 0, 0), (1, 1, 0, 1), (1, 2, 1, 0))
 
 
 def without_beyond(joined: Tensor, beyond: Tensor) -> Tensor:

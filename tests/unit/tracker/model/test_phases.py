@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tracker.model import winograd
 from tracker.model.phases import Phases
 
 INNER, MIDDLE, OUT = 16, 8, 6
@@ -57,6 +58,22 @@ def test_the_small_map_takes_fewer_multiplications() -> None:
         counts.append(counter.get_total_flops())
         chain.float()
     assert counts[1] < 0.95 * counts[0]
+
+
+@torch.inference_mode()
+def test_many_channels_are_answered_the_same_by_fewer_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = layers()
+    features = torch.randn(2, INNER, 7, 10)
+    monkeypatch.setattr(winograd, "MANY", 1)
+    ours = phases(chain)
+    assert ours.sums is not None
+    with FlopCounterMode(display=False) as fewer:
+        found = ours(features)
+    ours.sums = None
+    with FlopCounterMode(display=False) as more:
+        ours(features)
+    assert fewer.get_total_flops() < 0.7 * more.get_total_flops()
+    assert distance(found, chain.double()(features.double())) <= 1e-6
 
 
 @torch.inference_mode()
