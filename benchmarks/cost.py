@@ -4,7 +4,8 @@ What one look and one detection take: multiplications counted, and seconds on th
 ``python -m benchmarks.cost`` takes the full-size model with random weights, which take as long as any. It counts three
 ways: as the wheel computes, as our model does with weights that may change, and folded, as it serves. A look is the
 image encoder, its neck for clicks, and five objects refined; a detection is that of one word, and its neck. The image
-encoder is counted, and run only with ``--encoder`` (40 s at 1008 pixels); everything else is run and timed.
+encoder is counted, and run only with ``--encoder`` (40 s at 1008 pixels), or where it is small; everything else is run
+and timed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.first_light import machine, table
 from tracker import Box, Prompt, Sam3, SegmentPrompt, set_threads
 from tracker.model.backbone import positions
+from tracker.model.students import Student
 
 REPEATS = 3  # the fastest counts: what else runs on the machine only adds
 HEAD = ["pixels", "part", "GFLOP, wheel", "GFLOP", "GFLOP, folded", "change", "ms", "ms, folded"]
@@ -59,13 +61,30 @@ def counted(call: Callable[[], object], *, timed: bool = True) -> Cost:
 
 def encoder(model: Sam3, *, run: bool) -> Cost:
     """The image encoder's, of numbers without values unless it is run."""
-    trunk, side = model.network.backbone.vision_backbone.trunk, model.config.image_size
+    see: Any = model.backbone
+    call = see.trunk.unstretched if small(model) and see.neck.folded else see.trunk
+    side = model.config.image_size
     if run:
         pixels = torch.zeros(1, 3, side, side)
-        return counted(lambda: trunk(pixels))
+        return counted(lambda: call(pixels))
     with FakeTensorMode(allow_non_fake_inputs=True):
         pixels = torch.zeros(1, 3, side, side)
-        return counted(lambda: trunk(pixels), timed=False)
+        return counted(lambda: call(pixels), timed=False)
+
+
+def small(model: Sam3) -> bool:
+    """Whether the encoder is one of those that take less than the rest of the model."""
+    return isinstance(model.network.backbone.vision_backbone.trunk, Student)
+
+
+@torch.inference_mode()
+def seen(model: Sam3) -> Tensor:
+    """What an encoder makes of a picture: a small one's own answer, or a map like the ViT's."""
+    side, grid = model.config.image_size, model.config.grid
+    if small(model):
+        return model.backbone(torch.zeros(1, 3, side, side))[0]
+    channels = model.network.backbone.vision_backbone.trunk.channel_list[-1]
+    return torch.randn(1, channels, grid, grid).contiguous(memory_format=torch.channels_last)
 
 
 def wheels(model: Sam3, trunk: Tensor) -> dict[str, Cost]:
@@ -82,17 +101,19 @@ def wheels(model: Sam3, trunk: Tensor) -> dict[str, Cost]:
     }
 
 
+@torch.inference_mode()
 def parts(model: Sam3, trunk: Tensor) -> dict[str, Cost]:
     """All but the encoder, as the model computes it now."""
     see: Any = model.backbone
-    features, levels, side = see.neck(trunk), model.concepts(trunk), model.side
+    grid, side = model.config.grid, model.side
+    features, levels = see.neck(trunk, grid), model.concepts(trunk)
     places = positions(model.network, levels[2])
     objects = [
         SegmentPrompt(box=Box(90 * place, 100, 90 * place + 80, 300), logits=torch.zeros(side, side))
         for place in range(OBJECTS)
     ]
     return {
-        "neck for clicks": counted(lambda: see.neck(trunk)),
+        "neck for clicks": counted(lambda: see.neck(trunk, grid)),
         "five objects": counted(lambda: model.segmenter.segment(features, SIZE, objects, False, model.speed)),
         "neck for concepts": counted(lambda: model.concepts(trunk)),
         "one word": counted(lambda: model.detector.detect(levels, places, SIZE, [Prompt("person")], None)),
@@ -107,13 +128,10 @@ def measure(model: Sam3, sides: Sequence[int], *, run: bool = False) -> dict[int
             model.fold()
         for side, row in found.items():
             model.resize(side)
-            grid = model.config.grid
-            trunk = torch.randn(1, model.network.backbone.vision_backbone.trunk.channel_list[-1], grid, grid)
-            trunk = trunk.contiguous(memory_format=torch.channels_last)  # as the ViT leaves it
-            if not folded:
-                once, wheel = encoder(model, run=run), wheels(model, trunk)
-                row["encoder"] = [once, once, once]
-            for part, cost in parts(model, trunk).items():
+            trunk = seen(model)
+            wheel = {} if folded else wheels(model, trunk)
+            costs = {"encoder": encoder(model, run=run or small(model)), **parts(model, trunk)}
+            for part, cost in costs.items():
                 row.setdefault(part, [wheel.get(part, cost)]).append(cost)
     return found
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tracker.model.configs import Config
 from tracker.model.neck import Neck
+from tracker.model.students import STRIDE, Student
 from tracker.types import TrackerError
 
 
@@ -28,10 +29,22 @@ class Backbone(nn.Module):
         self.neck = Neck(vision.sam2_convs, (decoder.conv_s0, decoder.conv_s1))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The trunk's features (1, D, g, g); for clicks (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g)."""
-        trunk = self.trunk(pixels)[-1]
-        fine, middle, coarse = self.neck(trunk)
+        """
+        The trunk's features (1, D, g, g); for clicks (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g).
+
+        Folded, the features of a :class:`Student` stay as small as they were made.
+        """
+        if self.neck.folded and isinstance(self.trunk, Student):
+            trunk, grid = self.trunk.unstretched(pixels), pixels.shape[-1] // self.trunk.patch
+        else:
+            trunk, grid = self.trunk(pixels)[-1], None
+        fine, middle, coarse = self.neck(trunk, grid)
         return trunk, fine, middle, coarse
+
+    @property
+    def stretch(self) -> float:
+        """How much longer the grid's side is than that of the map that the trunk makes."""
+        return STRIDE / self.trunk.patch if isinstance(self.trunk, Student) else 1.0
 
 
 def concepts(network: Any) -> Neck:

@@ -89,10 +89,10 @@ class Sam3:
         """Set up the parts that see pictures, for the weights and the device there are."""
         backbone, detector = Backbone(self.network), concepts(self.network)
         if self.folded and self.device.type != "cuda":
-            backbone.neck.fold()
-            detector.fold()
+            backbone.neck.fold(backbone.stretch)
+            detector.fold(backbone.stretch)
         self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = backbone
-        self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = detector
+        self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = lambda trunk: detector(trunk, self.config.grid)
 
     def resize(self, side: int) -> None:
         """

@@ -19,6 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 # timm's networks, by what they call their first part; all call what follows "stages".
 STUDENTS = {"efficientvit_b1": "stem", "repvit_m1_1": "stem", "tiny_vit_11m_224": "patch_embed"}
 
+STRIDE = 32  # pixels of a picture for one place of the networks' features
+
 EPSILON = 1e-15  # in the divisor of EfficientViT's linear attention, as it was trained; timm has 1e-5
 
 
@@ -53,8 +55,12 @@ class Student(nn.Module):
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """[(B, dim, g, g)] from (B, 3, side, side) pixels, -1 to 1; g is ``side`` over the patch."""
         grid = pixels.shape[-1] // self.patch
-        features = self.head(self.features(pixels))
-        return [F.interpolate(features, (grid, grid), mode="bilinear", align_corners=False)]
+        return [F.interpolate(self.unstretched(pixels), (grid, grid), mode="bilinear", align_corners=False)]
+
+    def unstretched(self, pixels: Tensor) -> Tensor:
+        """(B, dim, s, s), before it is stretched to the grid; s is ``side`` over STRIDE, rounded up."""
+        features: Tensor = self.head(self.features(pixels))
+        return features
 
     @torch.no_grad()
     def fold(self) -> None:

@@ -101,6 +101,26 @@ def test_a_folded_model_sees_the_same_for_less_at_every_resolution() -> None:
     assert necks(folded) < 0.8 * necks(plain)
 
 
+def test_a_folded_students_map_is_stretched_in_the_necks() -> None:
+    config = replace(NANO, trunk="efficientvit_b1", patch=14, resolutions=(224, 252))
+    plain, folded = (Sam3(config, torch.device("cpu")) for _ in range(2))
+    folded.network.load_state_dict(plain.network.state_dict())
+    folded.fold()
+    for side, small in ((224, 7), (252, 8)):
+        for model in (plain, folded):
+            model.bf16_backbone = False
+            model.resize(side)
+        expected, found = plain.embed(IMAGE), folded.embed(IMAGE)
+        assert expected.trunk is not None
+        assert found.trunk is not None
+        assert (expected.trunk.shape[-1], found.trunk.shape[-1]) == (side // 14, small)
+        ours, theirs = (
+            (*each.interactive, *model.levels(each)) for model, each in ((folded, found), (plain, expected))
+        )
+        for a, b in zip(ours, theirs, strict=True):
+            assert float((a - b).abs().max()) <= 1e-4 * float(b.abs().max())  # convolutions joined in the trunk, too
+
+
 def test_the_necks_stay_as_they_are_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Sam3.untrained()
     monkeypatch.setattr(model, "device", torch.device("cuda"))

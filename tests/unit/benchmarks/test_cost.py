@@ -1,0 +1,31 @@
+"""What a look takes: counted of the real model, and folded never more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import cost
+from tracker import Sam3
+from tracker.model.configs import NANO
+
+
+def test_a_look_and_a_detection_are_counted_three_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cost.main(["--model", "nano", "--resolutions", "224"]) == 0
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 224")]
+    counts = {part: [float(each) for each in ways] for _, part, *ways in (line[:5] for line in lines)}
+    assert list(counts) == [*cost.LOOK, "a look", *cost.DETECTION, "a detection", "both necks"]
+    for wheel, plain, folded in counts.values():
+        assert 0 < folded <= plain <= wheel
+    assert counts["both necks"][2] < 0.9 * counts["both necks"][1] < 0.5 * counts["both necks"][0]
+    assert counts["a look"][2] == pytest.approx(sum(counts[part][2] for part in cost.LOOK), abs=0.2)
+
+
+def test_a_small_encoder_is_run_and_its_map_stretched_late() -> None:
+    config = replace(NANO, trunk="efficientvit_b1", patch=14)
+    found = cost.measure(Sam3(config, torch.device("cpu")), [224])[224]
+    assert all(each.ms > 0 for each in found["encoder"])
+    _, plain, folded = (each.gflop for each in found["neck for clicks"])
+    assert folded < 0.6 * plain
