@@ -1,5 +1,5 @@
 """
-The names in EfficientSAM3's checkpoints.
+The layout of EfficientSAM3's checkpoints: that of :mod:`tracker.checkpoints.mobileclip_layout`, and an image encoder.
 
 Their image encoders number the parts that timm names (:mod:`tracker.model.students`). The tensors are the same.
 tests/data/efficientsam3 has the names and shapes of theirs, as their own classes make them.
@@ -8,9 +8,15 @@ tests/data/efficientsam3 has the names and shapes of theirs, as their own classe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+
+from torch import Tensor
+
+from tracker.checkpoints import mobileclip_layout
+from tracker.checkpoints.mobileclip_layout import tidy as tidy
 
 TRUNK = "detector.backbone.vision_backbone.trunk."
+_MARK = "backbone.vision_backbone.trunk.model."  # none of our names, and none of upstream's, has it
 
 _HALVING = (0, 4, 8, 22)  # RepViT-M1.1's blocks are one list: which of them begin a stage, by halving the picture
 _MIXERS = {  # RepViT's parts of a block
@@ -26,6 +32,11 @@ _MIXERS = {  # RepViT's parts of a block
 _MIXER = f"({'|'.join(map(re.escape, _MIXERS))})"
 
 
+def is_theirs(keys: Iterable[str]) -> bool:
+    """Whether these are keys of an EfficientSAM3 checkpoint, with whatever prefix."""
+    return any(_MARK in key for key in keys)
+
+
 def theirs(key: str) -> str:
     """What they call a tensor of the image encoder that is ``key`` here; other keys stay as they are."""
     if not key.startswith(TRUNK):
@@ -37,6 +48,26 @@ def theirs(key: str) -> str:
         if match := re.fullmatch(rf"features\.{pattern}", name):
             return f"{TRUNK}model.backbone.model.{named(*match.groups())}"
     return key
+
+
+def from_theirs(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As :meth:`KeyMap.from_theirs`. Raises :class:`WeightsError` for a text encoder of another context length."""
+    ours = {theirs(key): key for key in wanted}
+    named = {
+        ours[key] if key in ours and wanted[ours[key]].shape == value.shape else key: value
+        for key, value in found.items()
+    }
+    return mobileclip_layout.from_theirs(named, wanted)
+
+
+def to_theirs(ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A checkpoint of theirs of upstream's keys and tensors."""
+    return {theirs(key): value for key, value in mobileclip_layout.to_theirs(ours).items()}
+
+
+def shapes(key: str, present: Tensor) -> dict[str, tuple[int, ...]]:
+    """What theirs must hold for a key of upstream's layout that has ``present`` in the model: names and shapes."""
+    return {theirs(name): shape for name, shape in mobileclip_layout.shapes(key, present).items()}
 
 
 def _short(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from tracker.checkpoints import litetext_layout, mobileclip_layout, transformers_layout
+from tracker.checkpoints import efficientsam3_layout, litetext_layout, mobileclip_layout, transformers_layout
 
 
 class Layout(Protocol):
@@ -35,7 +35,7 @@ class Layout(Protocol):
         ...
 
 
-LAYOUTS: tuple[Layout, ...] = (litetext_layout, transformers_layout, mobileclip_layout)
+LAYOUTS: tuple[Layout, ...] = (litetext_layout, transformers_layout, efficientsam3_layout, mobileclip_layout)
 
 
 def layout_of(keys: Iterable[str]) -> Layout | None:

@@ -40,7 +40,7 @@ def load_model(
     target, say = device_named(device), progress or _nothing
     config, path = finding.find(name, checkpoint, progress)
     say(f"reading {path}")
-    tensors = weights.read(path)
+    tensors = weights.read(path, progress)
     config = config or recognise(tensors, path).config
     say(f"building {config.name}")
     model = Sam3(config, torch.device("cpu"))

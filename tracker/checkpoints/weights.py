@@ -33,6 +33,7 @@ from tracker.types import WeightsError
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what transformers writes, in one file or several
 CLICKS_NECK = f"{DETECTOR}backbone.vision_backbone.sam2_convs."  # of clicks, boxes and memory
 Shapes = Callable[[str, Tensor], dict[str, tuple[int, ...]]]
+PRESERVED = "preserved_base"  # what a name begins with under which EfficientSAM3 keeps SAM 3's clicks and memory
 
 
 def load(
@@ -50,7 +51,7 @@ def load(
     """
     if progress and tensors is None:
         progress(f"reading {path}")
-    found = read(path) if tensors is None else tensors
+    found = read(path, progress) if tensors is None else tensors
     wanted = upstream_keys(model)
     layout = layout_of(found)
     shapes: Shapes = _same_shape if layout is None else layout.shapes
@@ -111,8 +112,12 @@ def save(model: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> No
     safetensors.torch.save_file(tensors, path, metadata={"crc32": json.dumps(checksums)})
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weights file or folder, on the CPU, keys as they stand. Raises :class:`WeightsError`."""
+def read(path: Path, progress: Callable[[str], None] | None = None) -> dict[str, Tensor]:
+    """
+    The tensors of a weights file or folder, on the CPU, keys as they stand. Raises :class:`WeightsError`.
+
+    ``progress`` is told what lay elsewhere in the file than one would think.
+    """
     if path.is_dir():
         return _read_folder(path)
     if path.name.endswith(".index.json"):
@@ -120,7 +125,7 @@ def read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path} is not a file")
     if zipfile.is_zipfile(path) or path.suffix in {".pt", ".pth", ".bin", ".ckpt"}:
-        return _read_torch(path)
+        return _read_torch(path, progress)
     return _read_safetensors(path)
 
 
@@ -153,7 +158,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     return found
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
+def _read_torch(path: Path, progress: Callable[[str], None] | None) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -165,10 +170,26 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     except (zipfile.BadZipFile, pickle.UnpicklingError, EOFError, RuntimeError, NotImplementedError) as error:
         size = path.stat().st_size
         raise WeightsError(f"{path} ({size} bytes) is cut short, damaged or no torch file: {error}") from error
-    content = content["model"] if isinstance(content, dict) and isinstance(content.get("model"), dict) else content
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        preserved = _preserved(content)
+        content = content["model"]
+        if preserved and all(isinstance(key, str) for key in content):
+            if progress:
+                progress(f"{path} keeps {listing('tensors', preserved)} under {PRESERVED}…: untouched by its training")
+            content = preserved | with_prefixes(content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path} holds no dictionary of tensors")
     return content
+
+
+def _preserved(content: dict[object, object]) -> dict[str, Tensor]:
+    """What a checkpoint of EfficientSAM3 keeps beside the model that was trained, under upstream's keys."""
+    found: dict[str, Tensor] = {}
+    for name, part in content.items():
+        if isinstance(name, str) and name.startswith(PRESERVED) and isinstance(part, dict):
+            for key, value in part.items():  # one by one: keys of either kind stand side by side there
+                found |= with_prefixes({key: value}) if isinstance(value, Tensor) else {}
+    return found
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ The tests of this package go through ``ENTRIES`` by themselves.
 from __future__ import annotations
 
 from tracker.model.configs.config import Ability, Config
+from tracker.model.configs.efficientsam3 import EFFICIENTSAM3_ENTRIES
 from tracker.model.configs.entry import Entry, RemoteFile
 from tracker.model.configs.litetext import LITETEXT_ENTRIES, LITETEXT_L, LITETEXT_S0, LITETEXT_S1
 from tracker.model.configs.nano import NANO, NANO_2, NANO_ENTRY
@@ -38,7 +39,7 @@ __all__ = [
     "entry_named",
 ]
 
-ENTRIES = (NANO_ENTRY, *LITETEXT_ENTRIES, SAM3_ENTRY)
+ENTRIES = (NANO_ENTRY, *EFFICIENTSAM3_ENTRIES, *LITETEXT_ENTRIES, SAM3_ENTRY)
 CONFIGS = tuple(entry.config for entry in ENTRIES)
 _MAKING = (NANO_2,)  # not offered: there are no finished weights
 
