@@ -21,7 +21,7 @@ async def test_a_real_camera_through_a_real_server_leaves_a_note_at_each_hop(
 ) -> None:
     monkeypatch.setattr(latency, "SCENES", 8)
     case = Case("webrtc", "480p", relayed=True)
-    trace = await measure(case, Stage(tmp_path), seconds=1.5, warm_up=0.0, present=present)
+    trace = await measure(case, Stage(tmp_path), seconds=3.0, warm_up=0.0, present=present)
     found = figures(case, trace)
     assert found.latencies
     assert min(found.latencies) > 0

@@ -37,8 +37,7 @@ def film(tmp_path: Path) -> Path:
     return tmp_path / "film.mkv"
 
 
-@pytest.mark.parametrize("pace", ["realtime", "every"])
-@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(("pace", "large"), [("realtime", False), ("every", True)])
 async def test_a_session_holds_so_many_pictures_and_no_more(
     film: Path, monkeypatch: pytest.MonkeyPatch, pace: str, large: bool
 ) -> None:

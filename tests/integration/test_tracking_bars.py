@@ -20,12 +20,12 @@ pytestmark = [
 ]
 EVERY = Policy("every frame", 1, "pvs")
 SEED = 5  # the documentation's figures are of others
-FRAMES = 40
+FRAMES = {"easy": 40, "crossing": 40, "occlusion": 60}  # hiding takes its time
 
 
 @functools.cache
 def film(name: str) -> scenarios.Scenario:
-    made: scenarios.Scenario = getattr(scenarios, name)(SEED, FRAMES)
+    made: scenarios.Scenario = getattr(scenarios, name)(SEED, FRAMES[name])
     return made
 
 
@@ -39,7 +39,7 @@ def model(name: str) -> Sam3:
 @functools.cache
 def judged(policy: Policy, name: str) -> tuple[dict[str, float], Run]:
     run = offline(model(name), policy, film(name))
-    return tracking([film(name).truth(index) for index in range(FRAMES)], run.shown), run
+    return tracking([film(name).truth(index) for index in range(FRAMES[name])], run.shown), run
 
 
 @pytest.mark.parametrize("name", ["easy", "crossing"])
@@ -61,7 +61,7 @@ def test_nothing_changes_its_id_where_nothing_is_difficult() -> None:
 def test_where_time_is_short_masks_are_moved_along_and_stay_good() -> None:
     best, _ = judged(EVERY, "easy")
     figures, run = judged(Policy("30 a second", 10, "auto", adaptive=True, rate=30, slower=2), "easy")
-    assert run.encoded <= 0.5 * FRAMES
+    assert run.encoded <= 0.5 * FRAMES["easy"]
     assert figures["J&F"] >= 0.9 * best["J&F"]
 
 
@@ -70,4 +70,4 @@ def test_what_hides_keeps_its_id_better_than_where_masks_are_only_matched() -> N
     figures, run = judged(Policy("adaptive", 10, "auto", adaptive=True), "occlusion")
     assert figures["HOTA"] >= alone["HOTA"] + 0.05
     assert figures["switches"] == 0
-    assert run.detected <= 0.25 * FRAMES
+    assert run.detected <= 0.25 * FRAMES["occlusion"]
