@@ -1,4 +1,4 @@
-"""The command line: ``streamer serve``, ``demo``, ``run``, ``keys`` and ``doctor``."""
+"""The command line: ``streamer serve``, ``demo``, ``run``, ``keys``, ``models`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -94,6 +94,8 @@ def parser() -> argparse.ArgumentParser:
 
     options.keys(_command(commands, "keys", _keys, "make, list and remove keys, each with what it may do"))
 
+    options.models(_command(commands, "models", _models, "list models, fetch one, measure one on this machine"))
+
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
     doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port that the server will use")
     return top
@@ -122,7 +124,10 @@ def _command(
 
 def _model_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("model")
-    group.add_argument("--model", help="nano (embedded, the default) or sam3 (full size)")
+    group.add_argument(
+        "--model",
+        help=_MODEL,
+    )
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights: a file or a folder")
     group.add_argument("--device", help="cpu, cuda or cuda:0; default: cuda where there is one")
     group.add_argument("--resolution", type=_positive, metavar="N", help=_RESOLUTION)
@@ -162,6 +167,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="log more")
 
 
+_MODEL = "nano (embedded, the default), another of `streamer models`, a weights file, or owner/repository[/file]"
 _FOLLOWER = "how objects are followed between keyframes (auto)"
 _RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality we have not measured"
 _PRESENT = "which frames of a live source have results: all (frames, the default), or only those looked at"
@@ -270,6 +276,14 @@ def _keys(given: argparse.Namespace) -> int:
     if given.action == "add":
         return keys.add(path, given.name, given.scope)
     return keys.show(path) if given.action == "list" else keys.remove(path, given.name)
+
+
+def _models(given: argparse.Namespace) -> int:
+    from streamer.commands import models
+
+    if given.action == "get":
+        return models.get(given.name)
+    return models.bench(given.name, given.resolutions) if given.action == "bench" else models.show()
 
 
 def _doctor(given: argparse.Namespace) -> int:

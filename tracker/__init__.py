@@ -1,8 +1,11 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
 from tracker.acceleration import accelerate, plain
+from tracker.checkpoints.download import download, kept
+from tracker.checkpoints.finding import on_the_hub
 from tracker.checkpoints.loading import load_model, set_threads
-from tracker.model.configs import Ability
+from tracker.checkpoints.records import read as record
+from tracker.model.configs import ENTRIES, Ability, Entry
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
@@ -33,6 +36,7 @@ from tracker.types import (
 )
 
 __all__ = [
+    "ENTRIES",
     "Ability",
     "Answer",
     "Box",
@@ -40,6 +44,7 @@ __all__ = [
     "Detection",
     "Done",
     "Embedding",
+    "Entry",
     "Failed",
     "Forget",
     "FrameGone",
@@ -71,10 +76,14 @@ __all__ = [
     "UnknownObject",
     "WeightsError",
     "accelerate",
+    "download",
+    "kept",
     "load_model",
+    "on_the_hub",
     "plain",
     "prompt_keys",
     "receive",
+    "record",
     "send",
     "set_threads",
     "shrunk",

@@ -37,6 +37,17 @@ def access(command: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="FOLDER", help=_DATA)
 
 
+def models(command: argparse.ArgumentParser) -> None:
+    """Give ``streamer models`` its actions; without one it lists."""
+    actions = command.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("list", help="list them: what is here, its size, the time of a look, what it can do")
+    get = actions.add_parser("get", help="fetch a model's weights; what was begun is gone on with")
+    get.add_argument("name", metavar="NAME", help="a model of the list, or owner/repository[/file]")
+    bench = actions.add_parser("bench", help="measure a look and a detection on this machine")
+    bench.add_argument("name", metavar="NAME", help="a model of the list, or a file")
+    bench.add_argument("--resolution", type=int, action="append", default=[], metavar="N", dest="resolutions")
+
+
 def keys(command: argparse.ArgumentParser) -> None:
     """Give ``streamer keys`` its actions."""
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")

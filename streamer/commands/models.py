@@ -1,0 +1,133 @@
+"""``streamer models``: list the models there are, fetch one, and measure one on this machine."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.errors import BadRequest
+from tracker import ENTRIES, Entry, Prompt, Sam3, TrackerError, download, kept, load_model, on_the_hub, record
+
+RUNS = 3  # of each measurement, after one that does not count; the least is kept: other work only adds to it
+HEIGHT, WIDTH = 480, 640  # of the picture that is measured with
+
+
+def show() -> int:
+    """Print a line for each model."""
+    figures = _figures()
+    rows = [("model", "here", "size", "a look here", "can do", "licence"), *(_row(each, figures) for each in ENTRIES)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def get(name: str) -> int:
+    """Fetch a model's file, or go on with it. Raises BadRequest in words for what cannot be had."""
+    try:
+        file = on_the_hub(name)
+        path = download(file, _say)
+    except TrackerError as error:
+        raise BadRequest(str(error)) from None
+    noted = record(file)
+    if file.sha256 is None and noted is not None:
+        _say(f"its SHA-256 is not known here; the hub says {noted.sha256} (unpinned)")
+    print(path)
+    return 0
+
+
+def bench(name: str, resolutions: Sequence[int]) -> int:
+    """Measure a look and a detection of one word, and keep the figures. Raises BadRequest for an unknown model."""
+    try:
+        entry = next((each for each in ENTRIES if each.name == name), None)
+        random = entry is not None and entry.file is not None and kept(entry.file) is None
+        model = Sam3.untrained(name) if random else load_model(name, progress=_say)
+        if random:
+            model.fold()
+            _say(f"{name} is not downloaded: measured with random weights, which take as long")
+        for side in resolutions or model.config.resolutions:
+            model.resize(side)
+            look, detection = measure(model)
+            _keep(model.name, str(side), {"look": look, "detection": detection, "device": str(model.device)})
+            words = f"look {look:.3f} s, detection of one word {detection:.3f} s"
+            print(f"{model.name} at {side} px on {model.device}: {words}", flush=True)
+    except TrackerError as error:
+        raise BadRequest(str(error)) from None
+    return 0
+
+
+def measure(model: Sam3) -> tuple[float, float]:
+    """Seconds of a look (a picture embedded) and of a detection of one word on it, the least of ``RUNS``."""
+    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    prompts = [Prompt("thing", threshold=1.0)]  # nothing is found: what finding costs depends on the picture
+
+    look = _least(lambda: model.embed(image))
+    both = itertools.cycle([model.embed(image), model.embed(image)])  # what is known of one does not serve the other
+
+    def detect() -> None:
+        model.detector.forget()  # the word is a new one too
+        model.detect(next(both), prompts)
+
+    return look, _least(detect)
+
+
+def _least(work: Callable[[], object]) -> float:
+    work()
+    taken = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def _row(entry: Entry, figures: dict[str, Any]) -> tuple[str, ...]:
+    file = entry.file
+    if file is None:
+        here, size = "ships", ""
+    else:
+        noted = record(file)
+        here = "no" if kept(file) is None else "yes" if file.sha256 else "yes, unpinned"
+        bytes_ = file.size or (noted.size if noted else None)
+        size = "" if bytes_ is None else f"{bytes_ / 1e9:.1f} GB"
+        here += ", on request" if file.gated and here == "no" else ""
+    mine = figures.get(entry.name, {})
+    side = str(entry.config.image_size) if str(entry.config.image_size) in mine else next(iter(mine), None)
+    measured = "not measured" if side is None else f"{mine[side]['look']:.2f} s at {side} px, measured"
+    return entry.name, here, size, measured, ", ".join(sorted(entry.config.abilities)), entry.licence
+
+
+def _place() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sam3-streamer" / "figures.json"
+
+
+def _figures() -> dict[str, Any]:
+    try:
+        found = json.loads(_place().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep(name: str, side: str, figure: dict[str, Any]) -> None:
+    figures = _figures()
+    figures[name] = {**figures.get(name, {}), side: figure}
+    try:
+        place = _place()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    except (OSError, RuntimeError) as error:
+        _say(f"the figure could not be kept: {error}")
+
+
+def _say(words: str) -> None:
+    print(f"streamer: {words}", file=sys.stderr, flush=True)

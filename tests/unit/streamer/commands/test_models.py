@@ -1,0 +1,66 @@
+"""The models there are: listed, fetched and measured."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+
+from streamer import cli
+from tests.support.hub import serving_files
+from tracker import ENTRIES
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "list"]])
+def test_every_model_has_a_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["model", *(entry.name for entry in ENTRIES)]
+    assert re.search(r"nano +ships +not measured +clicks, exemplars, memory, words", lines[1])
+    assert "no, on request" in lines[-1]
+
+
+def test_what_was_measured_is_shown_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "bench", "nano"]) == 0
+    assert re.search(r"nano at 224 px on \S+: look 0\.\d+ s, detection of one word \d\.\d+ s", capsys.readouterr().out)
+    cli.main(["models"])
+    assert re.search(r"nano +ships +\d\.\d\d s at 224 px, measured", capsys.readouterr().out)
+
+
+def test_a_model_is_fetched_into_the_cache_and_shown_as_unpinned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving_files() as hub:
+        template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        assert cli.main(["models", "get", "sam3"]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip().endswith("sam3.pt")
+    assert "(100 %)" in told.err and "(unpinned)" in told.err
+    cli.main(["models"])
+    assert re.search(r"sam3 +yes, unpinned", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["get", "nano"], "nano ships with this project"),
+        (["get", "huge"], "no model 'huge': choose one of nano,"),
+        (["bench", "huge"], "no model 'huge': choose one of nano,"),
+        (["bench", "nano", "--resolution", "5"], "nano has no resolution of 5 pixels"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["models", *arguments]) == cli.WRONG
+    assert words in capsys.readouterr().err.splitlines()[-1]
