@@ -164,7 +164,9 @@ def commands(program: str, page: Path) -> list[str]:
 
 def our_commands(page: Path) -> list[str]:
     return [
-        line for line in commands("streamer", page) if line.split()[0] in ("serve", "demo", "run", "keys", "models", "doctor")
+        line
+        for line in commands("streamer", page)
+        if line.split()[0] in ("serve", "demo", "run", "keys", "models", "doctor")
     ]
 
 

@@ -114,7 +114,8 @@ def _why_not(file: RemoteFile, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:  # a full disk, a folder that may not be written to
         return f"{file} cannot be kept: {error}. HF_HOME names another place."
     own = "Or name a file that you already have: --model FILE, or --checkpoint FILE."
-    if file.gated or isinstance(error, errors.GatedRepoError):
+    unreached = isinstance(error, httpx.TransportError | errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled)
+    if (file.gated and not unreached) or isinstance(error, errors.GatedRepoError):
         refused = isinstance(error, errors.GatedRepoError)
         words = f"Access to {file.repository} was refused." if refused else f"{file} cannot be had ({_kind(error)})."
         return (
@@ -131,7 +132,8 @@ def _why_not(file: RemoteFile, error: Exception) -> str:
 def _kind(error: Exception) -> str:
     """An error's name, and that of what it was made of: LocalEntryNotFoundError says nothing by itself."""
     cause = error.__cause__
-    return type(error).__name__ if cause is None else f"{type(error).__name__}: {type(cause).__name__}"
+    names = dict.fromkeys(type(each).__name__ for each in (error, cause) if each is not None)
+    return ": ".join(names)
 
 
 def _fetch(file: RemoteFile, say: Say, endpoint: str | None, cache: Path | None) -> str | None:
