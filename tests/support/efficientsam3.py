@@ -81,8 +81,8 @@ def answers(model: Sam3) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
     """What a model says to the picture, stage by stage, under the names that tests/data/efficientsam3 has."""
     side = model.config.image_size
     embedding = model.embed(seeded.picture(side))
-    assert embedding.trunk is not None
-    yield "trunk", {"features": embedding.trunk}
+    trunk = model.network.backbone.vision_backbone.trunk
+    yield "trunk", {"features": trunk(model._square(seeded.picture(side)))[-1]}
     yield "concept levels", {str(place): each for place, each in enumerate(model.levels(embedding))}
     yield "click levels", {str(place): each for place, each in enumerate(embedding.interactive)}
     yield "text", {"features": model.detector.text(WORDS, model.device)[0]}

@@ -16,7 +16,7 @@ from tests.support.efficientsam3 import KINDS, digest, reference
 from tracker import WeightsError
 from tracker.checkpoints import efficientsam3_layout, weights
 from tracker.checkpoints.efficientsam3_layout import TRUNK, theirs
-from tracker.model.configs import config_named
+from tracker.model.configs import Ability, config_named
 from tracker.model.network import build
 from tracker.model.students import Student
 
@@ -129,6 +129,17 @@ def test_other_ways_to_write_the_same_are_read_the_same(
     torch.save(content, tmp_path / "ev.pt")
     weights.load(other, tmp_path / "ev.pt")
     assert all(torch.equal(each, other.state_dict()[key]) for key, each in model.state_dict().items())
+
+
+def test_a_file_with_nothing_kept_elsewhere_finds_by_words_and_examples_alone(
+    model: nn.Module, other: nn.Module, tmp_path: Path
+) -> None:
+    content = trained(model)
+    del content["preserved_base_model"]
+    torch.save(content, tmp_path / "ev.pt")
+    told: list[str] = []
+    assert weights.load(other, tmp_path / "ev.pt", told.append) == {Ability.WORDS, Ability.EXEMPLARS}
+    assert any("no weights for clicks" in words for words in told)
 
 
 STEM = f"{TRUNK}model.backbone.model.input_stem.op_list.0.conv.weight"
