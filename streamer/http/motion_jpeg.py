@@ -57,6 +57,7 @@ class MotionJpeg(Response):
                     side.cancel()
         if transport is not None and not pictures.closed:
             transport.abort()
+            await _gone(receive)  # else uvicorn takes it for an answer that was forgotten, and says so
 
     async def _tell(self, pictures: Latest[bytes], send: Send) -> None:
         with contextlib.suppress(TimeoutError):
