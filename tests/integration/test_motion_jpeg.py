@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import av
 import cv2
 import pytest
 from playwright.sync_api import sync_playwright
 
+from streamer.http import motion_jpeg
 from tests.support.browser import PATIENCE, chromium
 from tests.support.models import untrained
 from tests.support.serving import Served, serving
@@ -45,6 +50,22 @@ def test_opencv_reads_it(address: str) -> None:
         capture.release()
     assert [picture.shape for picture in pictures] == [(60, 80, 3)] * 3
     assert (pictures[0] != pictures[2]).any()
+
+
+def test_one_who_does_not_read_it_is_cut_off_and_that_is_no_error(
+    served: Served, address: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(motion_jpeg, "STALLED", 0.2)
+    place, session = urlsplit(address), address.split("/")[4]
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((place.hostname, place.port))
+        reader.sendall(f"GET {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        assert reader.recv(4)  # it is a viewer, and reads nothing more
+        while served.http.get(f"/sessions/{session}").json()["viewers"]:
+            time.sleep(0.05)
+    assert served.http.get("/healthz").is_success
+    assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_a_browser_shows_it_and_goes_on_showing_it(served: Served, address: str) -> None:
