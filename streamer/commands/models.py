@@ -23,7 +23,10 @@ HEIGHT, WIDTH = 480, 640  # of the picture that is measured with
 def show() -> int:
     """Print a line for each model."""
     figures = _figures()
-    rows = [("model", "here", "size", "a look here", "can do", "licence"), *(_row(each, figures) for each in ENTRIES)]
+    rows = [
+        ("model", "here", "size", "memory", "a look here", "can do", "licence"),
+        *(_row(each, figures) for each in ENTRIES),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -53,10 +56,15 @@ def bench(name: str, resolutions: Sequence[int]) -> int:
         if random:
             model.fold()
             _say(f"{name} is not downloaded: measured with random weights, which take as long")
+        memory = sum(each.numel() * each.element_size() for each in model.network.parameters())
         for side in resolutions or model.config.resolutions:
             model.resize(side)
             look, detection = measure(model)
-            _keep(model.name, str(side), {"look": look, "detection": detection, "device": str(model.device)})
+            _keep(
+                model.name,
+                str(side),
+                {"look": look, "detection": detection, "memory": memory, "device": str(model.device)},
+            )
             words = f"look {look:.3f} s, detection of one word {detection:.3f} s"
             print(f"{model.name} at {side} px on {model.device}: {words}", flush=True)
     except TrackerError as error:
@@ -102,7 +110,9 @@ def _row(entry: Entry, figures: dict[str, Any]) -> tuple[str, ...]:
     mine = figures.get(entry.name, {})
     side = str(entry.config.image_size) if str(entry.config.image_size) in mine else next(iter(mine), None)
     measured = "not measured" if side is None else f"{mine[side]['look']:.2f} s at {side} px, measured"
-    return entry.name, here, size, measured, ", ".join(sorted(entry.config.abilities)), entry.licence
+    weights = mine[side].get("memory") if side is not None else None
+    memory = "" if weights is None else f"{weights / 1e9:.1f} GB" if weights >= 1e9 else f"{weights / 1e6:.0f} MB"
+    return entry.name, here, size, memory, measured, ", ".join(sorted(entry.config.abilities)), entry.licence
 
 
 def _place() -> Path:

@@ -32,7 +32,7 @@ def test_what_was_measured_is_shown_as_that(capsys: pytest.CaptureFixture[str]) 
     assert cli.main(["models", "bench", "nano"]) == 0
     assert re.search(r"nano at 224 px on \S+: look 0\.\d+ s, detection of one word \d\.\d+ s", capsys.readouterr().out)
     cli.main(["models"])
-    assert re.search(r"nano +ships +\d\.\d\d s at 224 px, measured", capsys.readouterr().out)
+    assert re.search(r"nano +ships +\d+ MB +\d\.\d\d s at 224 px, measured", capsys.readouterr().out)
 
 
 def test_a_model_is_fetched_into_the_cache_and_shown_as_unpinned(
