@@ -21,7 +21,7 @@ from streamer.commands.serve import listen
 from streamer.errors import BadRequest
 from streamer.sources import srt
 from streamer.video.file import video_codec
-from tracker import TrackerError, load_model
+from tracker import ENTRIES, TrackerError, kept, load_model
 from tracker.model import compat
 
 PACKAGES = ("sam3", "numpy", "opencv-python-headless", "av", "aiortc", "fastapi", "uvicorn", "websockets")
@@ -60,7 +60,7 @@ def main(port: int = DEFAULT_PORT) -> int:
 def examine(port: int = DEFAULT_PORT) -> Iterator[Finding]:
     """Every check in turn. One that breaks is a finding too."""
     checks: list[Check] = [python, packages, torch_pair, device, threads, codecs, streaming, webrtc]
-    for check in [*checks, lambda: ports(port), model, full_model]:
+    for check in [*checks, lambda: ports(port), model, fetched_models]:
         try:
             yield from check()
         except Exception as error:
@@ -175,16 +175,13 @@ def model() -> Iterator[Finding]:
     yield Finding(Mark.OK, "nano", f"loads: {parameters:.1f} million parameters, knows {len(known or ())} words")
 
 
-def full_model() -> Iterator[Finding]:
-    """The full-size model is the user's to get."""
-    try:
-        from huggingface_hub import try_to_load_from_cache
-
-        path = try_to_load_from_cache("facebook/sam3", "sam3.pt")
-    except ImportError:
-        path = None
-    words = f"downloaded: {path}" if isinstance(path, str) else "not downloaded; needed for --model sam3 only"
-    yield Finding(Mark.OK if isinstance(path, str) else Mark.NOTE, "sam3", words)
+def fetched_models() -> Iterator[Finding]:
+    """The other models are the user's to get."""
+    here = [entry.name for entry in ENTRIES if entry.file is not None and kept(entry.file) is not None]
+    words = (
+        f"{', '.join(here)} downloaded" if here else "none but nano is here: `streamer models` lists what can be had"
+    )
+    yield Finding(Mark.OK if here else Mark.NOTE, "models", words)
 
 
 def _has_codec(name: str, mode: str) -> bool:

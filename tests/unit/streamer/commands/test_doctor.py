@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_everything_is_looked_at_and_the_status_is_0(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     for what in ("python", "packages", "torch", "device", "threads", "openmp", "decode h264", "decode vp8", "encode"):
         assert what in shown
-    for what in ("rtsp", "whip", "webrtc", "port", "nano", "sam3", "Everything required works."):
+    for what in ("rtsp", "whip", "webrtc", "port", "nano", "models", "Everything required works."):
         assert what in shown
 
 
@@ -66,9 +67,18 @@ def test_a_check_that_breaks_is_a_failure_and_the_others_go_on(monkeypatch: pyte
     def python() -> Iterator[Finding]:
         raise RuntimeError("on purpose")
 
-    for name in ("packages", "torch_pair", "threads", "codecs", "streaming", "webrtc", "model", "full_model"):
+    for name in ("packages", "torch_pair", "threads", "codecs", "streaming", "webrtc", "model", "fetched_models"):
         monkeypatch.setattr(doctor, name, lambda: iter(()))
     monkeypatch.setattr(doctor, "python", python)
     found = list(doctor.examine())
     assert found[0] == Finding(Mark.FAIL, "python", "RuntimeError: on purpose")
     assert {finding.what for finding in found[1:]} == {"device", "port"}
+
+
+def test_models_that_are_here_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "kept", lambda file: None)
+    (finding,) = doctor.fetched_models()
+    assert finding.mark is Mark.NOTE
+    monkeypatch.setattr(doctor, "kept", lambda file: Path(file.name) if file.repository == "facebook/sam3" else None)
+    (finding,) = doctor.fetched_models()
+    assert (finding.mark, finding.words) == (Mark.OK, "sam3 downloaded")
