@@ -25,7 +25,7 @@ from streamer.hosted.cache import Caches
 from streamer.hosted.contract import contract
 from streamer.hosted.embeddings import Embeddings
 from streamer.hosted.fetch import Rules
-from streamer.http import metrics, openapi, page, results, sessions, tokens, whep, whip
+from streamer.http import metrics, models, openapi, page, results, sessions, tokens, whep, whip
 from streamer.http.bodies import Bodies
 from streamer.http.headers import BrowserRules
 from streamer.http.middleware import ModelName
@@ -70,7 +70,15 @@ def create_app(
     metrics.install(app)
     _answer_errors(app)
     _watch(app)
-    for router in (sessions.router, results.router, whip.router, whep.router, tokens.router, routes.router):
+    for router in (
+        sessions.router,
+        results.router,
+        whip.router,
+        whep.router,
+        tokens.router,
+        models.router,
+        routes.router,
+    ):
         app.include_router(router)
     openapi.install(app, contract())
     page.install(app, web_folder())

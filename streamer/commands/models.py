@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from streamer import figures
 from streamer.errors import BadRequest
 from tracker import ENTRIES, Entry, Prompt, Sam3, TrackerError, download, kept, load_model, on_the_hub, record
 
@@ -22,10 +19,10 @@ HEIGHT, WIDTH = 480, 640  # of the picture that is measured with
 
 def show() -> int:
     """Print a line for each model."""
-    figures = _figures()
+    measured = figures.measured()
     rows = [
         ("model", "here", "size", "memory", "a look here", "can do", "licence"),
-        *(_row(each, figures) for each in ENTRIES),
+        *(_row(each, measured) for each in ENTRIES),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -60,11 +57,11 @@ def bench(name: str, resolutions: Sequence[int]) -> int:
         for side in resolutions or model.config.resolutions:
             model.resize(side)
             look, detection = measure(model)
-            _keep(
-                model.name,
-                str(side),
-                {"look": look, "detection": detection, "memory": memory, "device": str(model.device)},
-            )
+            figure = {"look": look, "detection": detection, "memory": memory, "device": str(model.device)}
+            try:
+                figures.keep(model.name, side, figure)
+            except (OSError, RuntimeError) as error:
+                _say(f"the figure could not be kept: {error}")
             words = f"look {look:.3f} s, detection of one word {detection:.3f} s"
             print(f"{model.name} at {side} px on {model.device}: {words}", flush=True)
     except TrackerError as error:
@@ -97,7 +94,7 @@ def _least(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def _row(entry: Entry, figures: dict[str, Any]) -> tuple[str, ...]:
+def _row(entry: Entry, measured: dict[str, dict[str, figures.Figure]]) -> tuple[str, ...]:
     file = entry.file
     if file is None:
         here, size = "ships", ""
@@ -107,36 +104,17 @@ def _row(entry: Entry, figures: dict[str, Any]) -> tuple[str, ...]:
         bytes_ = file.size or (noted.size if noted else None)
         size = "" if bytes_ is None else f"{bytes_ / 1e9:.1f} GB"
         here += ", on request" if file.gated and here == "no" else ""
-    mine = figures.get(entry.name, {})
-    side = str(entry.config.image_size) if str(entry.config.image_size) in mine else next(iter(mine), None)
-    measured = "not measured" if side is None else f"{mine[side]['look']:.2f} s at {side} px, measured"
-    weights = mine[side].get("memory") if side is not None else None
-    memory = "" if weights is None else f"{weights / 1e9:.1f} GB" if weights >= 1e9 else f"{weights / 1e6:.0f} MB"
-    return entry.name, here, size, memory, measured, ", ".join(sorted(entry.config.abilities)), entry.licence
+    found = figures.chosen(measured, entry.name, entry.config.image_size)
+    look, memory = "not measured", ""
+    if found is not None:
+        side, figure = found
+        look = f"{figure['look']:.2f} s at {side} px, measured"
+        memory = _bytes(figure["memory"]) if "memory" in figure else ""
+    return entry.name, here, size, memory, look, ", ".join(sorted(entry.config.abilities)), entry.licence
 
 
-def _place() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sam3-streamer" / "figures.json"
-
-
-def _figures() -> dict[str, Any]:
-    try:
-        found = json.loads(_place().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _keep(name: str, side: str, figure: dict[str, Any]) -> None:
-    figures = _figures()
-    figures[name] = {**figures.get(name, {}), side: figure}
-    try:
-        place = _place()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    except (OSError, RuntimeError) as error:
-        _say(f"the figure could not be kept: {error}")
+def _bytes(weights: int) -> str:
+    return f"{weights / 1e9:.1f} GB" if weights >= 1e9 else f"{weights / 1e6:.0f} MB"
 
 
 def _say(words: str) -> None:

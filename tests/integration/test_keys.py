@@ -59,6 +59,7 @@ OPENS: list[tuple[Scope, str, str, dict[str, Any], int]] = [
     (Scope.VIEW, "PATCH", "/whep/{id}/x", {}, 404),
     (Scope.VIEW, "DELETE", "/whep/{id}/x", {}, 404),
     (Scope.VIEW, "GET", "/metrics", {}, 200),
+    (Scope.VIEW, "GET", "/models", {}, 200),
     (Scope.VIEW, "POST", "/tokens", {}, 200),
     (Scope.PROMPT, "POST", "/sam3/concept_segment", {"json": {"image": IMAGE, "prompts": [{"text": "x"}]}}, 200),
     (Scope.PROMPT, "POST", "/sam3/visual_segment", {"json": {"image": IMAGE}}, 200),
