@@ -20,6 +20,7 @@ from streamer.choices import DEFAULT_PORT
 from streamer.commands.serve import listen
 from streamer.errors import BadRequest
 from streamer.sources import srt
+from streamer.video import lettering
 from streamer.video.file import video_codec
 from tracker import ENTRIES, TrackerError, kept, load_model
 from tracker.model import compat
@@ -59,7 +60,7 @@ def main(port: int = DEFAULT_PORT) -> int:
 
 def examine(port: int = DEFAULT_PORT) -> Iterator[Finding]:
     """Every check in turn. One that breaks is a finding too."""
-    checks: list[Check] = [python, packages, torch_pair, device, threads, codecs, streaming, webrtc]
+    checks: list[Check] = [python, packages, torch_pair, device, threads, codecs, labels, streaming, webrtc]
     for check in [*checks, lambda: ports(port), model, fetched_models]:
         try:
             yield from check()
@@ -126,6 +127,15 @@ def codecs() -> Iterator[Finding]:
     codec = video_codec()
     words = "H.264 (libx264)" if codec == "libx264" else "MPEG-4: libx264 is missing"
     yield Finding(Mark.OK if codec == "libx264" else Mark.NOTE, "encode", f"annotated videos become {words}")
+
+
+def labels() -> Iterator[Finding]:
+    """Whether letters on pictures are joined and turned as their script asks."""
+    good = lettering.shapes()
+    words = (
+        "scripts are shaped (Raqm)" if good else "Pillow has no Raqm: letters neither join nor run from right to left"
+    )
+    yield Finding(Mark.OK if good else Mark.NOTE, "labels", words)
 
 
 def streaming() -> Iterator[Finding]:

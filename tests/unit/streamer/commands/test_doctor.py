@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import features
 
 from streamer.commands import doctor
 from streamer.commands.doctor import Finding, Mark
@@ -25,7 +26,7 @@ def test_everything_is_looked_at_and_the_status_is_0(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     for what in ("python", "packages", "torch", "device", "threads", "openmp", "decode h264", "decode vp8", "encode"):
         assert what in shown
-    for what in ("rtsp", "whip", "webrtc", "port", "nano", "models", "Everything required works."):
+    for what in ("labels", "rtsp", "whip", "webrtc", "port", "nano", "models", "Everything required works."):
         assert what in shown
 
 
@@ -49,6 +50,14 @@ def test_a_missing_decoder_is_a_failure_where_cameras_need_it(monkeypatch: pytes
     assert marks["decode h264"] is Mark.OK
 
 
+def test_a_pillow_without_raqm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    (good,) = doctor.labels()
+    assert good.mark is Mark.OK
+    monkeypatch.setattr(features, "check", lambda name: name != "raqm")
+    (finding,) = doctor.labels()
+    assert finding.mark is Mark.NOTE and "Raqm" in finding.words
+
+
 def test_a_codec_nobody_has_is_not_found() -> None:
     assert not doctor._has_codec("no-such-codec", "r")
 
@@ -67,7 +76,8 @@ def test_a_check_that_breaks_is_a_failure_and_the_others_go_on(monkeypatch: pyte
     def python() -> Iterator[Finding]:
         raise RuntimeError("on purpose")
 
-    for name in ("packages", "torch_pair", "threads", "codecs", "streaming", "webrtc", "model", "fetched_models"):
+    others = ("packages", "torch_pair", "threads", "codecs", "labels", "streaming", "webrtc", "model", "fetched_models")
+    for name in others:
         monkeypatch.setattr(doctor, name, lambda: iter(()))
     monkeypatch.setattr(doctor, "python", python)
     found = list(doctor.examine())
