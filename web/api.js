@@ -89,6 +89,11 @@ export async function modelName() {
   return response?.ok ? (await response.json()).model : null;
 }
 
+/** What the server says of the model that is running; null while there is none. */
+export async function runningModel() {
+  return (await (await send(route("/models"))).json()).running;
+}
+
 /** What the server says of a session, or null when it knows none with that id. */
 export async function readSession(id) {
   try {

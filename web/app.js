@@ -1,6 +1,6 @@
 // The way from idle to running and back, and what is looked for. Everything shown goes through panel.js.
 
-import { Refused, listSessions, readSession, whenLoaded } from "./api.js";
+import { Refused, listSessions, readSession, runningModel, whenLoaded } from "./api.js";
 import { Edits } from "./edits.js";
 import { Meter } from "./meter.js";
 import { Minute } from "./minute.js";
@@ -20,12 +20,14 @@ const passing = ({ kind, status, hangs }) => kind === "offline" || kind === "con
 
 export class App {
   concepts = [];
+  threshold = prompts.THRESHOLD; // of new concepts
   own = false; // has the person changed the list of concepts?
   running = null; // {name, source, session, player}
   minute = new Minute();
   edits = new Edits(this);
   inStep = true;
   onShown = () => {}; // after each result shown
+  #learnt = false; // has the model told its threshold?
   #adopted = false; // has a watched session's own list been taken over?
   #attempt = 0; // counts starts: a start that was overtaken lets go of what it opened
   #last = null; // {name, open}: how to try again
@@ -61,6 +63,7 @@ export class App {
     const source = await whenLoaded(() => open(texts, on), waits);
     if (mine !== this.#attempt) return source?.stop();
     this.#run(source.name ?? name, source);
+    this.learn();
   }
 
   #run(name, source) {
@@ -224,8 +227,24 @@ export class App {
     }
   }
 
+  /**
+   * Begin with the running model's own threshold, also with what nobody has moved yet. What cannot be had now (a person has not given
+   * a key) is asked for again with the next source.
+   */
+  async learn() {
+    if (this.#learnt) return;
+    const model = await runningModel().catch(() => null);
+    if (!model || this.#learnt) return;
+    this.#learnt = true;
+    const before = this.threshold;
+    this.threshold = model.threshold;
+    if (before === this.threshold || this.running?.source.own === false) return; // a watched session keeps its own
+    this.setConcepts(prompts.moved(this.concepts, before, this.threshold));
+    this.send();
+  }
+
   add(text) {
-    const { list, refusal } = prompts.add(this.concepts, text);
+    const { list, refusal } = prompts.add(this.concepts, text, this.threshold);
     panel.note(refusal);
     if (refusal) return false;
     this.own = true;
@@ -256,6 +275,6 @@ export class App {
   /** Concepts that suit a source, as long as nobody has chosen any. */
   suggest(texts) {
     if (this.own) return;
-    this.setConcepts(texts.reduce((list, text) => prompts.add(list, text).list, []));
+    this.setConcepts(texts.reduce((list, text) => prompts.add(list, text, this.threshold).list, []));
   }
 }

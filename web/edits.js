@@ -58,7 +58,7 @@ export class Edits {
   }
 
   async #example(box, frame) {
-    const { list, refusal, key } = addExample(this.#app.concepts, box, frame.index);
+    const { list, refusal, key } = addExample(this.#app.concepts, box, frame.index, this.#app.threshold);
     if (refusal) return panel.note(refusal);
     const before = this.#app.concepts;
     this.#app.setConcepts(list);

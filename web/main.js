@@ -59,6 +59,7 @@ async function askModel() {
   const name = await modelName();
   if (!name) return setTimeout(askModel, LOADING);
   panel.setModel(name);
+  app.learn();
   if (name === "nano") return;
   webcamConcepts = ["person"];
   app.suggest(webcamConcepts);

@@ -2,7 +2,7 @@
 // new one; the page keeps it. A prompt: `{key, text | null, boxes?, labels?, frame_index?, name, color, threshold, id?}`.
 
 export const MOST = 16; // the server's limit
-export const THRESHOLD = 0.5; // the server's own
+export const THRESHOLD = 0.5; // until the running model has told its own
 
 // Told apart with the common kinds of colour blindness, and bright enough to lie over video (after Okabe and Ito).
 export const PALETTE = ["#56c7f2", "#f5b53d", "#f08bc0", "#4fd6a4", "#f4e36b", "#ff8657", "#a9a4ff", "#c8d46a"];
@@ -15,25 +15,25 @@ function color(list) {
   return PALETTE.find((one) => !used.includes(one)) ?? PALETTE[list.length % PALETTE.length];
 }
 
-/** Add a concept: `{list, refusal}`, with `refusal` in words when the list stays as it is. */
-export function add(list, typed) {
+/** Add a concept, for scores of `threshold` and more: `{list, refusal}`, with `refusal` in words when the list stays as it is. */
+export function add(list, typed, threshold) {
   const text = tidy(typed);
   if (!text) return { list, refusal: "Type what to look for first." };
   if (list.some((prompt) => prompt.text?.toLowerCase() === text.toLowerCase()))
     return { list, refusal: `“${text}” is already in the list.` };
   if (list.length >= MOST) return { list, refusal: full() };
-  const prompt = { key: text.toLowerCase(), text, name: text, color: color(list), threshold: THRESHOLD };
+  const prompt = { key: text.toLowerCase(), text, name: text, color: color(list), threshold };
   return { list: [...list, prompt], refusal: "" };
 }
 
 /** Add an example box, in pixels of frame `index`: `{list, refusal, key}`. */
-export function addExample(list, box, index) {
+export function addExample(list, box, index, threshold) {
   if (list.length >= MOST) return { list, refusal: full(), key: null };
   const numbers = list.map(({ key }) => Number(/^example-(\d+)$/.exec(key)?.[1] ?? 0));
   const number = Math.max(0, ...numbers) + 1;
   const key = `example-${number}`;
   const name = `Example ${number}`;
-  const prompt = { key, id: key, text: null, boxes: [box], labels: [true], frame_index: index, name, color: color(list), threshold: THRESHOLD };
+  const prompt = { key, id: key, text: null, boxes: [box], labels: [true], frame_index: index, name, color: color(list), threshold };
   return { list: [...list, prompt], refusal: "", key };
 }
 
@@ -46,6 +46,11 @@ export function remove(list, key) {
 /** The list with some values of one prompt replaced. */
 export function change(list, key, values) {
   return list.map((prompt) => (prompt.key === key ? { ...prompt, ...values } : prompt));
+}
+
+/** The list with the threshold of prompts that nobody has changed, `before`, replaced by `now`. */
+export function moved(list, before, now) {
+  return list.map((prompt) => (prompt.threshold === before ? { ...prompt, threshold: now } : prompt));
 }
 
 /** Take over the list a session has, as the server tells it. */

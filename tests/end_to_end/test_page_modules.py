@@ -283,3 +283,30 @@ def test_ice_servers_are_read_from_links_as_they_are_written(page: Visit) -> Non
         {"urls": "turns:c"},
     ]
     assert page.page.evaluate(read, "") == page.page.evaluate(read, None) == []
+
+
+@pytest.mark.parametrize(("status", "threshold"), [(200, 0.2), (500, 0.5)])
+def test_prompts_begin_with_the_threshold_of_the_running_model(page: Visit, status: int, threshold: float) -> None:
+    told = {"running": {"name": "nano", "threshold": 0.2}, "others": []}
+    page.page.route("**/models", lambda route: route.fulfill(status=status, json=told))
+    with page.page.expect_response("**/models"):
+        page.page.reload()
+    page.wait_for(f"() => document.querySelector('#prompts output')?.textContent === '{threshold:.2f}'")
+    page.page.click("#shapes")
+    page.prompt("star")
+    page.showing()
+    asked = [each["prompts"] for each in page.sent if each["type"] == "prompts"]
+    assert asked[-1][0]["text"] == "star"
+    assert {prompt["output_prob_thresh"] for prompts in asked for prompt in prompts} == {threshold}
+    page.stop()
+
+
+def test_a_threshold_that_somebody_has_changed_stays_when_the_models_is_known(page: Visit) -> None:
+    thresholds = page.page.evaluate(
+        """async () => {
+          const { add, change, moved } = await import("/static/prompts.js");
+          const list = ["one", "two"].reduce((list, text) => add(list, text, 0.5).list, []);
+          return moved(change(list, "two", { threshold: 0.7 }), 0.5, 0.2).map(({ threshold }) => threshold);
+        }"""
+    )
+    assert thresholds == [0.2, 0.7]
