@@ -45,7 +45,9 @@ NUMBERS = ("-1", "0", "1", "65536", "4294967296", "99999999999999999999", "NaN",
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     with serving(untrained(), max_sessions=4) as served:
-        served.start("demo:?size=64x64&fps=5")
+        session = served.start("demo:?size=64x64&fps=5")
+        with served.results(session) as socket:
+            read(socket, "result")  # the process that presents has been started; it stays
         yield served
 
 
