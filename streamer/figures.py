@@ -39,7 +39,9 @@ def keep(name: str, side: int, figure: Figure) -> None:
 
 
 def _right(side: str, figure: object) -> bool:
-    return side.isdecimal() and isinstance(figure, dict) and isinstance(figure.get("look"), float)
+    return (
+        side.isdecimal() and isinstance(figure, dict) and isinstance(figure.get("look"), float) and figure["look"] > 0
+    )
 
 
 def _place() -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
 
 from benchmarks import cost
-from tracker import Sam3
+from tracker import ENTRIES, Entry, Sam3
 from tracker.model.configs import NANO
 
 
@@ -29,3 +30,14 @@ def test_a_small_encoder_is_run_and_its_map_stretched_late() -> None:
     assert all(each.ms > 0 for each in found["encoder"])
     _, plain, folded = (each.gflop for each in found["neck for clicks"])
     assert folded < 0.6 * plain
+
+
+@pytest.mark.parametrize(
+    "entry", [pytest.param(each, id=each.name, marks=[pytest.mark.slow] if each.file else []) for each in ENTRIES]
+)
+def test_the_registry_has_what_is_counted_of_a_look(entry: Entry) -> None:
+    model = Sam3.untrained(entry.name, device="cpu")
+    model.fold()
+    trunk, see = cost.seen(model), cast(Any, model.backbone)
+    neck = cost.counted(lambda: see.neck(trunk, model.config.grid), timed=False)
+    assert cost.encoder(model, run=False).gflop + neck.gflop == pytest.approx(entry.gflop, rel=0.01)

@@ -36,6 +36,7 @@ def test_figures_add_up_and_the_asked_resolution_comes_first() -> None:
         {"one": []},
         {"one": {"504": 1.0}},
         {"one": {"504": {"look": "fast"}}},
+        {"one": {"504": {"look": 0.0}}},
         {"one": {"large": {"look": 1.0}}},
         "{",
     ],

@@ -36,6 +36,7 @@ _EV_ENTRY = Entry(
     title="EfficientSAM3 EV (EfficientViT-B1)",
     knows=_KNOWS,
     licence=_LICENCE,
+    gflop=70.4,
     file=RemoteFile(
         repository=_REPOSITORY,
         name="efficientsam3_ft/efficientsam3_efficientvit.pt",
@@ -50,6 +51,7 @@ _RV_ENTRY = Entry(
     title="EfficientSAM3 RV (RepViT-M1.1)",
     knows=_KNOWS,
     licence=_LICENCE,
+    gflop=105.0,
     file=RemoteFile(repository=_REPOSITORY, name="efficientsam3_ft/efficientsam3_repvit.pt", revision=_REVISION),
     marks={f"{_ENCODER}stem.conv1.c.weight": (32, 3, 3, 3)},
 )
@@ -58,6 +60,7 @@ _TV_ENTRY = Entry(
     title="EfficientSAM3 TV (TinyViT-11M)",
     knows=_KNOWS,
     licence=_LICENCE,
+    gflop=137.2,
     file=RemoteFile(
         repository=_REPOSITORY,
         name="efficientsam3_ft/efficientsam3_tinyvit.pt",

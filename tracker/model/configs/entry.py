@@ -49,6 +49,7 @@ class Entry:
     title: str  # for people
     knows: str  # one sentence: what it can be asked for
     licence: str  # of the weights
+    gflop: float  # of a look at the config's image_size: benchmarks/cost.py, encoder and neck for clicks, folded
     file: RemoteFile | None = None  # None: the weights ship with this project
     marks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tracker.model.configs.config import Config
 from tracker.model.configs.entry import Entry, RemoteFile
-from tracker.model.configs.sam3 import FULL
+from tracker.model.configs.sam3 import FULL, SAM3_ENTRY
 
 _TEXT = "detector.backbone.language_backbone.encoder"
 _TRUNK = {"detector.backbone.vision_backbone.trunk.patch_embed.proj.weight": (1024, 3, 14, 14)}
@@ -29,6 +29,7 @@ def _entry(config: Config, size: str, file: str, marks: Mapping[str, tuple[int, 
         title=f"SAM3-LiteText {size}",
         knows="Any short noun phrase in English, of 14 tokens at most.",
         licence="SAM License",
+        gflop=SAM3_ENTRY.gflop,  # what sees is SAM 3's
         file=RemoteFile(
             repository="Simon7108528/EfficientSAM3",
             name=f"sam3_litetext/sam3_litetext_{file}_ctx16.pt",

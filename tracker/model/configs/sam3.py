@@ -12,6 +12,7 @@ SAM3_ENTRY = Entry(
     title="SAM 3",
     knows="Any noun phrase in English.",
     licence="SAM License",
+    gflop=4668.6,
     file=RemoteFile(repository="facebook/sam3", name="sam3.pt", gated=True),
     marks={
         "detector.backbone.vision_backbone.trunk.patch_embed.proj.weight": (1024, 3, 14, 14),

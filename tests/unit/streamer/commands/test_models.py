@@ -8,7 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from streamer import cli
+from streamer import cli, figures
 from tests.support.hub import serving_files
 from tracker import ENTRIES
 
@@ -24,7 +24,9 @@ def test_every_model_has_a_line(arguments: list[str], capsys: pytest.CaptureFixt
     assert cli.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["model", *(entry.name for entry in ENTRIES)]
-    assert re.search(r"nano +ships +not measured +clicks, exemplars, memory, words", lines[1])
+    assert re.search(
+        r"nano +ships +about 0\.\d+ s at 224 px on cpu, estimated +clicks, exemplars, memory, words", lines[1]
+    )
     assert "no, on request" in lines[-1]
 
 
@@ -33,6 +35,19 @@ def test_what_was_measured_is_shown_as_that(capsys: pytest.CaptureFixture[str]) 
     assert re.search(r"nano at 224 px on \S+: look 0\.\d+ s, detection of one word \d\.\d+ s", capsys.readouterr().out)
     cli.main(["models"])
     assert re.search(r"nano +ships +\d+ MB +\d\.\d\d s at 224 px, measured", capsys.readouterr().out)
+
+
+def test_what_was_not_measured_is_estimated_from_the_largest_look_that_was(capsys: pytest.CaptureFixture[str]) -> None:
+    nano, small, *_, full = ENTRIES
+    figures.keep(nano.name, 224, {"look": 9.0, "device": "cuda:1"})
+    cli.main(["models"])
+    assert "on cuda:1" not in capsys.readouterr().out  # too small to tell of others
+    figures.keep(small.name, 1008, {"look": 0.5, "device": "cuda:0"})
+    cli.main(["models"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "0.50 s at 1008 px, measured" in lines[2]
+    about = re.search(r"about (\d+) s at 1008 px on cuda:0, estimated", lines[-1])
+    assert about is not None and float(about[1]) == pytest.approx(0.5 * full.gflop / small.gflop, rel=0.3)
 
 
 def test_a_model_is_fetched_into_the_cache_and_shown_as_unpinned(
