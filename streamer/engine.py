@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import statistics
 import sys
 import threading
@@ -274,7 +273,7 @@ class Engine:
 
 def load(config: Config) -> Sam3:
     """Runs on the model thread, where torch keeps its number of threads."""
-    set_threads(config.threads or max(1, (os.cpu_count() or 2) - 1))
+    set_threads(config.threads)
     model = load_model(
         config.model,
         checkpoint=config.checkpoint,

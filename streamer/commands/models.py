@@ -11,7 +11,19 @@ import numpy as np
 
 from streamer import figures
 from streamer.errors import BadRequest
-from tracker import ENTRIES, Entry, Prompt, Sam3, TrackerError, download, kept, load_model, on_the_hub, record
+from tracker import (
+    ENTRIES,
+    Entry,
+    Prompt,
+    Sam3,
+    TrackerError,
+    download,
+    kept,
+    load_model,
+    on_the_hub,
+    record,
+    set_threads,
+)
 
 RUNS = 3  # of each measurement, after one that does not count; the least is kept: other work only adds to it
 HEIGHT, WIDTH = 480, 640  # of the picture that is measured with
@@ -50,6 +62,7 @@ def get(name: str) -> int:
 def bench(name: str, resolutions: Sequence[int]) -> int:
     """Measure a look and a detection of one word, and keep the figures. Raises BadRequest for an unknown model."""
     try:
+        set_threads(None)  # as the server does
         entry = next((each for each in ENTRIES if each.name == name), None)
         random = entry is not None and entry.file is not None and kept(entry.file) is None
         model = Sam3.untrained(name) if random else load_model(name, progress=_say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,13 +58,13 @@ def load_model(
     return model
 
 
-def set_threads(count: int) -> None:
+def set_threads(count: int | None) -> None:
     """
-    How many threads one operation of the model may use on the CPU; leave a core to decoders and the event loop.
+    How many threads one operation of the model may use on the CPU; None leaves a core to decoders and the event loop.
 
     OpenCV gets none of its own in the whole process: what it does here takes a millisecond, and its threads spin.
     """
-    torch.set_num_threads(max(1, count))
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1 if count is None else count))
     cv2.setNumThreads(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -94,5 +95,7 @@ def test_threads_are_set_and_never_fewer_than_one() -> None:
     try:
         set_threads(0)
         assert torch.get_num_threads() == 1
+        set_threads(None)
+        assert torch.get_num_threads() == max(1, (os.cpu_count() or 2) - 1)
     finally:
         set_threads(before)
