@@ -64,7 +64,7 @@ NANO_ENTRY = Entry(
     config=NANO,
     title="nano",
     knows="Colours, shapes and drawings of things from synthetic pictures; anything can be clicked.",
-    licence="Apache-2.0",
+    licence="SAM License",
     gflop=1.06,
     marks={"detector.backbone.vision_backbone.trunk.patch_embed.proj.weight": (192, 3, 16, 16)},
 )

@@ -31,7 +31,7 @@ async def test_it_tells_what_is_running_and_what_else_there_is(here: Asked) -> N
         "text_context": 8,
         "threshold": 0.5,
         "resolution": 224,
-        "licence": "Apache-2.0",
+        "licence": "SAM License",
     }
     assert [other["name"] for other in told["others"]] == [entry.name for entry in ENTRIES[1:]]
     assert told["others"][0] == {
