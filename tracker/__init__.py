@@ -1,7 +1,7 @@
 """The model side: prompts and pictures in, masks out. Knows nothing of networks, containers or event loops."""
 
 from tracker.acceleration import accelerate, plain
-from tracker.checkpoints.download import download, kept
+from tracker.checkpoints.download import download, gigabytes, kept
 from tracker.checkpoints.finding import on_the_hub
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.checkpoints.records import read as record
@@ -77,6 +77,7 @@ __all__ = [
     "WeightsError",
     "accelerate",
     "download",
+    "gigabytes",
     "kept",
     "load_model",
     "on_the_hub",

@@ -18,6 +18,7 @@ from tracker import (
     Sam3,
     TrackerError,
     download,
+    gigabytes,
     kept,
     load_model,
     on_the_hub,
@@ -147,12 +148,8 @@ def _row(entry: Entry, measured: dict[str, dict[str, figures.Figure]], speed: fl
     if found is not None:
         side, figure = found
         look = f"{figure['look']:.2f} s at {side} px, measured"
-        memory = _bytes(figure["memory"]) if "memory" in figure else ""
+        memory = gigabytes(figure["memory"]) if "memory" in figure else ""
     return entry.name, here, size, memory, look, ", ".join(sorted(entry.config.abilities)), entry.licence
-
-
-def _bytes(weights: int) -> str:
-    return f"{weights / 1e9:.1f} GB" if weights >= 1e9 else f"{weights / 1e6:.0f} MB"
 
 
 def _say(words: str) -> None:

@@ -36,7 +36,8 @@ class Sam3:
     """
     A loaded model.
 
-    ``name`` is "nano" or "sam3"; ``side`` is S, the height and width of mask logits (56 for nano, 288 at full size).
+    ``name`` is that of its configuration (:mod:`tracker.model.configs`); ``side`` is S, the height and width of mask
+    logits (56 for nano, 288 at full size).
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:

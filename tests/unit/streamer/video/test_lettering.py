@@ -8,7 +8,7 @@ from PIL import ImageFont
 
 from streamer.frame import Picture
 from streamer.video import lettering
-from streamer.video.lettering import CACHED, FONT, MARGIN, Line, _drawn, _face, isolated
+from streamer.video.lettering import CACHED, FACES, FONT, MARGIN, Line, _drawn, _face, isolated
 
 SIZE = 20
 
@@ -113,6 +113,12 @@ def test_written_words_that_are_kept_have_a_bound() -> None:
     for number in range(CACHED + 10):
         written(f"தமிழ் {number}")
     assert _drawn.cache_info().currsize == CACHED
+
+
+def test_so_have_the_fonts_of_a_size() -> None:
+    for size in range(SIZE, SIZE + FACES + 10):
+        Line.of("தமிழ்", size)
+    assert _face.cache_info().currsize == FACES
 
 
 def test_without_raqm_letters_are_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
