@@ -5,7 +5,7 @@ What one look and one detection take: multiplications counted, and seconds on th
 ways: as the wheel computes, as our model does with weights that may change, and folded, as it serves. A look is the
 image encoder, its neck for clicks, and five objects refined; a detection is that of one word, and its neck. The image
 encoder is counted, and run only with ``--encoder`` (40 s at 1008 pixels), or where it is small; everything else is run
-and timed.
+and timed. ``--without-clicks``: as where a file has no weights for clicks and memory, and nothing is computed for them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.first_light import machine, table
-from tracker import Box, Prompt, Sam3, SegmentPrompt, set_threads
+from tracker import Ability, Box, Prompt, Sam3, SegmentPrompt, set_threads
+from tracker.model.abilities import able
 from tracker.model.backbone import positions
 from tracker.model.students import Student
 
@@ -106,8 +107,15 @@ def parts(model: Sam3, trunk: Tensor) -> dict[str, Cost]:
     """All but the encoder, as the model computes it now."""
     see: Any = model.backbone
     grid, side = model.config.grid, model.side
-    features, levels = see.neck(trunk, grid), model.concepts(trunk)
+    levels = model.concepts(trunk)
     places = positions(model.network, levels[2])
+    words = {
+        "neck for concepts": counted(lambda: model.concepts(trunk)),
+        "one word": counted(lambda: model.detector.detect(levels, places, SIZE, [Prompt("person")], None)),
+    }
+    if not able(model.config, Ability.CLICKS):
+        return words
+    features = see.neck(trunk, grid)
     objects = [
         SegmentPrompt(box=Box(90 * place, 100, 90 * place + 80, 300), logits=torch.zeros(side, side))
         for place in range(OBJECTS)
@@ -115,8 +123,7 @@ def parts(model: Sam3, trunk: Tensor) -> dict[str, Cost]:
     return {
         "neck for clicks": counted(lambda: see.neck(trunk, grid)),
         "five objects": counted(lambda: model.segmenter.segment(features, SIZE, objects, False, model.speed)),
-        "neck for concepts": counted(lambda: model.concepts(trunk)),
-        "one word": counted(lambda: model.detector.detect(levels, places, SIZE, [Prompt("person")], None)),
+        **words,
     }
 
 
@@ -142,9 +149,10 @@ def rows(found: dict[int, dict[str, list[Cost]]]) -> list[list[str]]:
     for side, by_part in found.items():
         sums = {"a look": LOOK, "a detection": DETECTION, "both necks": NECKS}
         for part in (*LOOK, "a look", *DETECTION, "a detection", "both necks"):
-            ways = [
-                sum(each[1:], each[0]) for each in zip(*(by_part[name] for name in sums.get(part, [part])), strict=True)
-            ]
+            there = [by_part[name] for name in sums.get(part, (part,)) if name in by_part]
+            if not there:
+                continue
+            ways = [sum(each[1:], each[0]) for each in zip(*there, strict=True)]
             _, plain, folded = ways
             change = f"{100 * (folded.gflop / plain.gflop - 1):+.0f} %"
             times = [f"{each.ms:.0f}" if each.ms == each.ms else "–" for each in (plain, folded)]
@@ -159,9 +167,12 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="sam3", help="a name; its weights are random")
     parser.add_argument("--resolutions", type=int, nargs="+", metavar="PIXELS", help="default: all that the model has")
     parser.add_argument("--encoder", action="store_true", help="run the image encoder too")
+    parser.add_argument("--without-clicks", action="store_true", help="without weights for clicks and memory")
     arguments = parser.parse_args(given)
     set_threads(1)
     model = Sam3.untrained(arguments.model, device="cpu")
+    if arguments.without_clicks:
+        model.restrict({Ability.WORDS, Ability.EXEMPLARS})
     print(f"{machine()}; {torch.backends.cpu.get_cpu_capability()}, one thread", flush=True)
     found = measure(model, arguments.resolutions or model.config.resolutions, run=arguments.encoder)
     print(table(HEAD, rows(found)))

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model.backbone import Backbone, halve
+from tracker.model.backbone import halve
 from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed, Static
 from tracker.model.configs import Ability
@@ -142,7 +142,7 @@ def plain(model: Sam3) -> Undo:
     tf32 = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     model.speed = replace(model.speed, bf16=False, buckets=False)
-    model.backbone, model.segmenter.decoder = Backbone(model.network), model.interactive.sam_mask_decoder
+    model.backbone, model.segmenter.decoder = model.encoder(), model.interactive.sam_mask_decoder
     model.bf16_backbone = False
 
     def undo() -> None:
@@ -178,7 +178,7 @@ def buckets(model: Sam3) -> Undo:
 def compiled_backbone(model: Sam3, *, backend: str = "inductor") -> Undo:
     """The image encoder by torch.compile, for its one shape."""
     before = model.backbone
-    module = Backbone(model.network)
+    module = model.encoder()
     static = Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend))
 
     def undo() -> None:

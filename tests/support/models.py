@@ -21,5 +21,6 @@ def words_only() -> Sam3:
     """The same without a head for clicks, boxes, examples and memory: it finds everything there may be at 0.2."""
     model = Sam3.untrained("nano")
     model.bf16_backbone = False
-    model.config = replace(model.config, name="words-only", abilities=frozenset({Ability.WORDS}), threshold=0.2)
+    model.config = replace(model.config, name="words-only", threshold=0.2)
+    model.restrict({Ability.WORDS})
     return model

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -46,7 +45,7 @@ def load_model(
     say(f"building {config.name}")
     model = Sam3(config, torch.device("cpu"))
     has = weights.load(model.network, path, progress, tensors=tensors)
-    model.config = replace(config, abilities=config.abilities & has)
+    model.restrict(has)
     del tensors
     if half and target.type == "cuda":
         precision.halve_text(model.network, target)

@@ -19,18 +19,18 @@ class Backbone(nn.Module):
     The image encoder, and the neck of the interactive head with the two convolutions that always follow it.
 
     What the trunk makes of a picture is answered too: :func:`concepts` makes the detector's levels of it, where a
-    concept is asked for at all.
+    concept is asked for at all. ``clicks``: whether anything reads what the neck makes; else there is none.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, *, clicks: bool = True) -> None:
         super().__init__()
         vision, decoder = network.backbone.vision_backbone, network.inst_interactive_predictor.model.sam_mask_decoder
         self.trunk: Any = vision.trunk
-        self.neck = Neck(vision.sam2_convs, (decoder.conv_s0, decoder.conv_s1))
+        self.neck = Neck(vision.sam2_convs if clicks else (), (decoder.conv_s0, decoder.conv_s1))
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """
-        The trunk's features (1, D, g, g); for clicks (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g).
+        The trunk's features (1, D, g, g); for clicks (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g), if any.
 
         Folded, the features of a :class:`Student` stay as small as they were made.
         """
@@ -38,8 +38,7 @@ class Backbone(nn.Module):
             trunk, grid = self.trunk.unstretched(pixels), pixels.shape[-1] // self.trunk.patch
         else:
             trunk, grid = self.trunk(pixels)[-1], None
-        fine, middle, coarse = self.neck(trunk, grid)
-        return trunk, fine, middle, coarse
+        return trunk, *self.neck(trunk, grid)
 
     @property
     def stretch(self) -> float:

@@ -12,7 +12,7 @@ from tracker.types import Box, Point
 
 Logits = Tensor  # (S, S) mask logits over the whole picture
 CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
-Levels = tuple[Tensor, Tensor, Tensor]  # (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g); g patches a side
+Levels = tuple[Tensor, ...]  # three: (1, C/8, 4g, 4g), (1, C/4, 2g, 2g) and (1, C, g, g); g patches a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Embedding:
     What the backbone makes of one picture. Never edited in place.
 
     ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
-    ``interactive``: for clicks, boxes and memory.
+    ``interactive``: for clicks, boxes and memory; empty where the model's weights have no part for any of these.
     """
 
     height: int  # of the picture, pixels

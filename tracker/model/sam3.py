@@ -8,7 +8,7 @@ Everything here runs on the one thread that owns the model, under ``torch.infere
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,12 +88,22 @@ class Sam3:
 
     def _see(self) -> None:
         """Set up the parts that see pictures, for the weights and the device there are."""
-        backbone, detector = Backbone(self.network), concepts(self.network)
+        backbone, detector = self.encoder(), concepts(self.network)
         if self.folded and self.device.type != "cuda":
             backbone.neck.fold(backbone.stretch)
             detector.fold(backbone.stretch)
         self.backbone: Callable[[Tensor], tuple[Tensor, ...]] = backbone
         self.concepts: Callable[[Tensor], tuple[Tensor, ...]] = lambda trunk: detector(trunk, self.config.grid)
+
+    def encoder(self) -> Backbone:
+        """What embeds pictures, in fp32 and not folded: with the neck for clicks where a head of the model reads it."""
+        return Backbone(self.network, clicks=bool({Ability.CLICKS, Ability.MEMORY} & self.config.abilities))
+
+    def restrict(self, has: Collection[Ability]) -> None:
+        """Refuse what the weights have no part for, other than these, and compute nothing for it."""
+        self.config = replace(self.config, abilities=self.config.abilities & frozenset(has))
+        self._see()
+        self.forget()
 
     def resize(self, side: int) -> None:
         """
@@ -176,11 +186,15 @@ class Sam3:
             raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
         height, width = image.shape[:2]
         pixels = self._square(image)
-        trunk, fine, middle, coarse = self._encoded(self.backbone, pixels)
+        trunk, *levels = self._encoded(self.backbone, pixels)
+        if levels:
+            self._place(levels[-1])
+        return Embedding(height=height, width=width, trunk=trunk, interactive=tuple(levels))
+
+    def _place(self, coarse: Tensor) -> None:
+        """Encode places: this depends on nothing but the size; in every embedding it would cost memory for nothing."""
         if self._positions is None:
-            # Depends on nothing but the size; holding it in every embedding would cost memory for nothing.
             self._positions = positions(self.network, coarse)
-        return Embedding(height=height, width=width, trunk=trunk, interactive=(fine, middle, coarse))
 
     @on_model
     def levels(self, embedding: Embedding) -> tuple[Tensor, ...]:
@@ -197,6 +211,7 @@ class Sam3:
             *fine, coarse = self._encoded(self.concepts, embedding.trunk)
             # The detector reads it as a list of places: in this order that is a view, in the other a slow product each.
             coarse = coarse.contiguous(memory_format=torch.channels_last)
+            self._place(coarse)
             self._last = embedding.trunk, (*fine, coarse)
         return self._last[1]
 
@@ -298,8 +313,12 @@ class Sam3:
 
     @property
     def same_appearance(self) -> float | None:
-        """The least ``appearance.alike`` of two masks of one object; None: what they cover says nothing."""
-        return self.config.same_appearance
+        """
+        The least ``appearance.alike`` of two masks of one object; None: what they cover says nothing.
+
+        It is told by features for clicks: where no weights are for those, it was measured with others.
+        """
+        return self.config.same_appearance if abilities.able(self.config, Ability.CLICKS) else None
 
     @on_model
     def memorize(self, embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:

@@ -24,6 +24,15 @@ def test_a_look_and_a_detection_are_counted_three_ways(capsys: pytest.CaptureFix
     assert counts["a look"][2] == pytest.approx(sum(counts[part][2] for part in cost.LOOK), abs=0.2)
 
 
+def test_without_clicks_a_look_is_the_encoder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cost.main(["--model", "nano", "--without-clicks"]) == 0
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 224")]
+    counts = {part: ways for _, part, *ways in (line[:5] for line in lines)}
+    assert list(counts) == ["encoder", "a look", *cost.DETECTION, "a detection", "both necks"]
+    assert counts["a look"] == counts["encoder"]
+    assert counts["both necks"] == counts["neck for concepts"]
+
+
 def test_a_small_encoder_is_run_and_its_map_stretched_late() -> None:
     config = replace(NANO, trunk="efficientvit_b1", patch=14)
     found = cost.measure(Sam3(config, torch.device("cpu")), [224])[224]

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.support.models import untrained
-from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, TrackerError
+from tests.support.models import untrained, words_only
+from tracker import Ability, Box, Point, Prompt, Sam3, SegmentPrompt, Stage, Tracker, TrackerError
 from tracker.model.backbone import Backbone, concepts, positions, resized
 from tracker.model.bank import Bank
 from tracker.model.configs import FULL, NANO
@@ -79,6 +79,47 @@ def test_a_frame_on_which_no_concept_is_asked_for_costs_less_than_half_of_upstre
     detector = flops(lambda: model.concepts(trunk))
     assert ours < 0.45 * theirs
     assert ours + detector < 0.7 * theirs
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_model_without_clicks_and_memory_computes_nothing_for_them(fold: bool) -> None:
+    whole, part = built(224), built(224)
+    part.network.load_state_dict(whole.network.state_dict())
+    part.restrict({Ability.WORDS, Ability.EXEMPLARS})
+    if fold:
+        whole.fold()
+        part.fold()
+    asked = [Prompt("star", threshold=0.0), Prompt(boxes=(Box(9, 9, 60, 60),), threshold=0.0)]
+    expected, found = whole.embed(IMAGE), part.embed(IMAGE)
+    assert found.interactive == ()
+    assert found.interactive_only().nbytes == 0
+    for a, b in zip(part.detect(found, asked), whole.detect(expected, asked), strict=True):
+        assert torch.equal(a.logits, b.logits)
+    trunk = flops(lambda: whole.network.backbone.vision_backbone.trunk(PIXELS))
+    assert flops(lambda: part.backbone(PIXELS)) == trunk < flops(lambda: whole.backbone(PIXELS))
+
+
+def test_a_stream_of_a_model_without_clicks_and_memory_computes_nothing_for_them() -> None:
+    model, looked = words_only(), 4
+    tracker = Tracker(model, [Prompt("star", threshold=0.0)], interval=2)
+    model.detect(model.embed(IMAGE), tracker.prompts)  # the word is read once
+    word = flops(lambda: model.detect(model.embed(IMAGE), tracker.prompts))
+    keyframes = [0]
+
+    def look() -> None:
+        for index in range(looked):
+            keyframes[0] += tracker.step(IMAGE, index, index / 30).stage is Stage.KEYFRAME
+
+    spent = flops(look)  # between keyframes masks are moved along; associating and moving multiply a little, too
+    neck = flops(lambda: untrained().backbone(PIXELS)) - flops(lambda: model.backbone(PIXELS))
+    assert keyframes[0] * word <= spent < keyframes[0] * word + 0.1 * neck
+
+
+def test_one_of_clicks_and_memory_is_enough_for_what_both_read() -> None:
+    model = built(224)
+    model.restrict(set(Ability) - {Ability.CLICKS})
+    assert len(model.embed(IMAGE).interactive) == 3
+    assert model.same_appearance is None
 
 
 def test_a_folded_model_sees_the_same_for_less_at_every_resolution() -> None:
