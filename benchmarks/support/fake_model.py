@@ -14,6 +14,7 @@ from tracker import Box, Detected, Embedding, Mask, Prompt, Segmentation, Segmen
 from tracker.model import postprocess
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.configs import Config
+from tracker.model.features import Example, Shown
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 SIDE = 64
@@ -66,6 +67,8 @@ class FakeModel:
         found = []
         for prompt in prompts:
             color: tuple[int, ...] | None = COLORS.get(prompt.text or "")
+            if isinstance(prompt, Shown):
+                color = tuple(prompt.example.tokens[0, 0].tolist())
             for box, label in zip(prompt.boxes, prompt.labels, strict=True):
                 if label:
                     color = _color(embedding, _middle(embedding, box))
@@ -73,6 +76,11 @@ class FakeModel:
             blobs = [blob for each, blob in _blobs(embedding) if each == color and score >= prompt.threshold]
             found.append(Detected(torch.full((len(blobs),), score), _logits(blobs)))
         return found
+
+    def example(self, embedding: Embedding, prompt: Prompt) -> Example:
+        """Its one token is a colour."""
+        color = _color(embedding, _middle(embedding, prompt.boxes[0]))
+        return Example(torch.tensor(color or (0, 0, 0)).view(1, 1, 3), torch.zeros(1, 1, dtype=torch.bool))
 
     def segment(
         self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False

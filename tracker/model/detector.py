@@ -12,7 +12,7 @@ from torch import Tensor
 from tracker.model import postprocess
 from tracker.model.batching import groups_of_equals
 from tracker.model.configs import Config
-from tracker.model.features import Detected
+from tracker.model.features import Detected, Example, Shown, kind
 from tracker.types import Detection, Prompt
 
 NMS_IOU = 0.1  # upstream's, within one prompt (sam3.model_builder: det_nms_thresh)
@@ -46,10 +46,10 @@ class Detector:
         prompts: Sequence[Prompt],
         nms_iou: float | None,
     ) -> list[Detected]:
-        """As :meth:`tracker.Sam3.detect`. As many prompts go in one pass as have equally many boxes."""
+        """As :meth:`tracker.Sam3.detect`. As many prompts go in one pass as are of one kind."""
         most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
-        for indices in groups_of_equals([len(prompt.boxes) for prompt in prompts], DETECT_BATCH):
+        for indices in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
             scores, logits = self.ground(levels, positions, size, [prompts[index] for index in indices])
             for row, index in enumerate(indices):
                 found[index] = select(scores[row], logits[row], prompts[index].threshold, most)
@@ -62,7 +62,7 @@ class Detector:
         size: tuple[int, int],
         prompts: Sequence[Prompt],
     ) -> tuple[Tensor, Tensor]:
-        """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts with equally many exemplar boxes."""
+        """Scores (P, Q) and mask logits (P, Q, S, S) of every query for prompts of one :func:`kind`."""
         from sam3.model.data_misc import FindStage
 
         device = levels[0].device
@@ -78,7 +78,7 @@ class Detector:
             },
             find_input=stage,
             find_target=None,
-            geometric_prompt=exemplars(size, prompts, device),
+            geometric_prompt=joined(prompts) or exemplars(size, prompts, device),
         )
         scores = out["pred_logits"].float().sigmoid()
         if self.config.presence:
@@ -87,6 +87,18 @@ class Detector:
         if self.config.mask_reach is not None:
             masks = postprocess.within(masks, out["pred_boxes"], self.config.mask_reach)
         return scores.squeeze(-1), masks
+
+    def example(
+        self, levels: Sequence[Tensor], positions: Sequence[Tensor], size: tuple[int, int], prompt: Prompt
+    ) -> Example:
+        """What the example boxes of a prompt show on this picture, to ask others for it."""
+        device = levels[0].device
+        seen = {"backbone_fpn": list(levels), "vision_pos_enc": list(positions)}
+        _, features, places, sizes = self.network._get_img_feats(seen, torch.zeros(1, dtype=torch.long, device=device))
+        tokens, padding = self.network.geometry_encoder(
+            geo_prompt=exemplars(size, [prompt], device), img_feats=features, img_sizes=sizes, img_pos_embeds=places
+        )
+        return Example(tokens, padding)
 
     def text(self, text: str, device: torch.device) -> tuple[Tensor, Tensor]:
         """Features (L, 1, C) and padding mask (1, L) of a text, from the cache where it was asked before."""
@@ -97,6 +109,15 @@ class Detector:
                 self._texts.popitem(last=False)
         self._texts.move_to_end(text)
         return self._texts[text]
+
+
+def joined(prompts: Sequence[Prompt]) -> Example | None:
+    """The examples of other pictures, (T, P, C), of prompts that have such; None: theirs are boxes on this one."""
+    examples = [prompt.example for prompt in prompts if isinstance(prompt, Shown)]
+    if not examples:
+        return None
+    tokens = torch.cat([each.tokens for each in examples], 1)
+    return Example(tokens, torch.cat([each.padding for each in examples], 0))
 
 
 def exemplars(size: tuple[int, int], prompts: Sequence[Prompt], device: torch.device) -> Any:

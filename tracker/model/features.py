@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from tracker.types import Box, Point
+from tracker.types import Box, Point, Prompt
 
 Logits = Tensor  # (S, S) mask logits over the whole picture
 CLAMP = 32.0  # logits fed back as mask prompts stay within this (sam1_task_predictor.py)
@@ -37,6 +37,31 @@ class Embedding:
     def interactive_only(self) -> Embedding:
         """The same without what only the detector reads: a half to two thirds of the memory, enough for clicks."""
         return replace(self, trunk=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """What example boxes show, taken from one picture to ask others for it: T tokens of the model that saw it."""
+
+    tokens: Tensor  # (T, 1, C)
+    padding: Tensor  # (1, T), True where a token means nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown(Prompt):
+    """A prompt whose example boxes are of another picture; it has no ``boxes`` of its own."""
+
+    example: Example
+
+    @classmethod
+    def of(cls, prompt: Prompt, example: Example) -> Shown:
+        """The same prompt, its boxes replaced by what they showed."""
+        return cls(prompt.text, threshold=prompt.threshold, id=prompt.id, example=example)
+
+
+def kind(prompt: Prompt) -> Hashable:
+    """What prompts that go in one pass have in common: how many boxes, or tokens of an example."""
+    return (len(prompt.example.tokens), "tokens") if isinstance(prompt, Shown) else (len(prompt.boxes), "boxes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

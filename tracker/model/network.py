@@ -8,12 +8,14 @@ The full-size model and nano differ only in their :class:`Config`. Parameter nam
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from torch import nn
 
 from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.conv_trunk import ConvTrunk
+from tracker.model.features import Example
 from tracker.model.students import Student
 from tracker.model.text import Tokenizer, text_encoder
 
@@ -202,6 +204,16 @@ def _segmentation(c: Config) -> UniversalSegmentationHead:
     )
 
 
+class _Geometry(SequenceGeometryEncoder):  # type: ignore[misc]
+    """The same; an example that it made of another picture it gives back as it is."""
+
+    def forward(self, geo_prompt: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tokens (T, P, C) and their padding (P, T)."""
+        if isinstance(geo_prompt, Example):
+            return geo_prompt.tokens, geo_prompt.padding
+        return super().forward(geo_prompt, *args, **kwargs)
+
+
 def _geometry(c: Config) -> SequenceGeometryEncoder:
     layer = TransformerEncoderLayer(
         activation="relu",
@@ -215,7 +227,7 @@ def _geometry(c: Config) -> SequenceGeometryEncoder:
         pos_enc_at_cross_attn_keys=True,
         cross_attention=_attention(c),
     )
-    return SequenceGeometryEncoder(
+    return _Geometry(
         pos_enc=_sine(c.dim),
         encode_boxes_as_points=False,
         points_direct_project=True,

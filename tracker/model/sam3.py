@@ -24,7 +24,7 @@ from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
 from tracker.model.configs import Ability, Config, config_named
 from tracker.model.detector import NMS_IOU, Detector, finish
-from tracker.model.features import Detected, Embedding, Segmentation, SegmentPrompt
+from tracker.model.features import Detected, Embedding, Example, Segmentation, SegmentPrompt
 from tracker.model.interactive import Segmenter
 from tracker.model.memory import MemoryHead
 from tracker.model.network import build
@@ -246,6 +246,13 @@ class Sam3:
         abilities.check(self.config, prompts)
         levels, size = self.levels(embedding), (embedding.height, embedding.width)
         return self.detector.detect(levels, self._positions or (), size, prompts, nms_iou)
+
+    @on_model
+    def example(self, embedding: Embedding, prompt: Prompt) -> Example:
+        """What example boxes show on this picture: a ``features.Shown`` asks others for it. Raises :class:`Unable`."""
+        abilities.check(self.config, [prompt])
+        levels, size = self.levels(embedding), (embedding.height, embedding.width)
+        return self.detector.example(levels, self._positions or (), size, prompt)
 
     @on_model
     def concept_segment(

@@ -18,7 +18,7 @@ import torch
 
 from tracker.model.batching import groups_of_equals
 from tracker.model.detector import DETECT_BATCH
-from tracker.model.features import Detected, Embedding
+from tracker.model.features import Detected, Embedding, kind
 from tracker.model.sam3 import Sam3
 from tracker.presenting.motion import Motion, small
 from tracker.presenting.snapshot import Snapshot
@@ -269,7 +269,7 @@ class Looking:
         if pause is None:
             return dict(zip(keys, self.model.detect(embedding, prompts), strict=True))
         found: dict[Key, Detected] = {}
-        for group in groups_of_equals([len(prompt.boxes) for prompt in prompts], DETECT_BATCH):
+        for group in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
             if found:
                 pause()
             answers = self.model.detect(embedding, [prompts[place] for place in group])

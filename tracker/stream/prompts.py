@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from tracker.model.features import Example, Shown
 from tracker.stream.geometry import Share, pixels
 from tracker.stream.objects import Followed
 from tracker.types import Key, Prompt, TrackerError, prompt_keys
 
+NOTHING: Mapping[Key, Example] = MappingProxyType({})
 RESTS = "rests: no object of it is alive to serve as the example; draw the box again"
 
 
@@ -42,6 +45,7 @@ class PromptList:
         check(prompts)
         self.all: tuple[Prompt, ...] = tuple(prompts)
         self._drawn = {key for key, prompt in self.by_key().items() if prompt.boxes}
+        self._shown: Mapping[Key, Example] = {}  # what boxes of another time showed
 
     def by_key(self) -> dict[Key, Prompt]:
         """All of them, in the order of the list."""
@@ -51,10 +55,16 @@ class PromptList:
         """Ask something else; the boxes of those that are ``waiting`` are of the frame to come."""
         self.all = tuple(prompts)
         self._drawn = {key for key in self.by_key() if key in self._drawn or key in waiting}
+        self._shown = {key: each for key, each in self._shown.items() if key in self.by_key()}
+
+    def recall(self, prompts: Sequence[Prompt], shown: Mapping[Key, Example]) -> None:
+        """Ask what was asked at another time. Boxes mean nothing on any frame to come, but what they showed does."""
+        check(prompts)
+        self.all, self._drawn, self._shown = tuple(prompts), set(), shown
 
     def ask(self, objects: Iterable[Followed], height: int, width: int) -> KeyframePrompts:
         """What to ask on a frame of this size, see :func:`for_keyframe`."""
-        return for_keyframe(self.all, objects, self._drawn, height, width)
+        return for_keyframe(self.all, objects, self._drawn, height, width, self._shown)
 
     def answered(self) -> None:
         """A keyframe has come: boxes that waited for it mean nothing any more."""
@@ -66,13 +76,19 @@ class PromptList:
 
 
 def for_keyframe(
-    prompts: Sequence[Prompt], objects: Iterable[Followed], drawn: set[Key], height: int, width: int
+    prompts: Sequence[Prompt],
+    objects: Iterable[Followed],
+    drawn: Container[Key],
+    height: int,
+    width: int,
+    shown: Mapping[Key, Example] = NOTHING,
 ) -> KeyframePrompts:
     """
     What to ask on a frame of ``height`` by ``width`` pixels.
 
     Words are asked as they stand. Boxes mean something on the frame they were drawn on only (their keys are in
-    ``drawn``); later the best object that they found is the example: a confirmed one if there is one.
+    ``drawn``); later the best object that they found is the example: a confirmed one if there is one. With none
+    alive it is what they showed at another time, where ``shown`` has that.
     """
     alive = [each for each in objects if each.visible]
     ask = KeyframePrompts()
@@ -84,6 +100,8 @@ def for_keyframe(
         if mine:
             best = max(mine, key=lambda each: (each.confirmed, each.score))
             ask.asked[key] = example(prompt, [best.box], [True], height, width)
+        elif key in shown:
+            ask.asked[key] = Shown.of(prompt, shown[key])
         elif prompt.text:
             ask.asked[key] = replace(prompt, boxes=(), labels=())
         else:

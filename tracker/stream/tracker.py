@@ -19,10 +19,11 @@ from tracker.stream import showing
 from tracker.stream.clickable_frames import ClickableFrames
 from tracker.stream.clicks import Clicks
 from tracker.stream.follower import Follower, Mode
+from tracker.stream.geometry import Share
 from tracker.stream.looking import Looking
 from tracker.stream.object_list import ObjectList
 from tracker.stream.params import DEFAULTS, TrackingParams
-from tracker.stream.prompts import PromptList, check
+from tracker.stream.prompts import PromptList, check, example
 from tracker.stream.schedule import Budget, Schedule
 from tracker.types import Answer, Box, Point, Prompt, Step, prompt_keys
 
@@ -174,6 +175,31 @@ class Tracker:
             self._looking.detect(asked, self._looking.present, newest.seconds, self._looking.tick)
         self._looking.schedule.demand("prompts")
         self.orders += 1
+
+    @torch.inference_mode()
+    def recall(self, prompts: Sequence[Prompt], drawn: Sequence[tuple[Picture, Mapping[int, Sequence[Share]]]]) -> None:
+        """
+        Ask what was asked before a restart, in place of all that is asked.
+
+        ``drawn``: pictures, and on each the example boxes of some of the prompts by their place, in shares of it. They
+        are looked for by what they showed there. Prompts with boxes that stand on none of them go on by their words, or
+        rest. Raises :class:`TrackerError`.
+        """
+        check(prompts)
+        keys, shown = prompt_keys(prompts), {}
+        for image, places in drawn:
+            embedding = self.model.embed(image)
+            for place, boxes in places.items():
+                prompt = prompts[place]
+                labels = prompt.labels or (True,) * len(boxes)
+                asked = example(prompt, boxes, labels, embedding.height, embedding.width)
+                shown[keys[place]] = self.model.example(embedding, asked)
+        self._asked.recall(prompts, shown)
+        self._looking.schedule.demand("prompts")
+
+    def skip_to(self, first_id: int) -> None:
+        """Give no id below this one from now on."""
+        self._objects.next_id = max(self._objects.next_id, first_id)
 
     @torch.inference_mode()
     def click(

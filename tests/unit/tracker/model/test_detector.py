@@ -13,6 +13,7 @@ from tests.support.models import untrained
 from tests.support.wheel import EXEMPLAR, HEIGHT, WIDTH, chw, image, upstream
 from tracker import Detected, Embedding, Prompt, Sam3
 from tracker.model.detector import DETECT_BATCH, TEXT_CACHE
+from tracker.model.features import Shown
 from tracker.model.postprocess import pairwise_iou
 
 
@@ -192,3 +193,26 @@ def test_another_thread_may_finish_what_the_models_thread_found(model: Sam3, emb
         assert finishing.result() == [here]
         masks = thread.submit(model.masks, found_apart(model, embedding, asked)[0].logits, HEIGHT, WIDTH)
         assert len(masks.result()) == model.config.queries
+
+
+@pytest.mark.usefixtures("unmended")
+def test_an_example_of_the_same_picture_finds_what_its_boxes_find(model: Sam3, embedding: Embedding) -> None:
+    """What boxes show is taken along as tokens: on the picture that they were taken from nothing changes."""
+    asked = dataclasses.replace(EXEMPLAR, text="red")
+    for prompt in (EXEMPLAR, asked):
+        shown = Shown.of(prompt, model.example(embedding, prompt))
+        boxes, tokens, words = model.detect(embedding, [prompt, shown, Prompt("red", threshold=0.0)], nms_iou=None)
+        assert torch.allclose(boxes.scores, tokens.scores, atol=1e-5)
+        assert torch.allclose(boxes.logits, tokens.logits, atol=1e-3)
+        assert not torch.allclose(words.scores, tokens.scores, atol=1e-5)
+
+
+def test_examples_of_several_pictures_are_asked_together(model: Sam3, embedding: Embedding) -> None:
+    other = model.embed(np.ascontiguousarray(image()[:, ::-1]))
+    one = dataclasses.replace(EXEMPLAR, boxes=EXEMPLAR.boxes[:1], labels=(True,))
+    shown = [Shown.of(one, model.example(each, one)) for each in (embedding, other)]
+    together = model.detect(embedding, shown, nms_iou=None)
+    assert not torch.equal(shown[0].example.tokens, shown[1].example.tokens)
+    for prompt, found in zip(shown, together, strict=True):
+        (alone,) = model.detect(embedding, [prompt], nms_iou=None)
+        assert torch.allclose(alone.scores, found.scores, atol=1e-5)

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from tracker import Detected, Embedding, Segmentation
+from tracker import Box, Detected, Embedding, Prompt, Segmentation
+from tracker.model.features import Example, Shown, kind
 
 FEATURES = tuple(torch.zeros(1, 4, side, side) for side in (8, 4, 2))
 PICTURE = Embedding(96, 128, torch.zeros(1, 4, 2, 2), (FEATURES[0], FEATURES[1], FEATURES[2]))
@@ -44,3 +45,12 @@ def test_the_answers_of_several_calls_are_joined_in_their_order() -> None:
         assert torch.equal(joined.logits, whole.logits)
         assert torch.equal(joined.ious, whole.ious)
         assert torch.equal(joined.present, whole.present)
+
+
+def test_a_prompt_that_was_shown_elsewhere_keeps_all_but_its_boxes() -> None:
+    example = Example(torch.zeros(3, 1, 4), torch.zeros(1, 3, dtype=torch.bool))
+    prompt = Prompt("cup", (Box(1, 2, 3, 4),), (True,), 0.3, "mine")
+    shown = Shown.of(prompt, example)
+    assert (shown.text, shown.boxes, shown.labels, shown.threshold, shown.id) == ("cup", (), (), 0.3, "mine")
+    assert shown.key == prompt.key
+    assert kind(shown) not in {kind(Prompt("cup")), kind(prompt), kind(Prompt(boxes=prompt.boxes * 3))}

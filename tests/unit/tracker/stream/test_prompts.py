@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from tests.support.objects import made, square
 from tracker import Box, Prompt, TrackerError, prompt_keys
+from tracker.model.features import Example, Shown
 from tracker.stream.prompts import RESTS, PromptList, check, example, for_keyframe
 
 DRAWN = Prompt(boxes=(Box(1, 2, 3, 4),), labels=(True,))
@@ -81,3 +85,28 @@ def test_boxes_wait_for_one_keyframe_in_whatever_list_they_then_stand() -> None:
 def test_what_makes_no_sense_is_refused(prompt: Prompt) -> None:
     with pytest.raises(TrackerError, match="prompt 1"):
         check([Prompt("fine"), prompt])
+
+
+def test_with_no_object_alive_what_boxes_showed_at_another_time_is_the_example() -> None:
+    key, example = prompt_keys([DRAWN])[0], Example(torch.zeros(2, 1, 4), torch.zeros(1, 2, dtype=torch.bool))
+    asked = PromptList([])
+    asked.recall([Prompt("a"), DRAWN], {key: example})
+    words, shown = asked.ask([], 100, 200).asked.values()
+    assert words == Prompt("a")
+    assert isinstance(shown, Shown)
+    assert shown.example is example
+    alive = made(square(32, 32, 32))
+    alive.key = key
+    assert asked.ask([alive], 100, 200).asked[key].boxes == (Box(100, 50, 200, 100),)
+    asked.replace([replace(DRAWN, threshold=0.2)], ())
+    (shown,) = asked.ask([], 100, 200).asked.values()
+    assert (isinstance(shown, Shown), shown.threshold) == (True, 0.2)
+    asked.replace([], ())
+    asked.replace([DRAWN], ())
+    assert asked.ask([], 100, 200).rests == {key: RESTS}
+
+
+def test_recalled_boxes_are_of_no_frame_to_come() -> None:
+    asked = PromptList([])
+    asked.recall([DRAWN], {})
+    assert asked.ask([], 100, 200).rests == {prompt_keys([DRAWN])[0]: RESTS}
