@@ -164,8 +164,8 @@ def halved(model: Sam3) -> Undo:
     before = halve(model.network.backbone.vision_backbone.trunk)  # the necks' weights are multiplied first
 
     def undo() -> None:
-        for weight, data in before:
-            weight.data = data
+        for layer, name, weight in before:
+            setattr(layer, name, weight)
 
     return undo
 

@@ -97,16 +97,16 @@ def resize(network: Any, config: Config) -> None:
     decoder.coord_cache.clear()
 
 
-def halve(module: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+def halve(module: nn.Module) -> list[tuple[nn.Module, str, nn.Parameter]]:
     """
-    Keep weights of linear layers and convolutions in bf16; returns what they were.
+    Keep weights of linear layers and convolutions in bf16; returns the layers with their weights as they were.
 
     Autocast makes the same cast at every use: answers under it are equal, and a frame reads half the bytes.
     """
-    before = []
+    before: list[tuple[nn.Module, str, nn.Parameter]] = []
     for each in module.modules():
         if isinstance(each, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            for weight in each.parameters(recurse=False):
-                before.append((weight, weight.data))
-                weight.data = weight.data.to(torch.bfloat16)
+            for name, weight in list(each.named_parameters(recurse=False)):
+                before.append((each, name, weight))
+                setattr(each, name, nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False))
     return before

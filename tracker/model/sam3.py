@@ -63,7 +63,7 @@ class Sam3:
     @classmethod
     def untrained(cls, name: str = "nano", *, device: str | None = None, seed: int = 0) -> Sam3:
         """A model with random weights, for tests and timing: its answers mean nothing. Raises :class:`TrackerError`."""
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):  # the network is made on the CPU
             torch.manual_seed(seed)
             return cls(config_named(name), device_named(device))
 

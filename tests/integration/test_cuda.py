@@ -1,0 +1,154 @@
+"""On a pretended CUDA device: nothing mixes devices, and no step waits for it or asks of it more than it did before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from benchmarks import gpu_parts as parts
+from tests.support import device_bounds
+from tests.support.pretended_cuda import Device, MixedDevices
+from tests.support.pretended_torch import pretended_cuda
+from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model, warm_up
+from tracker.model.configs import NANO, config_named
+
+OBJECTS = 1, 4, 16, 64
+FRAMES, INTERVAL = 5, 3  # a keyframe, two that are refined, a keyframe, and one with all that a stream can have
+SIDES = 1008, 840, 672, 504
+CUDA = torch.device("cuda:0")
+SMALL = replace(
+    NANO, vit_depth=2, vit_global_blocks=(1,), encoder_layers=1, decoder_layers=1, geometry_layers=1, memory_layers=1
+)
+
+
+@pytest.fixture(scope="module")
+def device() -> Iterator[Device]:
+    with pretended_cuda() as device:
+        yield device
+
+
+@pytest.fixture(scope="module")
+def small(device: Device) -> Sam3:
+    """The smallest network that has every part."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Sam3(SMALL, CUDA)
+
+
+def test_the_pretended_device_refuses_what_a_real_one_does_and_counts_what_that_waits_for(device: Device) -> None:
+    there, here = torch.ones(3, device="cuda"), torch.ones(3)
+    with pytest.raises(MixedDevices, match="add of cpu and cuda:0"):
+        there + here
+    with pytest.raises(MixedDevices, match="cuda:0 and cuda:1"):
+        there * here.to("cuda:1")
+    with pytest.raises(TypeError, match="convert cuda:0"):
+        np.asarray(there)
+    assert (there + 1).tolist() == [2, 2, 2]
+    with torch.autocast("cuda", torch.bfloat16):
+        assert (there[None] @ there[:, None]).dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize(("follower", "objects"), [*(("auto", count) for count in OBJECTS), ("memory", 4)])
+def test_a_step_waits_for_the_device_no_more_often_than_it_did(
+    device: Device, small: Sam3, follower: str, objects: int
+) -> None:
+    tracker = Tracker(
+        parts.Forced(small, objects),  # type: ignore[arg-type]
+        [Prompt("thing")],
+        adaptive=False,
+        follower=follower,  # type: ignore[arg-type]
+        interval=INTERVAL,
+    )
+    image = parts.picture(96, 128)
+    for index in range(FRAMES):
+        with device.counting() as counts:
+            step = tracker.step(image, index, index / 30)
+            assert tracker.snapshot is not None
+        assert len(step.tracks) == objects
+        if index >= 2:
+            name = follower, str(step.stage), objects
+            device_bounds.STEPS[name].check(counts, " ".join(map(str, name)))
+
+
+def test_nothing_of_the_embedded_model_mixes_devices(device: Device) -> None:
+    """Words, exemplars, clicks, boxes, memory, orders on frames of before, and the gate."""
+    model = load_model("nano", device="cuda")
+    assert list(warm_up(model)) == ["embed", "detect", "segment", "propagate"]
+    tracker = Tracker(parts.Forced(model, 2), [Prompt("thing")], interval=3)  # type: ignore[arg-type]
+    image = parts.picture(96, 128)
+    for index in range(3):
+        tracker.step(image, index, index / 30)
+    made = tracker.click(1, [Point(20, 20)])
+    tracker.click(2, [Point(100, 80, positive=False)], made.object_id)
+    tracker.box(0, Box(5, 5, 40, 40))
+    tracker.set_prompts([Prompt("thing", boxes=(Box(5, 5, 40, 40),))], index=1)
+    tracker.step(image, 3, 3 / 30)
+    assert tracker.snapshot is not None
+
+
+def test_the_gate_runs_on_the_device(device: Device, small: Sam3) -> None:
+    steps = {"bf16": acceleration.bf16, "bf16 weights": acceleration.halved, "buckets": acceleration.buckets}
+    undo = acceleration.plain(small)
+    try:
+        verdicts = acceleration.settle(small, steps, judge_masks=False)
+    finally:
+        undo()
+    assert [verdict.error for verdict in verdicts] == [""] * len(steps)
+
+
+def full_size(device: Device) -> Sam3:
+    """The full-size network without its weights."""
+    register = nn.Module.register_parameter
+
+    def without_values(self: nn.Module, name: str, weight: nn.Parameter | None) -> None:
+        there = None if weight is None else nn.Parameter(weight.detach().to("meta"), requires_grad=False)
+        register(self, name, there)
+
+    with mock.patch.object(nn.Module, "register_parameter", without_values):
+        return Sam3(config_named("sam3"), CUDA)
+
+
+def test_the_full_size_network_asks_no_more_of_the_device_than_it_did() -> None:
+    with pretended_cuda(shapes=True) as device:
+        model = full_size(device)
+        image = np.zeros((1080, 1920, 3), np.uint8)
+        device.made_up = model.config.grid
+        model.detect(model.embed(image), [Prompt("thing")])  # what is kept from call to call is made
+        everything(model, image, (1, 4), partial(bounded, device))
+        for side in SIDES[1:]:
+            model.resize(side)
+            device.made_up = model.config.grid
+            everything(model, image, (1,), lambda name, call: call())
+
+
+def bounded(device: Device, name: str, call: Callable[[], Any]) -> Any:
+    with device.counting() as counts:
+        answer = call()
+    device_bounds.FULL[name].check(counts, name)
+    return answer
+
+
+def everything(
+    model: Sam3, image: parts.Picture, prompts: Sequence[int], ask: Callable[[str, Callable[[], Any]], Any]
+) -> None:
+    """Every kind of call. ``ask`` makes each, and is told its name."""
+    embedding = ask("embed", lambda: model.embed(image))
+    ask("levels", lambda: model.levels(embedding))
+    for count in prompts:
+        ask(f"detect, {count} prompts", lambda count=count: model.detect(embedding, [Prompt("thing")] * count))  # type: ignore[misc]
+    box = Box(10, 10, 500, 500)
+    model.detect(embedding, [Prompt("thing", boxes=(box,))])
+    known = [SegmentPrompt(box=box, logits=torch.zeros(model.side, model.side, device=CUDA))] * 5
+    ask("refine", lambda: model.segment(embedding, known))
+    clicked = [SegmentPrompt(points=(Point(50, 50),))]
+    ask("click", lambda: model.segment(embedding, clicked, multimask=True))
+    banks = parts.full_banks(model, embedding, 4, 40)
+    ask("memory", lambda: parts.remembered(model, embedding, banks, 40))
