@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
-from tests.support.pretended_cuda import Device, Mode, Pretended, mapped, placed
+from tests.support.pretended_cuda import Device, Mode, placed
+from tests.support.pretended_tensor import Pretended, mapped
 from tracker.model import compat
 
 MEMORY = 80 * 2**30  # bytes that it says it has
