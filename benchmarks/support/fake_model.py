@@ -42,6 +42,7 @@ class FakeModel:
     same_look = 0.9  # its pointers are colours
     same_appearance: float | None = 0.9  # and so are its features
     device = torch.device("cpu")
+    word_seconds: float | None = None  # nobody has measured it
 
     def __init__(self) -> None:
         self.scores: dict[str, float] = {}
@@ -60,6 +61,9 @@ class FakeModel:
         small = torch.from_numpy(image[rows[:, None], columns])
         empty = torch.empty(0)
         return Embedding(image.shape[0], image.shape[1], small.clone(), (small.permute(2, 0, 1)[None], empty, small))
+
+    def levels(self, embedding: Embedding) -> tuple[Tensor, ...]:
+        return ()
 
     def detect(self, embedding: Embedding, prompts: Sequence[Prompt], *, nms_iou: float | None = 0.1) -> list[Detected]:
         assert embedding.trunk is not None

@@ -105,7 +105,8 @@ class Tracking:
         """Make the tracker. Raises NotReady."""
         model, config = self._engine.need_model(), self._config
         make = partial(Tracker, model, self._prompts, interval=config.interval, follower=config.follower)
-        make = partial(make, looks=config.looks or config.rate) if self._live else partial(make, rate=config.rate)
+        live = {"looks": config.looks or config.rate, "live": True}
+        make = partial(make, **live) if self._live else partial(make, rate=config.rate)
         if self._live and config.rate is not None and config.looks is None:
             log.warning("session %s: at a live source --rate is a wish for looks a second, as --looks", self._session)
         self._tracker = await self._engine.run(make)

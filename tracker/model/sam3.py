@@ -57,6 +57,7 @@ class Sam3:
         self.segmenter = Segmenter(self.interactive)
         self.memory = MemoryHead(self.interactive)
         self.speed = Speed.of(device)
+        self.word_seconds: float | None = None  # that asking for a word took when it was warmed up
         self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None  # levels of the picture that was asked about last
         self._positions: tuple[Tensor, ...] | None = None
 

@@ -22,7 +22,8 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
     """
     Ask everything that a stream asks, once, at the shapes it is asked at. Returns the seconds of each stage.
 
-    What the model has no part for is left out. ``progress`` is told each stage before it starts.
+    What the model has no part for is left out. ``progress`` is told each stage before it starts. The model knows from
+    then on what asking for a word takes here (:attr:`Sam3.word_seconds`).
     """
     import scipy.optimize  # noqa: F401  (association needs it from the second keyframe on, and it takes half a second)
 
@@ -55,8 +56,10 @@ def warm_up(model: Sam3, progress: Callable[[str], None] | None = None) -> dict[
 def _detect(model: Sam3, embedding: Embedding) -> None:
     box = Box(WIDTH / 4, HEIGHT / 4, WIDTH / 2, HEIGHT / 2)
     exemplars = [Prompt(TEXT, boxes=(box,))] if able(model.config, Ability.EXEMPLARS) else []
-    for prompt in (Prompt(TEXT), *exemplars):
+    for prompt in (Prompt(TEXT), *exemplars):  # what takes the first and not the second call happens once
+        began = time.perf_counter()
         model.detect(embedding, [prompt])
+        model.word_seconds = time.perf_counter() - began
 
 
 def _segment(model: Sam3, embedding: Embedding) -> None:

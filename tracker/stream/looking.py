@@ -9,7 +9,7 @@ soon as the objects were followed it is the one at hand. So orders need not wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -35,6 +35,7 @@ from tracker.stream.prompts import KeyframePrompts, PromptList
 from tracker.stream.scene import View
 from tracker.stream.schedule import Schedule, Situation
 from tracker.stream.stopwatch import Stopwatch
+from tracker.stream.turns import Turns
 from tracker.types import Key, Stage, Step, Track
 
 Picture = npt.NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Frame:
     stage: Stage
     reason: str
     alone: bool  # the detector says where everything is, nothing is refined before
+    in_turn: bool  # asking for a word takes long: one is asked for
 
 
 class Looking:
@@ -85,6 +87,8 @@ class Looking:
         self._flow.clear()
         self.schedule = self._make_schedule()
         self._view = View(self.params)
+        self._turns = Turns(self.schedule.interval, self.params)
+        self._count = 0  # prompts that the detector was asked for on the newest keyframe
         self._size: tuple[int, int] | None = None
         self._rests: Mapping[Key, str] = {}  # why prompts are not asked
         self.tick = -1  # of the newest frame; ticks count looked-at frames
@@ -104,18 +108,22 @@ class Looking:
         watch = Stopwatch(self.model.device)
         self._notice(image, motion, scene)
         self.schedule.budget.turn(index, seconds)
+        in_turn = self.schedule.budget.long
         situation = self._situation()
+        if in_turn:
+            situation = self._whose_turn(situation, image)
         watch.lap("compare")
         stage, reason = self.schedule.next(situation)
         # Where detecting costs less than refining, or nothing is refined at all, the detector says where everything is.
-        flowing, always = self._follower.mode == "flow", self.schedule.interval == 1
+        flowing, always = self._follower.mode == "flow", self.schedule.interval == 1 and not in_turn
         alone = stage is Stage.KEYFRAME and (reason == "cheaper" or always or flowing)
-        frame = Frame(index, seconds, scene or 0, self.tick + 1, stage, reason, alone)
+        frame = Frame(index, seconds, scene or 0, self.tick + 1, stage, reason, alone, in_turn)
         if stage is Stage.FLOW:
             tracks = self._move(image, frame, watch)
         else:
             tracks = self._look(image, frame, watch, between)
-        self.schedule.budget.spend(situation, watch.seconds)
+        counted = replace(situation, prompts=self._count) if in_turn else situation
+        self.schedule.budget.spend(counted, watch.seconds)
         return Step(stage, reason, tracks, watch.seconds, self.notes())
 
     def look_back(self, image: Picture, index: int, seconds: float) -> None:
@@ -126,6 +134,11 @@ class Looking:
         if self.clickable.nearest_first(index, seconds)[0].index != index:
             embedding = self.model.embed(image).interactive_only()
             self.clickable.insert(ClickableFrame(index, seconds, embedding, (), small(image)))
+
+    def edited(self) -> None:
+        """The list of prompts is another one."""
+        self._turns.keep(self.asked.by_key())
+        self.schedule.demand("prompts")
 
     def notes(self) -> dict[int, str]:
         """Why prompts rest, and that there is no room, by place in the list that is in force."""
@@ -167,7 +180,16 @@ class Looking:
             warpable=self._flow.known and self.present is not None,
             prompts=len(self.asked.all),
             objects=len(visible),
+            shown=sum(each.shown for each in visible),
         )
+
+    def _whose_turn(self, situation: Situation, image: Picture) -> Situation:
+        """The same with the word that is to be asked next, and why."""
+        self._turns.notice(self.asked.by_key(), self.objects, self._view, self.schedule.demanded)
+        key = self._turns.next(self.asked.ask(self.objects, image.shape[0], image.shape[1]).asked)
+        if key is None:
+            return situation
+        return replace(situation, waiting=self._turns.reason(key), new=self._turns.new(key))
 
     def _move(self, image: Picture, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Show the masks moved along with the picture, without an encoder pass."""
@@ -192,9 +214,15 @@ class Looking:
         self._arrive(frame, embedding)
         watch.lap("keep")
         rest()
+        if frame.stage is Stage.KEYFRAME and frame.in_turn:
+            self.model.levels(embedding)  # what the word will be looked for in: orders come between the two
+            rest()
         ask = self.asked.ask(self.objects, embedding.height, embedding.width)
         self._rests = ask.rests
         if frame.stage is Stage.KEYFRAME:
+            ask = self._one_of(ask) if frame.in_turn else ask
+            self._turns.asked(self.asked.by_key(), ask.asked)
+            self._count = len(ask.asked)
             found = self._found(ask, embedding, pause)
             self._associate(found, embedding, frame.seconds, tick, alone=frame.alone)
             self.asked.answered()
@@ -209,13 +237,19 @@ class Looking:
         self._follower.note_appearances(embedding, self.objects.everyone, tick)
         watch.lap("appearance")
         if frame.stage is Stage.KEYFRAME:
-            self._view.keyframe([each.box for each in self.objects.visible])
+            (self._view.found if frame.in_turn else self._view.keyframe)([each.box for each in self.objects.visible])
             self._follower.memorize(embedding, self.objects.everyone, tick)
             watch.lap("memorize")
         self.objects.forget()
         self.clickable.show(tracks)
         watch.lap("keep")
         return tracks
+
+    def _one_of(self, ask: KeyframePrompts) -> KeyframePrompts:
+        """The word whose turn it is; boxes that were drawn on this frame go before, all of them."""
+        whose = self._turns.next(ask.asked)
+        keys = self.asked.drawn(ask.asked) or ([] if whose is None else [whose])
+        return replace(ask, asked={key: ask.asked[key] for key in keys})
 
     def _follow(self, frame: Frame, embedding: Embedding) -> None:
         """Bring the objects onto the frame."""

@@ -80,6 +80,7 @@ class TrackingParams:
     returning: int = 45  # steps for which a lost object is worth such keyframes
     patience: int = 3  # intervals for which a keyframe may be put off where time is short
     longest_flow: int = 6  # steps in succession on which masks are only moved along: they decay
+    long_word: float = 0.3  # seconds from which asking for a word is long: what is followed stands still meanwhile
     cheaper: float = 0.8  # of the cost of refining: where detecting costs less than this, it is done instead
     cost_rate: float = 0.2  # share by which the known cost of a stage follows the newest one
     most_debt: float = 1.0  # seconds that may have been taken too much: what is longer ago is forgiven
@@ -94,6 +95,7 @@ class TrackingParams:
     news: float = 40.0  # difference of a sample since the last keyframe, of 255, that is something else and not noise
     news_margin: float = 0.15  # of its box's sides, around a followed object: its own movement is no news
     uncovered: float = 0.08  # share of the picture, outside of what is followed, whose news ask for a keyframe
+    changed: float = 0.005  # share of it, what is followed included, from which it is not what it was
 
     # Clicks
     most_hops: int = 12  # frames on the way of a click to the present: at ten a second a second and a bit

@@ -66,6 +66,10 @@ class PromptList:
         """What to ask on a frame of this size, see :func:`for_keyframe`."""
         return for_keyframe(self.all, objects, self._drawn, height, width, self._shown)
 
+    def drawn(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of ``keys`` whose boxes were drawn on the frame to come, and mean nothing on any other."""
+        return [key for key in keys if key in self._drawn]
+
     def answered(self) -> None:
         """A keyframe has come: boxes that waited for it mean nothing any more."""
         self._drawn.clear()

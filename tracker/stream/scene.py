@@ -40,13 +40,21 @@ class View:
         """The frame at hand was looked through: ``boxes`` are all that is there."""
         self._then, self._there = self._now, boxes
 
+    def found(self, boxes: Sequence[Share]) -> None:
+        """Something more was found since: ``boxes`` are all that is there. What counts as new stays as it is."""
+        self._there = boxes
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything has changed since the last keyframe, the movement of what is followed included."""
+        news = self._news()
+        return news is not None and float(news.mean()) > self.params.changed
+
     def uncovered(self, boxes: Sequence[Share]) -> bool:
         """Whether much of the picture, outside of what is and was followed, has changed since the last keyframe."""
-        if self._now is None or self._then is None:
+        news = self._news()
+        if news is None:
             return False
-        change = self._now - self._then
-        change -= np.median(change, (0, 1))  # light that came or went is no news
-        news = np.abs(change).mean(-1) > self.params.news
         margin = self.params.news_margin
         for x0, y0, x1, y1 in (*boxes, *self._there):
             wide, high = margin * (x1 - x0) + 1 / SAMPLES, margin * (y1 - y0) + 1 / SAMPLES
@@ -55,3 +63,11 @@ class View:
             )
             news[top:bottom, left:right] = False
         return float(news.mean()) > self.params.uncovered
+
+    def _news(self) -> npt.NDArray[np.bool_] | None:
+        """Which samples are not what they were on the last keyframe; None before there was one."""
+        if self._now is None or self._then is None:
+            return None
+        change = self._now - self._then
+        change -= np.median(change, (0, 1))  # light that came or went is no news
+        return np.asarray(np.abs(change).mean(-1) > self.params.news)

@@ -24,6 +24,9 @@ class Situation:
     warpable: bool = False  # masks of the frame before can be moved along
     prompts: int = 1
     objects: int = 0
+    shown: int = 0  # of these
+    waiting: str | None = None  # where words are asked in turn: why the next one waits; None: none does
+    new: bool = False  # that one was never asked
 
 
 class Budget:
@@ -35,6 +38,9 @@ class Budget:
     be kept while turns come late, whatever they cost: the device may be busy with other streams. None: nothing is ever
     short. ``costs``: seconds of each stage (``embed``, ``detect`` a prompt, ``refine`` an object, ``flow``, ``encode``;
     what is not named costs nothing) to go by instead of measured ones.
+
+    ``live``: frames are left out meanwhile, so that what takes long is done in pieces. ``word``: seconds that asking
+    for one takes, as far as is known before that is measured.
     """
 
     def __init__(
@@ -44,12 +50,16 @@ class Budget:
         params: TrackingParams = DEFAULTS,
         *,
         looks: float | None = None,
+        live: bool = False,
+        word: float | None = None,
     ) -> None:
         self.rate, self.looks = rate, looks
+        self._live, self._word = live, word
         self.params = params
         self._given = costs is not None
         self.costs: dict[str, float] = dict(costs or {})
         self._debt = 0.0  # seconds that steps took beyond what the rate gives them
+        self._owed = 0.0  # seconds that detecting took and following has not had since; one word's at the most
         self._late = 0.0  # seconds that turns came later than wanted
         self._last: tuple[int, float] | None = None  # index and time of the frame that was looked at last
         self._strain = 0.0  # how often of late time was short, 0 to 1
@@ -69,6 +79,24 @@ class Budget:
         """Whether time is short more often than not."""
         return self._strain > self.params.strained
 
+    @property
+    def long(self) -> bool:
+        """Whether asking for one word takes so long that a live stream asks for them in turn."""
+        return self._live and self._one_word > self.params.long_word
+
+    @property
+    def owes(self) -> bool:
+        """Whether following has had less time than detecting."""
+        return self._owed > 0
+
+    @property
+    def _one_word(self) -> float:
+        return self.costs.get("detect", self._word or 0.0)
+
+    def put_off(self) -> None:
+        """Give following, and who clicks, the time of one detection before the next one."""
+        self._owed = self._one_word
+
     def turn(self, index: int, seconds: float) -> None:
         """Take which frame has its turn, and its time by the stream's clock."""
         last, self._last = self._last, (index, seconds)
@@ -87,8 +115,10 @@ class Budget:
             newest = self.params.cost_rate
             for name, took in each.items():
                 self.costs[name] = (1 - newest) * self.costs.get(name, took) + newest * took
+        took = sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in each)
+        detecting = self._one_word * situation.prompts if "detect" in each else 0.0
+        self._owed = min(max(self._owed + detecting - (took - detecting), 0.0), self._one_word)
         if self.rate is not None:
-            took = sum(self.costs.get(name, 0.0) * counts.get(name, 1) for name in each)
             self._debt = min(max(self._debt + took - 1 / self.rate, -1 / self.rate), self.params.most_debt)
         if self.rate is not None or self.looks is not None:
             newest = self.params.strain_rate
@@ -96,7 +126,7 @@ class Budget:
 
     def detecting_is_cheaper(self, situation: Situation) -> bool:
         """Whether one detection of every prompt costs less than refining every object."""
-        if "detect" not in self.costs or "refine" not in self.costs:
+        if "detect" not in self.costs or "refine" not in self.costs or self.long:
             return False
         return self.costs["detect"] * situation.prompts < self.params.cheaper * self.costs["refine"] * situation.objects
 
@@ -105,6 +135,9 @@ class Schedule:
     """
     Decides for one stream. ``interval``: looked-at frames from one keyframe to the next. ``flowing``: between keyframes
     masks are moved along, whatever the budget. ``adaptive``: doubt, news and costs may ask for keyframes in between.
+
+    Where asking for a word takes long a keyframe asks for one of them, comes for a reason alone (:mod:`turns`), and
+    leaves as much time to what is followed as it takes, unless nothing is.
     """
 
     def __init__(
@@ -124,15 +157,29 @@ class Schedule:
         self._run = 0  # keyframes in succession asked for by new objects
         self._warped = 0  # frames in succession on which masks were only moved along
         self._reason: str | None = "start"
+        self._pointed = False  # somebody clicks, and following has not had its time since
 
     def demand(self, reason: str) -> None:
         """Make the next frame a keyframe; the first reason is the one that is told."""
         self._reason = self._reason or reason
 
+    @property
+    def demanded(self) -> str | None:
+        """Why the next frame shall be a keyframe."""
+        return self._reason
+
+    def pointed(self) -> None:
+        """Somebody clicks, and may click again: let no detection come before, for an interval at most."""
+        if self._since < self.interval:
+            self.budget.put_off()
+            self._pointed = True
+
     def next(self, situation: Situation) -> tuple[Stage, str]:
         """Stage and reason of the frame at hand."""
         self._since += 1
-        reason, self._reason = self._keyframe_reason(situation), None
+        in_turn = self.budget.long and situation.detectable
+        reason = self._turn(situation) if in_turn else self._keyframe_reason(situation)
+        self._reason = None
         if reason is not None and situation.detectable:
             self._run = self._run + 1 if reason == "confirm" else 0
             self._since = self._warped = 0
@@ -149,6 +196,12 @@ class Schedule:
             self._since = self._run = 0
             return Stage.KEYFRAME, "cheaper"
         return Stage.REFINE, reason or "interval"
+
+    def _turn(self, situation: Situation) -> str | None:
+        at_once = situation.new and self._reason is not None
+        self._pointed = self._pointed and self.budget.owes
+        catching_up = self.budget.owes and not self._flowing and (situation.shown > 0 or self._pointed)
+        return None if catching_up and not at_once else situation.waiting
 
     def _keyframe_reason(self, situation: Situation) -> str | None:
         if self._reason:

@@ -42,6 +42,8 @@ class Tracker:
     moved along without an encoder pass (:class:`tracker.stream.schedule.Budget`, which explains ``costs`` too).
     ``looks``: looks a second that are wanted of a live stream, which shows masks between them; where turns come too
     late for it, keyframes become rarer, and every frame that is looked at is embedded all the same.
+    ``live``: frames come whether looked at or not. Where asking for one word takes long (:attr:`Sam3.word_seconds`, and
+    what is measured), words are asked in turn, and only where the prompts or the picture changed.
     ``params``: the thresholds of tracking. Raises :class:`Unable` where the model has no part for what is asked.
     """
 
@@ -55,6 +57,7 @@ class Tracker:
         adaptive: bool = True,
         rate: float | None = None,
         looks: float | None = None,
+        live: bool = False,
         costs: Mapping[str, float] | None = None,
         first_id: int = 1,
         max_objects: int = 64,
@@ -71,7 +74,7 @@ class Tracker:
         following = Follower(model, follower, params)
 
         def schedule() -> Schedule:
-            budget = Budget(rate, costs, params, looks=looks)
+            budget = Budget(rate, costs, params, looks=looks, live=live, word=model.word_seconds)
             return Schedule(interval, budget, flowing=following.mode == "flow", adaptive=adaptive, params=params)
 
         self._looking = Looking(self._asked, self._objects, self._clickable, following, schedule, params)
@@ -173,7 +176,7 @@ class Tracker:
             assert self._looking.present is not None
             assert newest is not None
             self._looking.detect(asked, self._looking.present, newest.seconds, self._looking.tick)
-        self._looking.schedule.demand("prompts")
+        self._looking.edited()
         self.orders += 1
 
     @torch.inference_mode()
@@ -195,7 +198,7 @@ class Tracker:
                 asked = example(prompt, boxes, labels, embedding.height, embedding.width)
                 shown[keys[place]] = self.model.example(embedding, asked)
         self._asked.recall(prompts, shown)
-        self._looking.schedule.demand("prompts")
+        self._looking.edited()
 
     def skip_to(self, first_id: int) -> None:
         """Give no id below this one from now on."""
@@ -220,6 +223,7 @@ class Tracker:
         nearest frame that was looked at and has a trusted way, and if there is none :meth:`look_back` makes one.
         Raises :class:`FrameGone`, :class:`UnknownObject`, :class:`TrackerError`.
         """
+        self._looking.schedule.pointed()
         answer = self._clicks.click(index, points, object_id, seconds=seconds, path=path, tick=self._looking.tick)
         self.orders += 1
         return answer
@@ -231,6 +235,7 @@ class Tracker:
 
         Raises :class:`FrameGone` and :class:`TrackerError`.
         """
+        self._looking.schedule.pointed()
         answer = self._clicks.box(index, box, seconds=seconds, path=path, tick=self._looking.tick)
         self.orders += 1
         return answer

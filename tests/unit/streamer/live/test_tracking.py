@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.support.fake_model import FakeModel
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound
 from tests.support.sources import HandSource
@@ -62,6 +63,17 @@ async def test_one_failure_between_healthy_frames_resets_nothing(
             broken.setattr(model, "embed", lambda image: 1 / 0)
             assert (await stage.frame())["type"] == "error"
         assert (await stage.frame())["type"] == "result"
+
+
+@pytest.mark.parametrize(("live", "asked"), [(True, 1), (False, 2)])
+async def test_a_live_stream_asks_in_turn_where_a_word_takes_long_and_a_recording_does_not(
+    fake_engine: Engine, live: bool, asked: int
+) -> None:
+    model = cast(FakeModel, fake_engine.need_model())
+    model.word_seconds = 60.0
+    async with playing(fake_engine, HandSource(live=live), prompts=(Prompt("red"), Prompt("green"))) as stage:
+        await stage.frame()
+    assert len(model.asked) == asked
 
 
 async def test_prompts_are_replaced_and_seen_in_the_next_result(stage: Stage) -> None:

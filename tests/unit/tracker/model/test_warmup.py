@@ -35,6 +35,8 @@ def test_every_part_has_run_once_and_each_stage_is_told() -> None:
     assert all(each > 0 for each in seconds.values())
     assert told[:4] == [f"warming up: {stage} ({place + 1} of 4)" for place, stage in enumerate(seconds)]
     assert told[4].startswith("warm after ")
+    assert model.word_seconds is not None
+    assert 0 < model.word_seconds < seconds["detect"]
 
 
 def test_it_changes_no_answer() -> None:

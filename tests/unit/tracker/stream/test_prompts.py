@@ -110,3 +110,12 @@ def test_recalled_boxes_are_of_no_frame_to_come() -> None:
     asked = PromptList([])
     asked.recall([DRAWN], {})
     assert asked.ask([], 100, 200).rests == {prompt_keys([DRAWN])[0]: RESTS}
+
+
+def test_those_drawn_on_the_frame_to_come_are_told_until_it_has_come() -> None:
+    asked = PromptList([Prompt("red"), DRAWN])
+    keys = prompt_keys([Prompt("red"), DRAWN])
+    assert asked.drawn(keys) == keys[1:]
+    assert asked.drawn(keys[:1]) == []
+    asked.answered()
+    assert asked.drawn(keys) == []

@@ -39,3 +39,18 @@ def test_what_is_new_in_the_picture_is_news_and_light_is_none() -> None:
     room[:] = 90
     view.cut(room)
     assert not view.uncovered([])  # where it was the background is no news
+
+
+def test_any_change_is_one_and_what_was_found_since_is_no_news() -> None:
+    view, room, changed = View(), np.full((96, 128, 3), 90, np.uint8), []
+    view.cut(room)
+    changed.append(view.changed)
+    view.keyframe([])
+    view.cut(room + np.uint8(60))
+    changed.append(view.changed)
+    room[20:70, 30:80] = (200, 30, 30)
+    view.cut(room)
+    view.found([(30 / 128, 20 / 96, 80 / 128, 70 / 96)])
+    changed.append(view.changed)
+    assert changed == [False, False, True]
+    assert not view.uncovered([])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tracker import Stage
@@ -9,7 +11,7 @@ from tracker.stream.params import DEFAULTS
 from tracker.stream.schedule import Budget, Schedule, Situation
 
 
-def keyframes(schedule: Schedule, frames: int, **state: bool) -> list[tuple[int, str]]:
+def keyframes(schedule: Schedule, frames: int, **state: Any) -> list[tuple[int, str]]:
     decided = [schedule.next(Situation(**state)) for _ in range(frames)]
     return [(place, reason) for place, (stage, reason) in enumerate(decided) if stage is Stage.KEYFRAME]
 
