@@ -60,7 +60,7 @@ class Looking:
     """
     Looks at the frames of one stream: ``asked``, ``objects`` and ``clickable`` are changed by orders too.
 
-    ``schedule`` makes what decides, anew for each beginning.
+    ``schedule`` makes what decides, for a follower, anew for each beginning.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Looking:
         objects: ObjectList,
         clickable: ClickableFrames,
         follower: Follower,
-        schedule: Callable[[], Schedule],
+        schedule: Callable[[Follower], Schedule],
         params: TrackingParams,
     ) -> None:
         self.model: Sam3 = follower.model
@@ -80,12 +80,17 @@ class Looking:
         self._flow = Flow()
         self.start()
 
+    def use(self, follower: Follower) -> None:
+        """Begin anew, with the model of another follower."""
+        self.model, self._follower = follower.model, follower
+        self.start()
+
     def start(self) -> None:
         """Begin, or begin anew: nothing is known of any frame."""
         self.objects.clear()
         self.clickable.clear()
         self._flow.clear()
-        self.schedule = self._make_schedule()
+        self.schedule = self._make_schedule(self._follower)
         self._view = View(self.params)
         self._turns = Turns(self.schedule.interval, self.params)
         self._count = 0  # prompts that the detector was asked for on the newest keyframe

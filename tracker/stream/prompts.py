@@ -6,7 +6,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from tracker.model.abilities import able, why_not
+from tracker.model.configs import Ability, Config
 from tracker.model.features import Example, Shown
+from tracker.model.sam3 import Sam3
 from tracker.stream.geometry import Share, pixels
 from tracker.stream.objects import Followed
 from tracker.types import Key, Prompt, TrackerError, prompt_keys
@@ -46,6 +49,7 @@ class PromptList:
         self.all: tuple[Prompt, ...] = tuple(prompts)
         self._drawn = {key for key, prompt in self.by_key().items() if prompt.boxes}
         self._shown: Mapping[Key, Example] = {}  # what boxes of another time showed
+        self._config: Config | None = None  # of a model that was not asked whether it can do all of this
 
     def by_key(self) -> dict[Key, Prompt]:
         """All of them, in the order of the list."""
@@ -62,9 +66,15 @@ class PromptList:
         check(prompts)
         self.all, self._drawn, self._shown = tuple(prompts), set(), shown
 
+    def move(self, before: float, model: Sam3) -> None:
+        """Ask another model. ``before``: the old one's own threshold, in whose place its own comes."""
+        now = model.threshold
+        self.all = tuple(replace(each, threshold=now) if each.threshold == before else each for each in self.all)
+        self._config, self._shown = model.config, {}  # what boxes showed was in the old one's features
+
     def ask(self, objects: Iterable[Followed], height: int, width: int) -> KeyframePrompts:
         """What to ask on a frame of this size, see :func:`for_keyframe`."""
-        return for_keyframe(self.all, objects, self._drawn, height, width, self._shown)
+        return for_keyframe(self.all, objects, self._drawn, height, width, self._shown, self._config)
 
     def drawn(self, keys: Iterable[Key]) -> list[Key]:
         """Those of ``keys`` whose boxes were drawn on the frame to come, and mean nothing on any other."""
@@ -86,6 +96,7 @@ def for_keyframe(
     height: int,
     width: int,
     shown: Mapping[Key, Example] = NOTHING,
+    config: Config | None = None,
 ) -> KeyframePrompts:
     """
     What to ask on a frame of ``height`` by ``width`` pixels.
@@ -93,18 +104,23 @@ def for_keyframe(
     Words are asked as they stand. Boxes mean something on the frame they were drawn on only (their keys are in
     ``drawn``); later the best object that they found is the example: a confirmed one if there is one. With none
     alive it is what they showed at another time, where ``shown`` has that.
+    A model that has no part for examples (its ``config`` says so) is asked for the words alone.
     """
     alive = [each for each in objects if each.visible]
+    exemplars = config is None or able(config, Ability.EXEMPLARS)
     ask = KeyframePrompts()
     for key, prompt in zip(prompt_keys(prompts), prompts, strict=True):
-        if not prompt.boxes or key in drawn:
+        if not prompt.boxes or (key in drawn and exemplars):
             ask.asked[key] = prompt
             continue
+        if config is not None and not exemplars and not prompt.text:
+            ask.rests[key] = f"rests: {why_not(config, Ability.EXEMPLARS)}"
+            continue
         mine = [each for each in alive if each.key == key]
-        if mine:
+        if mine and exemplars:
             best = max(mine, key=lambda each: (each.confirmed, each.score))
             ask.asked[key] = example(prompt, [best.box], [True], height, width)
-        elif key in shown:
+        elif key in shown and exemplars:
             ask.asked[key] = Shown.of(prompt, shown[key])
         elif prompt.text:
             ask.asked[key] = replace(prompt, boxes=(), labels=())

@@ -65,23 +65,36 @@ class Tracker:
     ) -> None:
         self.model = model
         abilities.check(model.config, prompts)
-        self.orders = 0  # clicks, boxes, removals and lists of prompts that were carried out
+        self.orders = 0  # clicks, boxes, removals, lists of prompts and changes of the model that were carried out
         self._asked = PromptList(prompts)
+        self._mode, self._params = follower, params
         self._objects = ObjectList(max_objects, first_id, params)
         self._clickable = ClickableFrames()
         self._clicks = Clicks(model, self._clickable, self._objects, params)
 
-        following = Follower(model, follower, params)
-
-        def schedule() -> Schedule:
-            budget = Budget(rate, costs, params, looks=looks, live=live, word=model.word_seconds)
+        def schedule(following: Follower) -> Schedule:
+            budget = Budget(rate, costs, params, looks=looks, live=live, word=following.model.word_seconds)
             return Schedule(interval, budget, flowing=following.mode == "flow", adaptive=adaptive, params=params)
 
+        following = Follower(model, follower, params)
         self._looking = Looking(self._asked, self._objects, self._clickable, following, schedule, params)
 
     def reset(self) -> None:
         """Drop objects, memories and kept frames; keep prompts and the highest id given out."""
         self._looking.start()
+
+    def use(self, model: Sam3) -> None:
+        """
+        Go on with another model: objects, memories and kept frames are dropped, prompts and the highest id are kept.
+
+        A prompt that has the old model's own threshold gets the new one's. What the new one has no part for rests, and
+        says so. Raises :class:`Unable` where it cannot follow in the way that was asked for; nothing is changed then.
+        """
+        following = Follower(model, self._mode, self._params)
+        self._asked.move(self.model.threshold, model)
+        self.model = self._clicks.model = model
+        self._looking.use(following)
+        self.orders += 1
 
     def close(self) -> None:
         """Free what the stream holds."""
@@ -162,8 +175,8 @@ class Tracker:
         changed then.
         """
         check(prompts)
-        abilities.check(self.model.config, prompts)
         known, now = self._asked.by_key(), dict(zip(prompt_keys(prompts), prompts, strict=True))
+        abilities.check(self.model.config, prompts, kept={place for place, key in enumerate(now) if key in known})
         places = enumerate(now.items())
         new = {key: (place, prompt) for place, (key, prompt) in places if prompt.boxes and key not in known}
         newest, asked = self._clickable.newest, None

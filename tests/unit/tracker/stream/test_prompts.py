@@ -9,6 +9,7 @@ import torch
 
 from tests.support.objects import made, square
 from tracker import Box, Prompt, TrackerError, prompt_keys
+from tracker.model.configs import NANO, Ability
 from tracker.model.features import Example, Shown
 from tracker.stream.prompts import RESTS, PromptList, check, example, for_keyframe
 
@@ -119,3 +120,13 @@ def test_those_drawn_on_the_frame_to_come_are_told_until_it_has_come() -> None:
     assert asked.drawn(keys[:1]) == []
     asked.answered()
     assert asked.drawn(keys) == []
+
+
+def test_a_model_without_examples_is_asked_for_the_words_alone_even_where_one_is_alive() -> None:
+    both = Prompt("a", boxes=DRAWN.boxes, labels=(True,))
+    found = made(square(0, 0, 32))
+    found.key = prompt_keys([both])[0]
+    lacking = replace(NANO, abilities=frozenset({Ability.WORDS}))
+    ask = for_keyframe([both, DRAWN], [found], set(prompt_keys([both, DRAWN])), 100, 200, lacking)
+    assert list(ask.asked.values()) == [Prompt("a")]
+    assert "cannot do example boxes" in ask.rests[prompt_keys([DRAWN])[0]]
