@@ -18,7 +18,7 @@ from starlette.routing import Match
 from streamer.auth import Keyring
 from streamer.config import Config
 from streamer.counters import Counters
-from streamer.engine import Engine, load, warm
+from streamer.engine import Engine
 from streamer.errors import NotAllowed, NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
@@ -31,6 +31,9 @@ from streamer.http.headers import BrowserRules
 from streamer.http.middleware import ModelName
 from streamer.http.origins import KnownOrigins, Pages
 from streamer.live.sessions import Sessions
+from streamer.models.changing import Adopt
+from streamer.models.loading import load, warm
+from streamer.models.managing import Models
 from streamer.webrtc import ports
 from streamer.wire import fields
 from tracker import Sam3
@@ -60,29 +63,38 @@ def create_app(
     app.state.engine = engine
     app.state.sessions = Sessions(engine, config)
     app.state.keys = _keyring(config, app.state.sessions.counters)
-    app.state.embeddings = Embeddings(
+    app.state.embeddings = embeddings = Embeddings(
         engine,
         app.state.sessions,
         Caches(config.embeddings_bytes, config.logits_bytes),
         Rules(http=config.fetch_http, networks=config.fetch_networks),
     )
+    adopt = _adopting(app.state.sessions, embeddings)
+    app.state.models = Models(engine, config, adopt=adopt, rest=app.state.sessions.hang)
     _surround(app, config)
     metrics.install(app)
     _answer_errors(app)
     _watch(app)
-    for router in (
-        sessions.router,
-        results.router,
-        whip.router,
-        whep.router,
-        tokens.router,
-        models.router,
-        routes.router,
-    ):
-        app.include_router(router)
+    for each in (sessions, results, whip, whep, tokens, models, routes):
+        app.include_router(each.router)
     openapi.install(app, contract())
     page.install(app, web_folder())
     return app
+
+
+def _adopting(sessions: Sessions, embeddings: Embeddings) -> Adopt:
+    """What goes over to another model with the engine: every session; embeddings of the old one mean nothing to it."""
+
+    def adopt(model: Sam3) -> Callable[[], None]:
+        tell = sessions.use(model)
+
+        def told() -> None:
+            embeddings.caches.clear()
+            tell()
+
+        return told
+
+    return adopt
 
 
 def _surround(app: FastAPI, config: Config) -> None:
@@ -130,7 +142,7 @@ async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None
     engine: Engine = app.state.engine
     try:
         with ports.kept_within(app.state.config.udp_ports):
-            async with app.state.sessions, asyncio.TaskGroup() as tasks:
+            async with app.state.sessions, app.state.models, asyncio.TaskGroup() as tasks:
                 loading = tasks.create_task(_load_in_background(engine, on_failure))
                 watching = tasks.create_task(metrics.watch_loop(app.state.sessions.counters))
                 hanging = tasks.create_task(engine.watch(app.state.sessions.hang))

@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from streamer.config import Config
 from streamer.errors import NotReady, TooMany
-from tracker import Sam3, Tracker, accelerate, load_model, plain, set_threads, warm_up
+from tracker import Sam3
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,9 +30,33 @@ RETRY = 10  # seconds after which who is refused because of that may ask again
 ENDING = 1.0  # seconds that closing waits for what runs: the process has 10 to end, and others want some of them
 
 
+class Change(Protocol):
+    """How one model takes another's place."""
+
+    def load(self) -> Sam3:
+        """Make it. Runs on a thread of its own."""
+        ...
+
+    def ready(self, model: Sam3) -> float:
+        """Warm it up; seconds as ``warm`` of :class:`Engine` tells them."""
+        ...
+
+    def rest(self, why: str | None) -> None:
+        """Nothing is answered from now on, and why; None: it is again. On the event loop."""
+        ...
+
+    def adopt(self, model: Sam3) -> None:
+        """Take what holds something of the old model over to the new one. On the model's thread, in a turn."""
+        ...
+
+    def done(self) -> None:
+        """Tell of it, before anybody gets a turn. On the event loop."""
+        ...
+
+
 class Engine:
     """
-    The model, its thread, and the turn.
+    The model, its thread, and the turn. Who changes the model for another: :meth:`change`, and nothing else.
 
     ``turn`` is an asyncio lock, and those are first come, first served: with one request in line for each session that
     is round robin. Model state is touched by functions given to :meth:`run` and by nothing else, and they run one after
@@ -65,6 +88,8 @@ class Engine:
         self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")  # another model, while this one answers
+        self._next: str | None = None  # the model that the thread makes ready, and answers nothing meanwhile
         self._orders: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # bound: one a reader, who waits for it
         self._ident = 0  # of the thread
         self._began: float | None = None  # when what runs on it began
@@ -96,6 +121,40 @@ class Engine:
             raise
         self.model = model
 
+    async def change(self, change: Change) -> None:
+        """
+        Go over to another model, between two turns and two requests. What loading it raises is raised; this one stays.
+
+        It is loaded on a thread of its own, while the present one goes on answering, and on a CPU made ready there too.
+        Elsewhere compiled parts belong to the model's thread: what is asked meanwhile is refused with NotReady.
+        """
+        loop = asyncio.get_running_loop()
+        model = await loop.run_in_executor(self._loader, change.load)
+        beside = model.device.type == "cpu"
+        seconds = await loop.run_in_executor(self._loader, change.ready, model) if beside else 0.0
+        async with self._lane, self.turn:
+            if not beside:
+                seconds = await self._made_ready(model, change)
+            await self.run(self._take, model, change)
+            self._pass = seconds
+            self._steps.clear()
+            change.done()
+
+    async def _made_ready(self, model: Sam3, change: Change) -> float:
+        self._next = model.name
+        self._give_up()
+        change.rest(self._refusal().message)
+        try:
+            return await self.run(change.ready, model)
+        finally:
+            self._next = None
+            change.rest(None)
+
+    def _take(self, model: Sam3, change: Change) -> None:
+        """Runs on the model thread: whatever comes after it there finds the new model everywhere."""
+        change.adopt(model)
+        self.model = model
+
     def need_model(self) -> Sam3:
         """The model, or NotReady with the reason why it is not there yet."""
         if self.model is not None:
@@ -105,9 +164,9 @@ class Engine:
         raise NotReady("The model is still being loaded.", detail="Ask again in a few seconds; /readyz tells when.")
 
     def need_answers(self) -> Sam3:
-        """The model, or NotReady where it is not there, hangs, or is to end."""
+        """The model, or NotReady where it is not there, hangs, is being changed, or is to end."""
         model = self.need_model()
-        if self._stopped or self._hanging is not None:
+        if self._stopped or self._hanging is not None or self._next is not None:
             raise self._refusal()
         return model
 
@@ -130,7 +189,8 @@ class Engine:
         while True:
             await asyncio.sleep(EVERY)
             began, now = self._began, time.monotonic()
-            hanging = began if self.ready and began is not None and now - began > self.limit else None
+            stepping = self.ready and self._next is None and began is not None
+            hanging = began if stepping and now - (began or now) > self.limit else None
             if hanging == self._hanging:
                 continue
             self._hanging = hanging
@@ -185,13 +245,13 @@ class Engine:
     @asynccontextmanager
     async def lane(self) -> AsyncIterator[Sam3]:
         """Hold the one lane of HTTP requests and call take_turn for each piece of work. Raises TooMany, NotReady."""
-        model = self.need_answers()
+        self.need_answers()
         if self._waiting > self._max_waiting:
             raise TooMany(f"{self._max_waiting} requests already wait for the model.", retry_after=1)
         self._waiting += 1
         try:
             async with self._while_it_answers(), self._lane:
-                yield model
+                yield self.need_model()  # it may have been changed meanwhile
         finally:
             self._waiting -= 1
 
@@ -214,6 +274,7 @@ class Engine:
     async def close(self) -> None:
         """Drop what waits, and end the thread; what runs on it is waited for ``ENDING`` seconds, then left alone."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._loader.shutdown(wait=False, cancel_futures=True)
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def wait() -> None:
@@ -268,34 +329,7 @@ class Engine:
     def _refusal(self) -> NotReady:
         if self._stopped:
             return NotReady("The server is being stopped.", retry_after=RETRY)
+        if self._next is not None:
+            words = "It answers as soon as it is ready; GET /models tells how far it is."
+            return NotReady(f"The model {self._next} is being made ready.", detail=words, retry_after=RETRY)
         return NotReady("The model hangs.", detail=self.hangs or "It has come back: ask again.", retry_after=RETRY)
-
-
-def load(config: Config) -> Sam3:
-    """Runs on the model thread, where torch keeps its number of threads."""
-    set_threads(config.threads)
-    model = load_model(
-        config.model,
-        checkpoint=config.checkpoint,
-        device=config.device,
-        progress=log.info,
-        half=not config.plain,
-    )
-    Tracker(model, follower=config.follower)  # says at once what the model cannot do
-    if config.resolution is not None:
-        model.resize(config.resolution)
-    if config.plain:
-        plain(model)
-    else:
-        accelerate(model, say=log.info)
-    return model
-
-
-def warm(model: Sam3) -> float:
-    """
-    Ask everything once, so that /readyz says yes to what answers at once.
-
-    Returns the seconds that it took on the CPU; 0 elsewhere, where parts were compiled meanwhile.
-    """
-    seconds = sum(warm_up(model, log.info).values())
-    return seconds if model.device.type == "cpu" else 0.0

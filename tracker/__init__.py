@@ -2,9 +2,11 @@
 
 from tracker.acceleration import accelerate, plain
 from tracker.checkpoints.download import download, gigabytes, kept
-from tracker.checkpoints.finding import on_the_hub
+from tracker.checkpoints.finding import here, on_the_hub
 from tracker.checkpoints.loading import load_model, set_threads
 from tracker.checkpoints.records import read as record
+from tracker.checkpoints.room import check as check_room
+from tracker.checkpoints.room import needed as memory_needed
 from tracker.model.configs import ENTRIES, Ability, Entry
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
@@ -76,10 +78,13 @@ __all__ = [
     "UnknownObject",
     "WeightsError",
     "accelerate",
+    "check_room",
     "download",
     "gigabytes",
+    "here",
     "kept",
     "load_model",
+    "memory_needed",
     "on_the_hub",
     "plain",
     "prompt_keys",

@@ -31,7 +31,12 @@ def log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
     handler.setFormatter(Formatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[handler], force=True)
     if not verbose:
-        for name in ("streamer.engine", "streamer.commands.serve", *(["streamer.live.session"] if states else [])):
+        for name in (
+            "streamer.engine",
+            "streamer.models",
+            "streamer.commands.serve",
+            *(["streamer.live.session"] if states else []),
+        ):
             logging.getLogger(name).setLevel(logging.INFO)
 
 

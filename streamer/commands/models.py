@@ -28,17 +28,15 @@ from tracker import (
 
 RUNS = 3  # of each measurement, after one that does not count; the least is kept: other work only adds to it
 HEIGHT, WIDTH = 480, 640  # of the picture that is measured with
-SIDE, PRODUCTS = 1024, 0.5  # of the matrices whose product tells a machine's speed, and seconds that are spent on it
-TELLING = 10  # GFLOP of a look, at least, that tells a machine's speed: most of a smaller one's time is not computing
 
 
 def show() -> int:
     """Print a line for each model."""
     measured = figures.measured()
-    speed, device = _speed(measured)
+    speed = figures.speed(measured)
     rows = [
         ("model", "here", "size", "memory", "a look here", "can do", "licence"),
-        *(_row(each, measured, speed, device) for each in ENTRIES),
+        *(_row(each, measured, speed) for each in ENTRIES),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -111,28 +109,7 @@ def _least(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def _speed(measured: dict[str, dict[str, figures.Figure]]) -> tuple[float, str]:
-    """GFLOP a second, and of which device: of the largest look that was measured, else of a product of matrices."""
-    known = [(each, measured.get(each.name, {}).get(str(each.config.image_size))) for each in ENTRIES]
-    looks = [
-        (entry.gflop, figure["look"], figure.get("device", "cpu"))
-        for entry, figure in known
-        if figure and entry.gflop >= TELLING
-    ]
-    if looks:
-        gflop, seconds, device = max(looks)
-        return gflop / seconds, device
-    matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
-    taken: list[float] = []
-    end = time.perf_counter() + PRODUCTS
-    while not taken or time.perf_counter() < end:
-        began = time.perf_counter()
-        np.matmul(matrix, matrix)
-        taken.append(time.perf_counter() - began)
-    return 2 * SIDE**3 / 1e9 / min(taken), "cpu"
-
-
-def _row(entry: Entry, measured: dict[str, dict[str, figures.Figure]], speed: float, device: str) -> tuple[str, ...]:
+def _row(entry: Entry, measured: dict[str, dict[str, figures.Figure]], speed: figures.Speed) -> tuple[str, ...]:
     file = entry.file
     if file is None:
         here, size = "ships", ""
@@ -142,10 +119,11 @@ def _row(entry: Entry, measured: dict[str, dict[str, figures.Figure]], speed: fl
         bytes_ = file.size or (noted.size if noted else None)
         size = "" if bytes_ is None else f"{bytes_ / 1e9:.1f} GB"
         here += ", on request" if file.gated and here == "no" else ""
-    found = figures.chosen(measured, entry.name, entry.config.image_size)
-    about = float(f"{entry.gflop / speed:.1g}")  # models differ in how much of a machine's speed they use
-    look, memory = f"about {about:g} s at {entry.config.image_size} px on {device}, estimated", ""
-    if found is not None:
+    found, memory = figures.chosen(measured, entry.name, entry.config.image_size), ""
+    if found is None:
+        about = figures.expected(entry, entry.config.image_size, measured, speed)
+        look = f"about {about.seconds:g} s at {about.resolution} px on {about.device}, estimated"
+    else:
         side, figure = found
         look = f"{figure['look']:.2f} s at {side} px, measured"
         memory = gigabytes(figure["memory"]) if "memory" in figure else ""

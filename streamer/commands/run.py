@@ -22,10 +22,11 @@ from streamer.access import ANY, Access
 from streamer.commands.results_file import Recorder
 from streamer.commands.terminal import Bar, Screen
 from streamer.config import Config
-from streamer.engine import Engine, load
+from streamer.engine import Engine
 from streamer.errors import BadRequest, BadSource
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
+from streamer.models.loading import load
 from streamer.sources import FINISHED, State, open_source, trust
 from streamer.sources.opening import Opening, opened
 from streamer.sources.schemes import read_address

@@ -67,6 +67,10 @@ class Cache(Generic[K, V]):
             return
         self.evicted += before + 1 - len(self._items)
 
+    def clear(self) -> None:
+        """Drop everything; the counters stay."""
+        self._items.clear()
+
     def figures(self) -> dict[str, int]:
         """The counters, and what it holds."""
         return {
@@ -121,6 +125,12 @@ class Caches:
                 return self.logits.get(key)
         self.logits.misses += 1
         return None
+
+    def clear(self) -> None:
+        """Drop everything: it is of a model that answers no more."""
+        for cache in (self.embeddings, self.logits):
+            cache.clear()
+        self._ids.clear()
 
     def figures(self) -> dict[str, dict[str, int]]:
         """The counters of both."""

@@ -21,6 +21,7 @@ from streamer.pixels import Pixels
 from tracker import Embedding, Sam3
 
 There = Callable[[], Awaitable[None]]
+Fits = Callable[[Sam3], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ class Embeddings:
 
     @asynccontextmanager
     async def of(
-        self, account: Account, image: ImageIn | None, image_id: str | None, there: There
+        self, account: Account, image: ImageIn | None, image_id: str | None, there: There, fits: Fits
     ) -> AsyncIterator[Asked]:
         """
         Stand in line for the model, and hold the lane of HTTP requests while the picture is asked about.
 
         A cached ``image_id`` wins over picture data sent with it, which is then not even decoded. Raises NotFound for
         an id or session that is not there, BadRequest and TooLarge for pictures that cannot be read, TooMany, NotReady;
-        and Gone, from ``there``, once the client has hung up.
+        Gone, from ``there``, once the client has hung up; and what ``fits`` raises for a model that is not to be asked.
         """
         live = image is not None and image.type.strip().lower() == "session"
         data: bytes | None = None
@@ -72,6 +73,7 @@ class Embeddings:
                 data = await self._data(image, image_id)
             async with self._engine.lane() as model:
                 await there()
+                fits(model)
                 asked = self._known(model, account, image_id, there)
                 if asked is None and live and image is not None:
                     asked = await self._present(model, image.value, there)
@@ -82,7 +84,7 @@ class Embeddings:
                         self.keep(account, image_id, asked)
                     yield asked
                     return
-            # What the id meant was evicted while we stood in line. Other servers are not waited for in the lane.
+            # What the id meant was dropped while we stood in line. Other servers are not waited for in the lane.
 
     def keep(self, account: Account, image_id: str, asked: Asked) -> None:
         """Keep a picture under an id, a session's frame too."""

@@ -94,8 +94,10 @@ async def _asking(request: Request, response: Response, body: OnPicture) -> Asyn
     """Let a request in and stand in line with its picture; a header says whether that had to be embedded."""
     account = await _admit(request, body)
     embeddings: Embeddings = request.app.state.embeddings
-    async with embeddings.of(account, body.image, body.image_id, _there(request)) as asked:
-        response.headers["X-Cache"] = "hit" if asked.cached else "miss"  # which model answers, middleware.py says
+    fits = partial(_check, body=body)
+    async with embeddings.of(account, body.image, body.image_id, _there(request), fits) as asked:
+        response.headers["X-Cache"] = "hit" if asked.cached else "miss"
+        response.headers["X-Model"] = asked.model.name  # refusals get theirs in middleware.py
         yield account, asked
 
 
@@ -109,10 +111,14 @@ async def _admit(request: Request, body: OnPicture) -> Account:
     if ADMITTED in request.scope:
         request.scope[ADMITTED]()
     engine: Engine = request.app.state.engine
-    model = engine.need_model()
+    _check(engine.need_model(), body)
+    return caller.account
+
+
+def _check(model: Sam3, body: OnPicture) -> None:
+    """Asked twice: before standing in line, and behind it, where the model may be another."""
     _check_model(model, body.model_id)
     _check_able(model, body)
-    return caller.account
 
 
 def _check_model(model: Sam3, asked: str | None) -> None:

@@ -104,6 +104,10 @@ class Present(Collector):
             "streamer_ready", "1 while the model is there and answers.", float(self._engine.ready and not hangs)
         )
         yield _gauge("streamer_model_hangs", "1 while a step of the model does not come back.", float(hangs))
+        loaded = GaugeMetricFamily("streamer_model", "1 for the model that is loaded, by its name.", labels=["model"])
+        if self._engine.model is not None:
+            loaded.add_metric([self._engine.model.name], 1.0)
+        yield loaded
         yield _gauge("streamer_requests_waiting", "HTTP requests in line for the model.", self._engine.waiting)
         yield _gauge("streamer_readers", "Readers of results.", sum(session.subscribers for session in running))
         yield _gauge(

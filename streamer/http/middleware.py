@@ -20,7 +20,9 @@ class ModelName:
 
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.header(self.engine, scope["path"]))
+                headers = MutableHeaders(scope=message)
+                for name, value in self.header(self.engine, scope["path"]).items():
+                    headers.setdefault(name, value)  # an answer says itself which model gave it
             await send(message)
 
         await self.app(scope, receive, named if scope["type"] == "http" else send)

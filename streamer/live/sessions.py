@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -19,7 +19,7 @@ from streamer.live.publisher import Write
 from streamer.live.session import Session
 from streamer.sources.base import Source, State
 from streamer.wire import fields
-from tracker import Prompt
+from tracker import Prompt, Sam3
 
 ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why they ended
 STOPPING = 1.0  # seconds that deleting waits for a session to be gone
@@ -149,8 +149,24 @@ class Sessions:
         """Stop and forget all of them, all at once."""
         await asyncio.gather(*(self.delete(session.id) for session in self.list()))
 
+    def use(self, model: Sam3) -> Callable[[], None]:
+        """
+        Let every session go on with another model. Runs on the model thread, in a turn.
+
+        Returns what tells them and their readers, to be called on the event loop.
+        """
+        shown = [(session, session.tracking.use(model)) for session in self.list()]
+
+        def tell() -> None:
+            for session, snapshot in shown:
+                session.tracking.used(snapshot)
+                told = [{**session.standing.message(general=each), "model": model.name} for each in (False, True)]
+                session.publisher.tell(*told)
+
+        return tell
+
     def hang(self, reason: str | None) -> None:
-        """Why the model hangs, None when it has come back: every session says so."""
+        """Why the model answers nothing for now, None when it does again: every session says so."""
         for session in self.list():
             session.standing.hang(reason)
 

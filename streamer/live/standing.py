@@ -35,7 +35,7 @@ class Standing:
         self._settle()
 
     def hang(self, reason: str | None) -> None:
-        """Why the model hangs, None when it has come back."""
+        """Why the model answers nothing for now, None when it does again."""
         self._hangs = reason
         self._settle()
 

@@ -25,6 +25,7 @@ from tracker import (
     MotionPath,
     Point,
     Prompt,
+    Sam3,
     Snapshot,
     Stage,
     Step,
@@ -103,14 +104,38 @@ class Tracking:
 
     async def start(self) -> None:
         """Make the tracker. Raises NotReady."""
-        model, config = self._engine.need_model(), self._config
-        make = partial(Tracker, model, self._prompts, interval=config.interval, follower=config.follower)
+        self._engine.need_model()
+        if self._live and self._config.rate is not None and self._config.looks is None:
+            log.warning("session %s: at a live source --rate is a wish for looks a second, as --looks", self._session)
+        await self._engine.run(self._make)
+        self._started.set()
+
+    def _make(self) -> None:
+        """Runs on the model thread: the model is the one that answers there, and who changes it finds the tracker."""
+        config, model = self._config, self._engine.need_model()
+        make = partial(Tracker, interval=config.interval, follower=config.follower)
         live = {"looks": config.looks or config.rate, "live": True}
         make = partial(make, **live) if self._live else partial(make, rate=config.rate)
-        if self._live and config.rate is not None and config.looks is None:
-            log.warning("session %s: at a live source --rate is a wish for looks a second, as --looks", self._session)
-        self._tracker = await self._engine.run(make)
-        self._started.set()
+        self._tracker = make(model, self._prompts)
+
+    def use(self, model: Sam3) -> Snapshot | None:
+        """
+        Go on with another model, which finds everything anew. Runs on the model thread, in a turn.
+
+        Returns what is shown from now on, for :meth:`used`; None where nothing was looked at yet.
+        """
+        tracker = self._tracker
+        if tracker is None:
+            return None
+        before = tracker.snapshot
+        tracker.use(model)
+        self._failures, self._looked = 0, -1  # clicks wait for its first look
+        return None if before is None else replace(before, objects=(), prompts=self.prompts, order=tracker.orders)
+
+    def used(self, shown: Snapshot | None) -> None:
+        """The same for the event loop: tell what is shown from now on."""
+        if self._ended is None:
+            self._ordered(shown, None)
 
     def end(self, reason: str) -> None:
         """Take no orders any more, and refuse those that wait."""

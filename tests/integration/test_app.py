@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from streamer import engine
 from streamer.app import create_app
+from streamer.models import loading
 from tests.support.models import untrained
 from tests.support.serving import SECONDS, serving
 from tracker import WeightsError
@@ -19,16 +19,16 @@ from tracker import WeightsError
 @pytest.mark.parametrize("slow", ["load_model", "warm_up"])
 def test_until_the_model_is_loaded_and_warm_it_answers_503(monkeypatch: pytest.MonkeyPatch, slow: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(engine, "load_model", lambda name, **options: untrained())
-    really = getattr(engine, slow)
+    monkeypatch.setattr(loading, "load_model", lambda name, **options: untrained())
+    really = getattr(loading, slow)
 
     def waiting(*args: Any, **options: Any) -> Any:
         begun.set()
         go_on.wait(SECONDS)
         return really(*args, **options)
 
-    monkeypatch.setattr(engine, slow, waiting)
-    monkeypatch.setattr(engine, "set_threads", lambda count: None)
+    monkeypatch.setattr(loading, slow, waiting)
+    monkeypatch.setattr(loading, "set_threads", lambda count: None)
     with serving(None) as served:
         assert begun.wait(SECONDS)
         assert served.http.get("/healthz").status_code == 200
@@ -54,8 +54,8 @@ def test_a_model_that_cannot_be_loaded_is_told_to_who_started_the_server(monkeyp
     def load(name: str, **options: Any) -> Any:
         raise WeightsError("the file ends at byte 12")
 
-    monkeypatch.setattr(engine, "load_model", load)
-    monkeypatch.setattr(engine, "set_threads", lambda count: None)
+    monkeypatch.setattr(loading, "load_model", load)
+    monkeypatch.setattr(loading, "set_threads", lambda count: None)
     heard = threading.Event()
 
     def hear(error: Exception) -> None:

@@ -35,6 +35,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")  # of weights files
 Say = Callable[[str], None]
+Watch = Callable[[int, int], None]
 
 
 def kept(file: RemoteFile, *, cache: Path | None = None) -> Path | None:
@@ -46,18 +47,25 @@ def kept(file: RemoteFile, *, cache: Path | None = None) -> Path | None:
 
 
 def download(
-    file: RemoteFile, progress: Say | None = None, *, endpoint: str | None = None, cache: Path | None = None
+    file: RemoteFile,
+    progress: Say | None = None,
+    *,
+    watch: Watch | None = None,
+    endpoint: str | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """
     Fetch a file, or find it in the Hugging Face cache (``cache``: elsewhere). Returns its path.
 
-    ``progress`` is told every twentieth of it. What is there stays as it is, whatever the hub has by now. Raises
-    :class:`WeightsError` for what cannot be had or kept, and for one with another SHA-256 than is known of it.
+    ``progress`` is told every twentieth of it in words; ``watch`` with each piece how many bytes are here, and of how
+    many: what it raises ends the download, and the next one goes on from there. What is there stays as it is, whatever
+    the hub has by now. Raises :class:`WeightsError` for what cannot be had or kept, and for one with another SHA-256
+    than is known of it.
     """
     import huggingface_hub
     from huggingface_hub import errors
 
-    say = progress or (lambda words: None)
+    say, seen = progress or (lambda words: None), watch or (lambda done, size: None)
     size = "" if file.size is None else f"{gigabytes(file.size)}, "
     say(f"looking for {file} ({size}kept in the Hugging Face cache)")
     found = kept(file, cache=cache)
@@ -65,7 +73,7 @@ def download(
         check_kept(file, found)
         return found
     try:
-        commit = _fetch(file, say, endpoint, cache)
+        commit = _fetch(file, say, seen, endpoint, cache)
         ask = huggingface_hub.hf_hub_download
         path = ask(file.repository, file.name, revision=file.revision, endpoint=endpoint, cache_dir=cache)
         found = Path(path)
@@ -136,7 +144,7 @@ def _kind(error: Exception) -> str:
     return ": ".join(names)
 
 
-def _fetch(file: RemoteFile, say: Say, endpoint: str | None, cache: Path | None) -> str | None:
+def _fetch(file: RemoteFile, say: Say, watch: Watch, endpoint: str | None, cache: Path | None) -> str | None:
     """
     Bring the file to where ``huggingface_hub`` would put it, unless what the server says does not suffice for it.
 
@@ -158,7 +166,7 @@ def _fetch(file: RemoteFile, say: Say, endpoint: str | None, cache: Path | None)
     with hub.WeakFileLock(folder / f"{about.etag}.lock"):
         if not whole.exists():
             _check_room(part, about.size)
-            _resume(_Asked(huggingface_hub.get_session(), url, headers, part, about.size, file.short), say)
+            _resume(_Asked(huggingface_hub.get_session(), url, headers, part, about.size, file.short, watch), say)
             _check(file, part, about.size, about.etag)
             part.rename(whole)
     for other in folder.glob("*.part"):  # of what the server had before, and nobody will go on with
@@ -201,6 +209,7 @@ class _Asked:
     part: Path
     size: int
     name: str
+    watch: Watch
 
 
 def _resume(asked: _Asked, say: Say) -> None:
@@ -232,6 +241,7 @@ def _read(asked: _Asked, start: int, say: Say) -> None:
             file.truncate()
             for chunk in answer.iter_raw():
                 file.write(chunk)
+                asked.watch(file.tell(), size)
                 now = file.tell() * 100 // size // STEP
                 if now > told:
                     say(f"{asked.name}: {_share(file.tell(), size)}")

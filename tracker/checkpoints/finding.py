@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tracker.checkpoints.download import SUFFIXES, download, weights_files
-from tracker.model.configs import ENTRIES, Config, RemoteFile, config_named
+from tracker.checkpoints.download import SUFFIXES, download, kept, weights_files
+from tracker.model.configs import ENTRIES, Config, Entry, RemoteFile, config_named
 from tracker.types import TrackerError, WeightsError
 
 NANO_WEIGHTS = Path(__file__).parents[1] / "assets" / "nano.safetensors"
@@ -33,6 +33,11 @@ def find(name: str, checkpoint: Path | None = None, progress: Say | None = None)
     if _there(name):
         return None, Path(name).expanduser()
     return None, download(on_the_hub(name), progress)
+
+
+def here(entry: Entry) -> Path | None:
+    """Where the weights of a model of the registry are on this machine; None: they are to be fetched."""
+    return NANO_WEIGHTS if entry.file is None else kept(entry.file)
 
 
 def on_the_hub(name: str, *, endpoint: str | None = None) -> RemoteFile:

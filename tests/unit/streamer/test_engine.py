@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 
-from streamer import engine as module
-from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import NotReady, TooMany
-from tests.support.models import words_only
-from tracker import Unable
 
 
 def fake_model() -> Any:
@@ -260,13 +256,3 @@ async def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
         outcomes = await both
     assert done == ["step"]
     assert isinstance(outcomes[1], asyncio.CancelledError)
-
-
-@pytest.mark.parametrize("follower", ["pvs", "memory"])
-def test_a_way_of_following_that_the_model_cannot_go_is_refused_when_it_is_loaded(
-    follower: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "load_model", lambda name, **options: words_only())
-    with pytest.raises(Unable, match="the model words-only cannot do clicks and boxes"):
-        module.load(Config(follower=follower))
-    assert module.load(Config()) is words_only()

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from streamer import figures
+from streamer.figures import Expected
+from tracker import ENTRIES
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,21 @@ def test_figures_add_up_and_the_asked_resolution_comes_first() -> None:
 def test_what_is_no_figure_is_left_out(place: Path, kept: Any) -> None:
     place.write_text(kept if isinstance(kept, str) else json.dumps(kept))
     assert figures.chosen(figures.measured(), "one", 504) is None
+
+
+def test_what_is_expected_was_measured_or_is_estimated_from_what_was() -> None:
+    entry, speed = ENTRIES[1], figures.Speed(35.2, "cpu")
+    size = entry.config.image_size
+    assert figures.expected(entry, size, {}, speed) == Expected(2.0, size, "cpu", measured=False)
+    assert figures.expected(entry, 504, {}, speed) == Expected(0.5, 504, "cpu", measured=False)
+    kept: dict[str, dict[str, Any]] = {entry.name: {"504": {"look": 0.44, "device": "cpu"}, "336": {"look": 9.0}}}
+    assert figures.expected(entry, 504, kept, speed) == Expected(0.44, 504, "cpu", measured=True)
+    assert figures.expected(entry, 1008, kept, speed) == Expected(2.0, 1008, "cpu", measured=False)
+
+
+def test_the_speed_of_a_machine_is_that_of_its_largest_look() -> None:
+    small, *_, large = ENTRIES[1:]
+    kept = {each.name: {str(each.config.image_size): {"look": 2.0, "device": "cuda:0"}} for each in (small, large)}
+    assert figures.speed(kept) == figures.Speed(large.gflop / 2, "cuda:0")
+    measured = figures.speed({}, 0.0)
+    assert measured.gflop > 0 and measured.device == "cpu"

@@ -243,3 +243,16 @@ def test_both_caches_tell_their_figures(caches: Caches) -> None:
     figures = caches.figures()
     assert figures["embeddings"]["bytes"] == embedding().nbytes + OVERHEAD
     assert figures["logits"]["bytes"] == 8 * 8 * 4 + OVERHEAD
+
+
+def test_what_is_of_a_model_that_answers_no_more_is_dropped_and_the_counters_stay() -> None:
+    caches = Caches(2**20, 2**20)
+    caches.keep(ME, "picture", embedding())
+    caches.name(ME, "mine", "picture")
+    caches.save(ME, "picture", SegmentPrompt(), torch.zeros(4, 4))
+    assert caches.named(ME, "mine") == "picture" and caches.embeddings.get((ME, "picture")) is not None
+    caches.clear()
+    assert caches.named(ME, "mine") is None and caches.load(ME, "picture", SegmentPrompt()) is None
+    figures = caches.figures()
+    assert [figures[name]["bytes"] for name in figures] == [0, 0]
+    assert (figures["embeddings"]["hits"], figures["embeddings"]["evicted"]) == (1, 0)

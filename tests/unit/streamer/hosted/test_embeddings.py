@@ -22,6 +22,7 @@ from streamer.live.sessions import Sessions
 from tests.support.models import untrained
 from tests.support.pictures import patches, saved, sent
 from tests.support.sources import HandSource
+from tracker import Sam3
 
 WIDTH, HEIGHT = 80, 60
 PICTURE = patches(WIDTH, HEIGHT)
@@ -50,7 +51,7 @@ class Room:
 
     async def ask(self, image: dict[str, str] | None, image_id: str | None = None, account: str = "me") -> Asked:
         wanted = None if image is None else ImageIn.model_validate(image)
-        async with self.embeddings.of(account, wanted, image_id, self.there) as asked:
+        async with self.embeddings.of(account, wanted, image_id, self.there, lambda model: None) as asked:
             return asked
 
 
@@ -62,6 +63,21 @@ async def room() -> AsyncIterator[Room]:
         yield Room(engine, sessions)
         await sessions.close_all()
     await engine.close()
+
+
+async def test_a_model_that_is_not_to_be_asked_is_refused_behind_the_line_and_before_the_picture_is_embedded(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been changed while one stood in line."""
+    monkeypatch.setattr(room.engine.need_model(), "embed", lambda _: 1 / 0)
+
+    def refuse(model: Sam3) -> None:
+        raise NotFound(f"{model.name} is not what was asked for.")
+
+    image = ImageIn.model_validate(sent(saved(patches(80, 60))))
+    with pytest.raises(NotFound, match="nano is not what was asked for"):
+        async with room.embeddings.of("me", image, None, room.there, refuse):
+            raise AssertionError("was let in")
 
 
 async def test_it_is_the_newest_frame_that_was_looked_at(room: Room) -> None:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from streamer.app import create_app
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.hosted import routes
 from tests.support.models import untrained, words_only
 from tests.support.pictures import patches, saved, sent
 from tracker import Detected, Embedding, Prompt, Sam3
@@ -133,3 +134,19 @@ async def test_while_the_model_is_not_there_the_answer_is_503(call: str) -> None
         answer = await http.post(f"/{call}", json={"image": IMAGE, "prompts": [{"text": "x"}]})
     assert answer.status_code == 503
     assert "being loaded" in answer.json()["message"]
+
+
+async def test_an_answer_names_the_model_that_gave_it_whichever_answers_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with hosted() as http:
+        engine = http._transport.app.state.engine  # type: ignore[attr-defined]
+        really = routes._answer
+
+        def changed(*given: Any) -> Any:
+            engine.model = words_only()
+            return really(*given)
+
+        monkeypatch.setattr(routes, "_answer", changed)
+        body = {"image": IMAGE, "prompts": [{"text": "circle"}]}
+        assert (await http.post("/concept_segment", json=body)).headers["x-model"] == "nano"

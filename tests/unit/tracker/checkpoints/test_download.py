@@ -240,3 +240,19 @@ def test_offline_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match=r"cannot be had \(OfflineModeIsEnabled\).*--model FILE"):
         download(FREE, cache=tmp_path)
+
+
+def test_each_piece_is_told_in_bytes_and_who_watches_may_end_it(stand: Hub, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    def watch(done: int, size: int) -> None:
+        told.append((done, size))
+        if len(told) == 3:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        download(FREE, watch=watch, endpoint=stand.url, cache=tmp_path)
+    begun = told[-1][0]
+    download(FREE, watch=watch, endpoint=stand.url, cache=tmp_path)
+    assert stand.asked == [None, f"bytes={begun}-"]
+    assert told == sorted(told) and told[-1] == (len(CONTENT), len(CONTENT))

@@ -127,6 +127,6 @@ def test_a_model_without_examples_is_asked_for_the_words_alone_even_where_one_is
     found = made(square(0, 0, 32))
     found.key = prompt_keys([both])[0]
     lacking = replace(NANO, abilities=frozenset({Ability.WORDS}))
-    ask = for_keyframe([both, DRAWN], [found], set(prompt_keys([both, DRAWN])), 100, 200, lacking)
+    ask = for_keyframe([both, DRAWN], [found], set(prompt_keys([both, DRAWN])), 100, 200, config=lacking)
     assert list(ask.asked.values()) == [Prompt("a")]
     assert "cannot do example boxes" in ask.rests[prompt_keys([DRAWN])[0]]

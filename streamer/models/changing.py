@@ -1,0 +1,60 @@
+"""One change from one model to another: what is done on which thread, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from streamer.config import Config
+from streamer.models import loading
+from tracker import Sam3, set_threads
+
+State = Literal["running", "done", "failed"]
+Adopt = Callable[[Sam3], Callable[[], None]]
+BESIDE = 1  # threads that loading computes with: the model that answers has the others
+
+
+class Changing:
+    """
+    A change, as :meth:`streamer.engine.Engine.change` wants it; see there for what is called where.
+
+    ``words`` says what is being done, ``why`` what went wrong. ``adopt`` and ``rest`` as for ``managing.Models``.
+    """
+
+    def __init__(self, name: str, config: Config, adopt: Adopt, rest: Callable[[str | None], None]) -> None:
+        self.name = name
+        self.resolution = config.resolution
+        self.state: State = "running"
+        self.words = f"loading {name}"
+        self.why: str | None = None
+        self.rest = rest
+        self._config = config
+        self._adopt = adopt
+        self._tell: Callable[[], None] = _nothing
+
+    def load(self) -> Sam3:
+        """Read the model."""
+        set_threads(BESIDE)
+        return loading.read(self._config, self._say)
+
+    def ready(self, model: Sam3) -> float:
+        """Make it fast, and warm it up."""
+        loading.quicken(self._config, model)
+        return loading.warm(model, self._say)
+
+    def adopt(self, model: Sam3) -> None:
+        """Take over what holds something of the old model."""
+        self._tell = self._adopt(model)
+
+    def done(self) -> None:
+        """Tell of it, and let go of what knows the old model."""
+        self._tell()
+        self._tell = _nothing
+
+    def _say(self, words: str) -> None:
+        self.words = words
+        loading.log.info("%s", words)
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""

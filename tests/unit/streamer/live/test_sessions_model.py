@@ -1,0 +1,110 @@
+"""Sessions that go on with another model: what they keep, and what their readers are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from benchmarks.support.fake_model import FakeModel
+from streamer.config import Config
+from streamer.engine import Engine
+from streamer.errors import BadRequest
+from streamer.live import pointing
+from streamer.live.sessions import Sessions
+from tests.support.squares import GREEN, RED, Squares, ids
+from tests.support.stage import Stage
+from tracker import Ability, Point, Sam3
+
+
+def fake(name: str, *lacks: Ability) -> Sam3:
+    model = FakeModel()
+    model.name, model.config = name, replace(model.config, name=name, abilities=frozenset(Ability) - set(lacks))
+    return cast(Sam3, model)
+
+
+class Change:
+    """Goes over to a model that is there."""
+
+    def __init__(self, sessions: Sessions, model: Sam3) -> None:
+        self._sessions, self._model = sessions, model
+
+    def load(self) -> Sam3:
+        return self._model
+
+    def ready(self, model: Sam3) -> float:
+        return 0.0
+
+    def rest(self, why: str | None) -> None: ...
+
+    def adopt(self, model: Sam3) -> None:
+        self._tell = self._sessions.use(model)
+
+    def done(self) -> None:
+        self._tell()
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine(lambda: fake("old"))
+    await engine.load()
+    yield engine
+    await engine.close()
+
+
+@pytest.mark.parametrize("present", ["frames", "looked"])
+async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engine, present: Any) -> None:
+    source = Squares()
+    async with asyncio.timeout(100), Sessions(engine, Config(present=present, presenters=0)) as sessions:
+        session = sessions.create(source, (RED, GREEN))
+        with session.subscribe() as reader:
+            stage = Stage(session, source, reader)
+            message = await stage.frame()
+            while len(ids(message)) < 2:
+                message = await stage.frame()
+            before = ids(message)
+            await engine.change(Change(sessions, fake("new")))
+            state = await stage.read("state")
+            while "model" not in state:
+                state = await stage.read("state")
+            assert (state["state"], state["model"]) == ("live", "new")
+            message = await stage.frame()
+            while not ids(message) or ids(message) == before:
+                message = await stage.frame()
+            while len(ids(message)) < 2:
+                message = await stage.frame()
+        assert (sorted(before), sorted(ids(message))) == ([1, 2], [3, 4])
+        assert session.prompts == (RED, GREEN) and session.source is source and not source.stopped.is_set()
+
+
+async def test_clicks_that_the_new_model_cannot_do_are_refused_in_words(engine: Engine) -> None:
+    source = Squares()
+    async with asyncio.timeout(100), Sessions(engine, Config(present="looked")) as sessions:
+        session = sessions.create(source, (RED,))
+        with session.subscribe() as reader:
+            stage = Stage(session, source, reader)
+            await stage.frame()
+            await engine.change(Change(sessions, fake("new", Ability.CLICKS, Ability.MEMORY)))
+            message = await stage.frame()
+            frame = session.recent.find(message["frame"]["index"])
+            with pytest.raises(BadRequest, match="the model new cannot do clicks and boxes"):
+                await pointing.click(session, frame, [Point(5, 5)], None)
+            assert ids(await stage.frame()) == [2]
+
+
+async def test_one_that_starts_meanwhile_begins_with_the_new_one_and_an_ended_one_is_left_alone(
+    engine: Engine,
+) -> None:
+    async with asyncio.timeout(100), Sessions(engine, Config(present="looked")) as sessions:
+        ended = sessions.create(Squares(), (RED,))
+        await sessions.delete(ended.id)
+        async with engine.turn:
+            starting = sessions.create(source := Squares(), (RED,))
+            change = asyncio.ensure_future(engine.change(Change(sessions, new := fake("new"))))
+            await source.running.wait()
+        await change
+        assert starting.tracking._tracker is not None
+        assert starting.tracking._tracker.model is new

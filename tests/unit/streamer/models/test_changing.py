@@ -1,0 +1,38 @@
+"""A change of the model: what it loads, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from streamer.config import Config
+from streamer.models import changing
+from streamer.models.changing import Changing
+from tracker import Sam3
+
+
+def test_it_loads_beside_the_old_one_and_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(changing, "set_threads", threads.append)
+    adopted: list[Sam3] = []
+    told: list[str] = []
+
+    def adopt(model: Sam3) -> Callable[[], None]:
+        adopted.append(model)
+        return lambda: told.append(model.name)
+
+    change = Changing("nano", Config(), adopt, lambda why: None)
+    assert (change.state, change.words) == ("running", "loading nano")
+    model = change.load()
+    assert threads == [1]
+    assert change.words.startswith("nano has")
+    before = torch.get_num_threads()
+    assert change.ready(model) > 0
+    assert change.words.startswith("warm after") and torch.get_num_threads() == before
+    change.adopt(model)
+    assert told == []
+    change.done()
+    change.done()
+    assert (adopted, told) == ([model], ["nano"])

@@ -1,0 +1,156 @@
+"""One model takes another's place: between turns and requests, and nothing is half changed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streamer.engine import Engine
+from streamer.errors import NotReady
+
+
+def fake_model(name: str = "old", device: str = "cpu") -> Any:
+    return SimpleNamespace(name=name, device=SimpleNamespace(type=device))
+
+
+class Change:
+    """A change to a model called ``new``; notes what is called on which thread, and may be held or fail."""
+
+    def __init__(self, device: str = "cpu", fail: str = "", held: str = "") -> None:
+        self.calls: list[tuple[str, str]] = []
+        self.rests: list[str | None] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self._device, self._fail, self._held = device, fail, held
+
+    def _note(self, call: str) -> None:
+        self.calls.append((call, threading.current_thread().name.partition("_")[0]))
+        if call == self._held:
+            self.begun.set()
+            assert self.go_on.wait(60)
+        if call == self._fail:
+            raise ValueError(f"{call} failed")
+
+    def load(self) -> Any:
+        self._note("load")
+        return fake_model("new", self._device)
+
+    def ready(self, model: Any) -> float:
+        self._note("ready")
+        return 3.0
+
+    def rest(self, why: str | None) -> None:
+        self.rests.append(why)
+
+    def adopt(self, model: Any) -> None:
+        self._note("adopt")
+
+    def done(self) -> None:
+        self._note("done")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine(fake_model, max_waiting=2)
+    await engine.load()
+    async with asyncio.timeout(60):
+        yield engine
+    await engine.close()
+
+
+async def test_it_is_loaded_beside_the_old_one_and_taken_over_on_the_models_thread(engine: Engine) -> None:
+    change = Change()
+    await engine.change(change)
+    assert change.calls == [("load", "loading"), ("ready", "loading"), ("adopt", "model"), ("done", "MainThread")]
+    assert (engine.need_model().name, change.rests) == ("new", [])
+    assert engine.limit >= 9.0
+
+
+@pytest.mark.parametrize("held", ["load", "ready"])
+async def test_while_it_is_loaded_the_old_one_answers(engine: Engine, held: str) -> None:
+    change = Change(held=held)
+    async with asyncio.TaskGroup() as tasks:
+        changing = tasks.create_task(engine.change(change))
+        await asyncio.to_thread(change.begun.wait, 60)
+        async with engine.lane() as model:
+            assert (model.name, await engine.take_turn(lambda: "answered")) == ("old", "answered")
+        assert await engine.order(lambda: 1) == 1
+        assert not changing.done()
+        change.go_on.set()
+    assert engine.need_model().name == "new"
+
+
+@pytest.mark.parametrize("fail", ["load", "ready"])
+async def test_one_that_fails_leaves_the_old_one(engine: Engine, fail: str) -> None:
+    change = Change(fail=fail)
+    with pytest.raises(ValueError, match=f"{fail} failed"):
+        await engine.change(change)
+    assert engine.need_answers().name == "old"
+    assert await engine.take_turn(lambda: 1) == 1
+    await engine.change(Change())
+    assert engine.need_model().name == "new"
+
+
+async def test_who_has_the_lane_or_a_turn_keeps_the_old_one_to_its_end(engine: Engine) -> None:
+    change, seen = Change(held="ready"), []
+    async with asyncio.TaskGroup() as tasks, engine.lane() as model:
+        changing = tasks.create_task(engine.change(change))
+        behind = tasks.create_task(_name(engine))
+        await asyncio.to_thread(change.begun.wait, 60)
+        change.go_on.set()
+        for _ in range(5):
+            seen.append((model.name, await engine.take_turn(lambda: engine.need_model().name)))
+        assert not changing.done()
+    assert seen == [("old", "old")] * 5
+    assert behind.result() in ("old", "new") and engine.need_model().name == "new"
+
+
+async def _name(engine: Engine) -> str:
+    async with engine.lane() as model:
+        assert model is engine.need_model()
+        return model.name
+
+
+async def test_what_waits_in_line_behind_the_change_meets_the_new_one(engine: Engine) -> None:
+    change = Change(held="adopt")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.change(change))
+        await asyncio.to_thread(change.begun.wait, 60)
+        behind = tasks.create_task(_name(engine))
+        made = tasks.create_task(engine.run(lambda: engine.need_model().name))
+        await asyncio.sleep(0)
+        change.go_on.set()
+    assert (behind.result(), made.result()) == ("new", "new")
+
+
+async def test_off_the_cpu_it_is_made_ready_on_the_models_thread_and_what_is_asked_meanwhile_is_refused() -> None:
+    engine, told = Engine(fake_model, max_waiting=2), list[str | None]()
+    await engine.load()
+    change, begun = Change("cuda", held="ready"), threading.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(engine.watch(told.append))
+        changing = tasks.create_task(engine.change(change))
+        await asyncio.to_thread(change.begun.wait, 60)
+        asked: list[Callable[[], Any]] = [lambda: _name(engine), lambda: engine.order(begun.is_set)]
+        for ask in asked:
+            with pytest.raises(NotReady, match="The model new is being made ready") as refusal:
+                await ask()
+            assert "Retry-After" in refusal.value.headers
+        change.go_on.set()
+        await changing
+        watching.cancel()
+    assert change.calls[1] == ("ready", "model")
+    assert change.rests == ["The model new is being made ready.", None] and told == []
+    assert await _name(engine) == "new"
+    await engine.close()
+
+
+async def test_one_that_fails_off_the_cpu_leaves_the_old_one_answering(engine: Engine) -> None:
+    change = Change("cuda", fail="ready")
+    with pytest.raises(ValueError, match="ready failed"):
+        await engine.change(change)
+    assert (change.rests[-1], await _name(engine)) == (None, "old")

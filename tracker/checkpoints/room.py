@@ -1,0 +1,103 @@
+"""Whether there is memory for one more model, before it is loaded: a process that takes too much is killed."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+from tracker.checkpoints.download import gigabytes
+from tracker.types import TrackerError
+
+READING = (
+    2  # times its weights in fp32 that a model has in memory while it is read: the file's tensors, and the network
+)
+WORKING = 2**30  # bytes for what it computes with: EfficientSAM3 EV at 1008 pixels took 0.77 GB on a CPU
+_GROUPS = (  # of control groups, version 2 and 1: the bound, what is used, and what of that can be taken back
+    ("", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+def needed(weights: Path) -> int:
+    """Bytes of memory that loading a weights file takes, about: its weights as fp32, twice, and room to work in."""
+    return READING * _in_fp32(weights) + WORKING
+
+
+def free(device: torch.device | None = None, *, groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that this process can still have: of a GPU, else of the machine, and of the container that it is in."""
+    if device is not None and device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + held)
+    return min([int(psutil.virtual_memory().available), *_left(groups)])
+
+
+def check(name: str, weights: Path, device: torch.device) -> None:
+    """Raise :class:`TrackerError` in words where a model would not fit beside what is in memory now."""
+    wanted = needed(weights)
+    places = {"memory": free()} | ({"the GPU's memory": free(device)} if device.type == "cuda" else {})
+    for place, room in places.items():
+        if room < wanted:
+            raise TrackerError(
+                f"{name} needs about {gigabytes(wanted)} of {place} while it is loaded beside the present model, and "
+                f"{gigabytes(max(room, 0))} are free."
+            )
+
+
+def _in_fp32(weights: Path) -> int:
+    """Bytes of a file's weights as fp32; of files other than safetensors, which do not say, their length."""
+    if weights.suffix != ".safetensors":
+        return weights.stat().st_size
+    with weights.open("rb") as file:
+        try:
+            header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+            counts = [4 * _product(each["shape"]) for key, each in header.items() if key != "__metadata__"]
+        except (
+            struct.error,
+            ValueError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            MemoryError,
+        ):  # loading says what is wrong
+            return weights.stat().st_size
+    return sum(counts)
+
+
+def _product(shape: list[int]) -> int:
+    total = 1
+    for each in shape:
+        total *= each
+    return total
+
+
+def _left(root: Path) -> Iterator[int]:
+    """What each control group that bounds this process leaves to it, from its own to the outermost."""
+    for folder, bound, used, cached in _GROUPS:
+        for group in _groups(root / folder):
+            try:
+                limit = (group / bound).read_text().strip()
+                taken = int((group / used).read_text())
+                spare = dict(line.split() for line in (group / "memory.stat").read_text().splitlines()).get(cached, 0)
+            except (OSError, ValueError):
+                continue
+            if limit.isdecimal():
+                yield int(limit) - taken + int(spare)
+
+
+def _groups(root: Path, own: Path = Path("/proc/self/cgroup")) -> Iterator[Path]:
+    """The folders of this process's control groups; in a container the root is its own."""
+    yield root
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        inner = root / line.rpartition(":")[2].strip("/")
+        while inner != root and root in inner.parents and ".." not in inner.parts:
+            yield inner
+            inner = inner.parent
