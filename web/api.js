@@ -83,15 +83,29 @@ export async function listSessions() {
   return (await (await send(route("/sessions"))).json()).sessions;
 }
 
-/** The loaded model's name, "nano" or "sam3"; null while there is none. */
+/** The loaded model's name; null while there is none. */
 export async function modelName() {
   const response = await fetch(route("/readyz")).catch(() => null);
   return response?.ok ? (await response.json()).model : null;
 }
 
-/** What the server says of the model that is running; null while there is none. */
-export async function runningModel() {
-  return (await (await send(route("/models"))).json()).running;
+/** What the server says of its models: `{running, others, change, may_manage}`. */
+export async function modelList() {
+  return (await send(route("/models"))).json();
+}
+
+const ofModel = (name, what) => route(`/models/${encodeURIComponent(name)}/${what}`);
+
+/** Begin to fetch a model, or go on with it; the answer is that of modelList(). */
+export async function fetchModel(name) {
+  return (await send(ofModel(name, "download"), { method: "POST", insist: true })).json();
+}
+
+/** Begin to go over to a model, at a resolution in pixels or its own; the answer is that of modelList(). */
+export async function useModel(name, resolution) {
+  const body = JSON.stringify(resolution ? { resolution } : {});
+  const headers = { "Content-Type": "application/json" };
+  return (await send(ofModel(name, "use"), { method: "POST", headers, body, insist: true })).json();
 }
 
 /** What the server says of a session, or null when it knows none with that id. */

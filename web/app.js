@@ -1,6 +1,6 @@
 // The way from idle to running and back, and what is looked for. Everything shown goes through panel.js.
 
-import { Refused, listSessions, readSession, runningModel, whenLoaded } from "./api.js";
+import { Refused, listSessions, modelList, readSession, whenLoaded } from "./api.js";
 import { Edits } from "./edits.js";
 import { Meter } from "./meter.js";
 import { Minute } from "./minute.js";
@@ -27,7 +27,10 @@ export class App {
   edits = new Edits(this);
   inStep = true;
   onShown = () => {}; // after each result shown
-  #learnt = false; // has the model told its threshold?
+  onModels = () => {}; // what the server says of its models, where this page has asked
+  onModel = () => {}; // the model that answers, when it is another
+  onUntaught = () => {}; // words of the list that the model was never taught
+  #model = ""; // name of the model that answers, once it is known
   #adopted = false; // has a watched session's own list been taken over?
   #attempt = 0; // counts starts: a start that was overtaken lets go of what it opened
   #last = null; // {name, open}: how to try again
@@ -94,6 +97,7 @@ export class App {
         result: (result, blob) => player.put(result, blob),
         state: (state, reason) => (state === "ended" ? this.#end(reason) : panel.state(state, reason)),
         line: (up) => (up ? this.#up() : panel.state("reconnecting", "the server does not answer")),
+        model: () => this.#changed(),
         failure: panel.note,
         gone: (error) => this.#gone(error),
       },
@@ -217,6 +221,7 @@ export class App {
     try {
       const ack = await this.running.session.ask({ type: "prompts", prompts: prompts.wire(this.concepts) });
       panel.note(ack.hint ?? "");
+      this.onUntaught(ack.untaught ?? []);
       return true;
     } catch (error) {
       if (error.kind !== "offline") panel.note(error); // a line that is down sends the list when it is back
@@ -227,20 +232,39 @@ export class App {
     }
   }
 
-  /**
-   * Begin with the running model's own threshold, also with what nobody has moved yet. What cannot be had now (a person has not given
-   * a key) is asked for again with the next source.
-   */
+  /** Which model answers. What cannot be had now (a person has not given a key) is asked for again with the next source. */
   async learn() {
-    if (this.#learnt) return;
-    const model = await runningModel().catch(() => null);
-    if (!model || this.#learnt) return;
-    this.#learnt = true;
+    if (this.#model) return;
+    const told = await modelList().catch(() => null);
+    if (!told) return;
+    this.onModels(told);
+    this.meet(told.running);
+  }
+
+  /** Begin with the running model's own threshold, also with what nobody has moved yet. */
+  meet(model) {
+    if (!model || model.name === this.#model) return;
+    this.#model = model.name;
     const before = this.threshold;
     this.threshold = model.threshold;
+    this.onModel(model);
     if (before === this.threshold || this.running?.source.own === false) return; // a watched session keeps its own
     this.setConcepts(prompts.moved(this.concepts, before, this.threshold));
     this.send();
+  }
+
+  /** Another model answers: what was clicked is gone, and the server has moved thresholds that nobody had chosen. */
+  async #changed() {
+    const { session } = this.running;
+    this.edits.clear();
+    this.screen.chosen = null;
+    const [list, told] = await Promise.all([modelList(), readSession(session.id)].map((each) => each.catch(() => null)));
+    if (session !== this.running?.session) return;
+    if (told) this.setConcepts(prompts.merge(this.concepts, told.prompts));
+    if (list) this.onModels(list);
+    if (list) this.meet(list.running);
+    if (this.running.source.own) await this.send(); // for what this one has to say of the words
+    panel.remark("Another model answers now. Objects are found anew; click again what you clicked.");
   }
 
   add(text) {

@@ -112,7 +112,7 @@ export function resting(notes) {
 
 /** Examples of what this model knows. */
 export function setModel(name) {
-  examples = EXAMPLES[name] ?? EXAMPLES.nano;
+  examples = EXAMPLES[name] ?? EXAMPLES.sam3;
   chips();
 }
 

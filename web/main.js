@@ -9,6 +9,7 @@ import { hover } from "./marks.js";
 import { under } from "./objects.js";
 import { Painter } from "./painter.js";
 import * as panel from "./panel.js";
+import { Models } from "./models.js";
 import { listen } from "./pointer.js";
 import { Screen } from "./screen.js";
 import { SHAPES, THINGS, openAddress } from "./sources.js";
@@ -58,11 +59,14 @@ async function switchCamera(value) {
 async function askModel() {
   const name = await modelName();
   if (!name) return setTimeout(askModel, LOADING);
-  panel.setModel(name);
+  know(name);
   app.learn();
-  if (name === "nano") return;
-  webcamConcepts = ["person"];
-  app.suggest(webcamConcepts);
+  if (name !== "nano") app.suggest(webcamConcepts);
+}
+
+function know(name) {
+  panel.setModel(name);
+  webcamConcepts = name === "nano" ? SHAPES.concepts : ["person"];
 }
 
 function choose(id) {
@@ -91,6 +95,10 @@ const refresh = listen($("screen"), screen, {
   onUndo: () => app.edits.undo(),
 });
 app.onShown = refresh;
+app.onModel = ({ name }) => know(name);
+const models = new Models((told) => app.meet(told.running));
+app.onModels = (told) => models.hear(told);
+app.onUntaught = (words) => models.offer(words);
 
 panel.listen({
   webcam: openWebcam,

@@ -117,6 +117,11 @@ export function note(said, good = false) {
   $("note").classList.toggle("good", good);
 }
 
+/** The same where nothing is said yet: all is well. */
+export function remark(said) {
+  if (!$("note").textContent) note(said, true);
+}
+
 /** Is there a click or a box that can be taken back? */
 export function undoable(yes) {
   $("undo").disabled = !yes;

@@ -21,7 +21,7 @@ export class Session {
    * `pictures`: each result comes with its picture. `ahead`: masks moved on by one frame, to hide the delay.
    *
    * `on.result(result, blob | null)`, `on.state(state, reason)`, `on.line(connected)`: is the socket up,
-   * `on.failure(message)`: something failed that nobody asked for,
+   * `on.model()`: another model answers from now on, `on.failure(message)`: something failed that nobody asked for,
    * `on.gone(error)`: there is no way back to this session.
    */
   constructor(id, { pictures, ahead = false, on }) {
@@ -73,6 +73,7 @@ export class Session {
       this.#picture = null;
       this.on.result(message, held?.index === message.frame.index ? held.blob : null);
     } else if (message.type === "state") {
+      if (message.model) this.on.model();
       this.on.state(message.state, message.reason ?? "");
     } else if (this.#waiting.has(message.request)) {
       this.#answer(message);

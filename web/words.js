@@ -47,13 +47,13 @@ function http({ status, message, retryAfter, hangs }) {
     const when = retryAfter ? `Try again in ${retryAfter} seconds.` : "Try again shortly.";
     return { title: "The server is full", text: `All of its places are taken. ${when}` };
   }
-  if (hangs) return { title: STATES.stalled, text: "The server takes nothing new until it comes back." };
+  if (hangs) return { title: "The model hangs", text: "The server takes nothing new until it comes back." };
   if (status === 503) return { title: "The model is still loading", text: "This takes a moment after the server starts." };
   if (status === 401) return { title: HTTP[401], text: "Try again, and type the key that you were given." };
   return { title: HTTP[status] ?? `The server failed (${status})`, text: message || "It gave no reason." };
 }
 
-const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", stalled: "The model hangs", ended: "Ended", idle: "Idle" };
+const STATES = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting", stalled: "Waiting for the model", ended: "Ended", idle: "Idle" };
 
 export const stateWord = (state) => STATES[state] ?? state;
 

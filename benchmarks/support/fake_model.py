@@ -52,6 +52,9 @@ class FakeModel:
         self.propagated = 0
         self.encoded: list[int] = []  # numbers of memories, a call each
 
+    def untaught(self, text: str) -> list[str]:
+        return []
+
     def hint(self, text: str) -> str | None:
         return None
 

@@ -81,6 +81,7 @@ class OtherModel(BaseModel):
     ]
     memory: Annotated[int | None, Field(description="Bytes that loading it takes, about; null: not downloaded.")]
     licence: Annotated[str, Field(description="Of the weights.")]
+    resolutions: Annotated[list[int], Field(description="Sides in pixels that it can look at, its own first.")]
     look: Annotated[Look | None, Field(description="As `streamer models bench` measured it; null: not measured.")]
     expected: Annotated[list[ExpectedLook], Field(description="A look at each resolution; empty: not known.")]
     download: Annotated[ModelDownload | None, Field(description="Its last download since the server started.")]
@@ -193,6 +194,7 @@ class _Teller:
             "size": (file.size if file else None) or (noted.size if noted else None),
             "memory": None if weights is None else memory_needed(weights),
             "licence": entry.licence,
+            "resolutions": list(entry.config.resolutions),
             "look": found and {"seconds": found[1]["look"], "resolution": found[0], "device": found[1].get("device")},
             "expected": self._expected(entry),
             "download": fetched and self._download(fetched),

@@ -109,8 +109,9 @@ async def _set_prompts(session: Session, message: messages.PromptsMessage) -> di
     frame = _exemplar_frame(session, message, prompts)
     await pointing.set_prompts(session, prompts, frame)
     answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
-    hints = session.tracking.hints(prompts)
-    return {**answer, "hint": " ".join(hints)} if hints else answer
+    hints, untaught = session.tracking.hints(prompts), session.tracking.untaught(prompts)
+    answer |= {"hint": " ".join(hints)} if hints else {}
+    return answer | ({"untaught": untaught} if untaught else {})
 
 
 def _exemplar_frame(session: Session, message: messages.PromptsMessage, prompts: list[Prompt]) -> Decoded | None:

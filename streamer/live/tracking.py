@@ -102,6 +102,11 @@ class Tracking:
         model = self._engine.need_model()
         return [hint for prompt in prompts if prompt.text is not None and (hint := model.hint(prompt.text))]
 
+    def untaught(self, prompts: Sequence[Prompt]) -> list[str]:
+        """The words among them that the model was never taught."""
+        model = self._engine.need_model()
+        return list(dict.fromkeys(word for prompt in prompts if prompt.text for word in model.untaught(prompt.text)))
+
     async def start(self) -> None:
         """Make the tracker. Raises NotReady."""
         self._engine.need_model()

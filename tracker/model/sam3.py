@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import abilities, conv_trunk, pieces, postprocess
+from tracker.model import abilities, conv_trunk, hints, pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
@@ -28,7 +28,7 @@ from tracker.model.features import Detected, Embedding, Example, Segmentation, S
 from tracker.model.interactive import Segmenter
 from tracker.model.memory import MemoryHead
 from tracker.model.network import build
-from tracker.model.vocabulary import COLORS, KINDS, SHAPES, VOCABULARY, WordTokenizer, unknown_words, words
+from tracker.model.vocabulary import VOCABULARY, WordTokenizer
 from tracker.types import Box, Detection, Mask, Prompt, TrackerError
 
 
@@ -141,39 +141,17 @@ class Sam3:
         """The words this model was taught, or None where any word may be asked for."""
         return VOCABULARY if self.config.taught_words else None
 
+    def untaught(self, text: str) -> list[str]:
+        """The words of a prompt that this model was never taught; none where any word may be asked for."""
+        return hints.untaught(self.config, text)
+
     def hint(self, text: str) -> str | None:
         """
         What this model has to say about a prompt: words that it was never taught, and what of a long text it reads.
 
         None: nothing. An untaught word is named with what the model knows.
         """
-        said = [each for each in (self._untaught(text), self._cut(text)) if each is not None]
-        return " ".join(said) or None
-
-    def _untaught(self, text: str) -> str | None:
-        unknown = unknown_words(text) if self.config.taught_words else []
-        if not unknown:
-            return None
-        named = ", ".join(f'"{word}"' for word in dict.fromkeys(unknown))
-        return (
-            f"The embedded model was never taught {named}. It knows the colours {', '.join(COLORS)}, the shapes "
-            f"{', '.join(SHAPES)} and drawings of {len(KINDS)} things such as {', '.join(list(KINDS)[:3])}, asked for "
-            'as "red circle", "circle" or "red thing"; anything can be clicked.'
-        )
-
-    def _cut(self, text: str) -> str | None:
-        """The text encoder takes ``text_context`` tokens, a start and an end among them, and cuts without a word."""
-        room = self.config.text_context - 2
-        if self.config.taught_words:
-            unit, read = "words", words(text)
-            left = " ".join(read[:room])
-        else:
-            tokenizer = self.network.backbone.language_backbone.tokenizer
-            read = tokenizer.encode(text)
-            unit, left = "tokens", tokenizer.decode(read[:room]).strip()
-        if len(read) <= room:
-            return None
-        return f'The model reads {room} {unit} of a prompt and this one has {len(read)}: it looks for "{left}".'
+        return hints.hint(self.config, text, lambda: self.network.backbone.language_backbone.tokenizer)
 
     @on_model
     def embed(self, image: npt.NDArray[np.uint8]) -> Embedding:

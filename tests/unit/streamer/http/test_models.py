@@ -55,6 +55,7 @@ async def test_it_tells_what_is_running_and_what_else_there_is(here: Asked) -> N
         "size": 468_394_477,
         "memory": None,
         "licence": "SAM License",
+        "resolutions": [1008, 840, 672, 504, 336],
         "look": None,
         "download": None,
     }

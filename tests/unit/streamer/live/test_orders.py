@@ -144,6 +144,12 @@ async def test_a_prompt_that_the_model_reads_in_part_is_told(stage: Stage) -> No
     assert (answer["type"], 'looks for "red circle blue star green square"' in answer["hint"]) == ("ack", True)
 
 
+async def test_words_that_were_never_taught_are_named(stage: Stage) -> None:
+    answer = await ask(stage, type="prompts", prompts=["zebra crossing", "a star", "zebra"])
+    assert (answer["untaught"], "never taught" in answer["hint"]) == (["zebra", "crossing"], True)
+    assert "untaught" not in await ask(stage, type="prompts", prompts=["star"])
+
+
 async def test_a_click_that_looks_like_shares_of_the_picture_is_told(stage: Stage) -> None:
     await stage.frame()
     shares = await ask(stage, type="click", frame_index=1, points=[{"x": 0.5, "y": 0.25}])

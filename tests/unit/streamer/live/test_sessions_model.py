@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
@@ -65,7 +67,7 @@ async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engi
             message = await stage.frame()
             while len(ids(message)) < 2:
                 message = await stage.frame()
-            before = ids(message)
+            before, old = ids(message), weakref.ref(engine.need_model())
             await engine.change(Change(sessions, fake("new")))
             state = await stage.read("state")
             while "model" not in state:
@@ -77,6 +79,8 @@ async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engi
             while len(ids(message)) < 2:
                 message = await stage.frame()
         assert (sorted(before), sorted(ids(message))) == ([1, 2], [3, 4])
+        gc.collect()
+        assert old() is None  # nothing holds what it takes of memory
         assert session.prompts == (RED, GREEN) and session.source is source and not source.stopped.is_set()
 
 
