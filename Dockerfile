@@ -1,4 +1,5 @@
 # docker build -t sam3-streamer .
+# docker build -t sam3-streamer --build-arg VARIANT=cuda . (with the C compiler that compiled parts need on a GPU)
 # Both print a key and the address to open; -e STREAMER_API_KEYS=… sets a key that stays.
 # docker run --rm --network host sam3-streamer            (WebRTC without a NAT in between: the simplest)
 # docker run --rm -p 8000:8000 sam3-streamer              (HTTP, WebSocket, RTSP and files; for WebRTC open UDP ports too:
@@ -23,10 +24,21 @@ RUN /opt/streamer/bin/pip install --no-deps .
 
 FROM python:3.11-slim
 
+# cpu or cuda. On CUDA parts of the model are compiled, and Triton calls a C compiler for that.
+ARG VARIANT=cpu
+RUN case "$VARIANT" in \
+        cpu) ;; \
+        cuda) apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/* ;; \
+        *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
+    esac
 COPY --from=build /opt/streamer /opt/streamer
 COPY LICENSE NOTICE /usr/share/doc/sam3-streamer/
 COPY LICENSES /usr/share/doc/sam3-streamer/LICENSES
 RUN useradd --create-home --uid 10001 streamer
+# What is compiled on CUDA is kept from start to start: docker run -v compiled:/var/cache/streamer …
+RUN install --directory --owner streamer --group streamer /var/cache/streamer
+VOLUME /var/cache/streamer
+ENV TORCHINDUCTOR_CACHE_DIR=/var/cache/streamer TRITON_CACHE_DIR=/var/cache/streamer/triton
 USER streamer
 WORKDIR /home/streamer
 # A container listens on all addresses: where no key is set, one is made at each start and printed.

@@ -19,7 +19,7 @@ from streamer.auth import Keyring
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
-from streamer.errors import NotAllowed, NotReady, StreamerError
+from streamer.errors import DeviceBroke, NotAllowed, NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
 from streamer.hosted.contract import contract
@@ -63,6 +63,7 @@ def create_app(
     app.state.engine = engine
     app.state.sessions = Sessions(engine, config)
     app.state.keys = _keyring(config, app.state.sessions.counters)
+    engine.faults.counted = app.state.sessions.counters.out_of_memory.inc
     app.state.embeddings = embeddings = Embeddings(
         engine,
         app.state.sessions,
@@ -145,7 +146,7 @@ async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None
             async with app.state.sessions, app.state.models, asyncio.TaskGroup() as tasks:
                 loading = tasks.create_task(_load_in_background(engine, on_failure))
                 watching = tasks.create_task(metrics.watch_loop(app.state.sessions.counters))
-                hanging = tasks.create_task(engine.watch(app.state.sessions.hang))
+                hanging = tasks.create_task(engine.watch(app.state.sessions.hang, on_failure))
                 yield
                 for task in (loading, watching, hanging):
                     task.cancel()
@@ -165,9 +166,12 @@ async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], 
 
 
 def _watch(app: FastAPI) -> None:
-    @app.get("/healthz", tags=["operations"])
+    @app.get("/healthz", tags=["operations"], responses=openapi.refusals(DeviceBroke))
     async def healthz() -> dict[str, str]:
-        """The process answers."""
+        """The process answers; 503 with the reason where the model's device broke, and with it the process's use."""
+        broken = app.state.engine.faults.broken
+        if broken is not None:
+            raise DeviceBroke(broken)
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operations"], responses=openapi.refusals(NotReady))

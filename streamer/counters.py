@@ -64,6 +64,7 @@ class Counters:
         self.keys_refused = Counter(
             "streamer_keys_refused", "API keys and tokens that opened nothing.", ["reason"], registry=registry
         )
+        self.out_of_memory = Counter("streamer_out_of_memory", "Steps that there was no room for.", registry=registry)
         for stage in (*Stage, FAILED):
             self.looked.labels(stage)  # told as 0 from the start, so that the first one is an increase
 

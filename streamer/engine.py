@@ -15,7 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from streamer.errors import NotReady, TooMany
+from streamer.errors import DeviceBroke, NotReady, TooMany
+from streamer.faults import Faults
 from tracker import Sam3
 
 P = ParamSpec("P")
@@ -80,6 +81,7 @@ class Engine:
         self.model: Sam3 | None = None
         self.turn = asyncio.Lock()
         self.failure: Exception | None = None
+        self.faults = Faults()
         self._load = load
         self._warm = warm
         self._pass = 0.0  # seconds of all that warming up asks; 0: not known
@@ -166,7 +168,8 @@ class Engine:
     def need_answers(self) -> Sam3:
         """The model, or NotReady where it is not there, hangs, is being changed, or is to end."""
         model = self.need_model()
-        if self._stopped or self._hanging is not None or self._next is not None:
+        held_up = self._hanging is not None or self._next is not None or self.faults.broken is not None
+        if self._stopped or held_up:
             raise self._refusal()
         return model
 
@@ -184,10 +187,16 @@ class Engine:
         steps = list(self._steps)
         return max(LONGEST, TIMES * statistics.median(steps) if steps else 0.0, PASSES * self._pass)
 
-    async def watch(self, tell: Callable[[str | None], None]) -> None:
-        """Look for ever whether a step hangs; ``tell`` hears why when one does, and None when it has come back."""
+    async def watch(self, tell: Callable[[str | None], None], broke: Callable[[Exception], None] | None = None) -> None:
+        """Look for ever whether a step hangs: ``tell`` hears why, None when it is back; ``broke``: the device did."""
         while True:
             await asyncio.sleep(EVERY)
+            if self.faults.broken is not None and self.failure is None:
+                self.failure = DeviceBroke(self.faults.broken)
+                self._give_up()
+                tell(self.faults.broken)
+                if broke is not None:
+                    broke(self.failure)
             began, now = self._began, time.monotonic()
             stepping = self.ready and self._next is None and began is not None
             hanging = began if stepping and now - (began or now) > self.limit else None
@@ -212,9 +221,11 @@ class Engine:
         def measured() -> R:
             began = time.monotonic()
             try:
-                return func(*args, **kwargs)
+                answer = func(*args, **kwargs)
             finally:
                 self._steps.append(time.monotonic() - began)
+            self.faults.well()
+            return answer
 
         return await self.run(measured)
 
@@ -235,6 +246,7 @@ class Engine:
             try:
                 answer.set_result(func())
             except BaseException as error:
+                self.faults.note(error)
                 answer.set_exception(error)
 
     async def take_turn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -295,7 +307,8 @@ class Engine:
         """Runs on the model thread."""
         self._began, self._ident = time.monotonic(), threading.get_ident()
         try:
-            return func()
+            with self.faults.noted():
+                return func()
         finally:
             self._began = None
 
@@ -329,6 +342,8 @@ class Engine:
     def _refusal(self) -> NotReady:
         if self._stopped:
             return NotReady("The server is being stopped.", retry_after=RETRY)
+        if self.faults.broken is not None:
+            return DeviceBroke(self.faults.broken)
         if self._next is not None:
             words = "It answers as soon as it is ready; GET /models tells how far it is."
             return NotReady(f"The model {self._next} is being made ready.", detail=words, retry_after=RETRY)

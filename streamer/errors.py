@@ -135,6 +135,19 @@ class NotReady(TooMany):
     code = "not_ready"
 
 
+class DeviceBroke(NotReady):
+    """The device that the model runs on answers nothing any more: the process must be started anew."""
+
+    code = "device_broke"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "The device of the model broke.",
+            detail=f"{why}. Only a new process can use it: the server ends, for a supervisor to start it again.",
+            retry_after=60,
+        )
+
+
 class BadSource(BadRequest):
     """The address of a source can be seen to be wrong without opening it."""
 

@@ -137,19 +137,26 @@ def _try(
 
 
 def plain(model: Sam3) -> Undo:
-    """Everything off: fp32 to the last bit, TF32 convolutions too, as the wheel is written."""
+    """Everything off: fp32 to the last bit, no TF32 in convolutions or products, as the wheel is written."""
     before = model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone
-    tf32 = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    tf32 = _tf32(convolutions=False, products=False)
     model.speed = replace(model.speed, bf16=False, buckets=False)
     model.backbone, model.segmenter.decoder = model.encoder(), model.interactive.sam_mask_decoder
     model.bf16_backbone = False
 
     def undo() -> None:
         model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone = before
-        torch.backends.cudnn.allow_tf32 = tf32
+        _tf32(*tf32)
 
     return undo
+
+
+def _tf32(convolutions: bool, products: bool) -> tuple[bool, bool]:
+    """Let CUDA round to TF32, or not; returns how it was. ``import sam3`` switches both on."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32, matmul.allow_tf32 = convolutions, products
+    return before
 
 
 def bf16(model: Sam3) -> Undo:
@@ -255,7 +262,7 @@ def accelerate(model: Sam3, *, say: Say = log.info) -> list[Verdict]:
     """
     if model.device.type != "cuda":
         return []
-    tf32 = torch.backends.cudnn.allow_tf32
+    tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     plain(model)
-    torch.backends.cudnn.allow_tf32 = tf32  # upstream leaves it on; the gate compares with fp32 without it
+    _tf32(*tf32)  # upstream leaves it on; the gate compares with fp32 without it
     return settle(model, STEPS, say=say)

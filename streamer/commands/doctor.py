@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +28,8 @@ from tracker import ENTRIES, TrackerError, kept, load_model
 from tracker.model import compat
 
 PACKAGES = ("sam3", "numpy", "opencv-python-headless", "av", "aiortc", "fastapi", "uvicorn", "websockets")
+COMPILERS = "cc", "gcc", "clang"  # in the order in which Triton looks for one
+ROOM = 8  # GiB: weights of the full-size model in bf16 and what one stream holds, rounded up generously
 IMPORT_SECONDS = 120  # for torchvision to be imported in a process of its own
 
 
@@ -98,10 +102,31 @@ def torch_pair() -> Iterator[Finding]:
 def device() -> Iterator[Finding]:
     """Where the model runs unless told otherwise."""
     if torch.cuda.is_available():
-        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
-        yield Finding(Mark.OK, "device", f"cuda: {torch.cuda.get_device_name(0)}, {memory:.0f} GiB")
+        free, total = (size / 2**30 for size in torch.cuda.mem_get_info(0))
+        yield Finding(Mark.OK, "device", f"cuda: {torch.cuda.get_device_name(0)}, {total:.0f} GiB")
+        words = "" if free >= ROOM else f": the full-size model wants {ROOM}, what else runs on this device?"
+        yield Finding(Mark.NOTE if words else Mark.OK, "gpu memory", f"{free:.1f} GiB are free{words}")
+        yield from compiling()
+        return
+    yield Finding(Mark.NOTE, "device", "cpu: right for nano; the full-size model takes most of a minute a frame")
+    if torch.version.cuda is not None:
+        words = (
+            f"no NVIDIA driver answers, though torch is built for CUDA {torch.version.cuda}: without a GPU all is well"
+        )
+        yield Finding(Mark.NOTE, "driver", f"{words}; in a container it wants --gpus all")
+
+
+def compiling() -> Iterator[Finding]:
+    """What compiled parts of the model need on CUDA; without it they stay off."""
+    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        words = "no C compiler is here, and Triton needs one: compiled parts stay off (gcc; in Docker VARIANT=cuda)"
+        yield Finding(Mark.NOTE, "compiler", words)
     else:
-        yield Finding(Mark.NOTE, "device", "cpu: right for nano; the full-size model takes most of a minute a frame")
+        yield Finding(Mark.OK, "compiler", compiler)
+    there = importlib.util.find_spec("triton") is not None
+    words = f"triton {importlib.metadata.version('triton')}" if there else "triton is missing: compiled parts stay off"
+    yield Finding(Mark.OK if there else Mark.NOTE, "triton", words)
 
 
 def threads() -> Iterator[Finding]:

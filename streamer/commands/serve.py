@@ -19,7 +19,7 @@ from streamer.commands.signals import signals
 from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
 from streamer.engine import Engine
-from streamer.errors import BadRequest, StreamerError
+from streamer.errors import BadRequest, DeviceBroke, StreamerError
 from streamer.http.server import server
 from streamer.live.sessions import Sessions
 from streamer.sources import Source, open_source
@@ -79,6 +79,8 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
                 for task in beside:
                     task.cancel()
     engine: Engine = app.state.engine
+    if isinstance(engine.failure, DeviceBroke):
+        return 1  # not 2, after which supervisors leave a server alone: the log has said why
     if engine.failure is not None:
         raise engine.failure
     return 0

@@ -72,6 +72,26 @@ def test_it_listens_outside_the_container() -> None:
     assert "/healthz" in last("HEALTHCHECK")
 
 
+@pytest.mark.parametrize(("variant", "status"), [("cpu", 0), ("cuda", 0), ("gpu", 1)])
+def test_for_cuda_it_has_a_c_compiler_and_keeps_what_was_compiled(variant: str, status: int, tmp_path: Path) -> None:
+    """Run as written, with a package manager that notes what it is asked for."""
+    (compiler,) = (rest for word, rest in instructions() if word == "RUN" and "VARIANT" in rest)
+    asked = tmp_path / "asked"
+    (tmp_path / "apt-get").write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    (tmp_path / "apt-get").chmod(0o755)
+    compiler = compiler.replace("rm -rf /var/lib/apt/lists/*", "true")
+    done = subprocess.run(
+        ["/bin/sh", "-c", compiler], env={"PATH": f"{tmp_path}:/bin:/usr/bin", "VARIANT": variant}, check=False
+    )
+    assert done.returncode == status
+    assert asked.exists() == (variant == "cuda")
+    assert not asked.exists() or "gcc" in asked.read_text()
+    assert ("ARG", "VARIANT=cpu") in instructions()
+    assert f"TORCHINDUCTOR_CACHE_DIR={last('VOLUME')}" in " ".join(
+        rest for word, rest in instructions() if word == "ENV"
+    )
+
+
 def pip(*arguments: str, cwd: Path) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=100, check=False)

@@ -94,6 +94,16 @@ def test_nothing_of_the_embedded_model_mixes_devices(device: Device) -> None:
     assert tracker.snapshot is not None
 
 
+@pytest.mark.parametrize("name", ["cpu", "cuda:1"])
+def test_a_model_runs_on_another_device_than_the_first_gpu(device: Device, name: str) -> None:
+    """Upstream makes its rotary tables on cuda:0 wherever there is one, and does not move them."""
+    model = Sam3(SMALL, torch.device(name))
+    model.bf16_backbone = False
+    assert list(warm_up(model)) == ["embed", "detect", "segment", "propagate"]
+    model.move(CUDA)
+    assert list(warm_up(model)) == ["embed", "detect", "segment", "propagate"]
+
+
 def test_the_gate_runs_on_the_device(device: Device, small: Sam3) -> None:
     steps = {"bf16": acceleration.bf16, "bf16 weights": acceleration.halved, "buckets": acceleration.buckets}
     undo = acceleration.plain(small)

@@ -8,10 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.neck import Neck
 from tracker.model.students import STRIDE, Student
 from tracker.types import TrackerError
+
+compat.prepare()
+
+from sam3.model.position_encoding import PositionEmbeddingSine  # noqa: E402  (only after compat.prepare)
+from sam3.sam.transformer import RoPEAttention  # noqa: E402
 
 
 class Backbone(nn.Module):
@@ -92,7 +98,26 @@ def resize(network: Any, config: Config) -> None:
         for attention in (layer.self_attn, layer.cross_attn_image):
             device = attention.freqs_cis.device
             attention.freqs_cis = attention.compute_cis(end_x=grid, end_y=grid, device=device)
-    decoder = network.transformer.decoder
+    _forget_places(network.transformer.decoder)
+
+
+def place(network: Any, device: torch.device) -> None:
+    """
+    Put a network onto a device, with what PyTorch does not know to be of it.
+
+    Rotary tables of memory attention are plain attributes, made on cuda:0 wherever there is one; encodings of places
+    that were kept stay where they were made.
+    """
+    network.to(device)
+    for module in network.modules():
+        if isinstance(module, RoPEAttention):
+            module.freqs_cis = module.freqs_cis.to(device)
+        elif isinstance(module, PositionEmbeddingSine):
+            module.cache.clear()
+    _forget_places(network.transformer.decoder)
+
+
+def _forget_places(decoder: Any) -> None:
     decoder.compilable_cord_cache = decoder.compilable_stored_size = None
     decoder.coord_cache.clear()
 

@@ -9,8 +9,10 @@ runs as it is written.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -31,14 +33,60 @@ def device_named(name: str | None) -> torch.device:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise TrackerError(f"{name!r} is not a device: write cpu, cuda or cuda:0") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise TrackerError(f"{name!r} is not a device that this program runs on: write cpu, cuda or cuda:0")
+    if device.type == "cuda":
+        _try(device)
     return device
 
 
+def _try(device: torch.device) -> None:
+    """Raise :class:`TrackerError` for a CUDA device that is not there, or does not compute."""
+    if not torch.cuda.is_available():
+        raise TrackerError("this machine or this build of torch has no CUDA: say --device cpu")
+    count = torch.cuda.device_count()
+    if (device.index or 0) >= count:
+        last = "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        raise TrackerError(f"there is no {device}: this machine has {last}")
+    try:
+        (torch.zeros(1, device=device) + 1).item()
+    except RuntimeError as error:  # another program holds it, or this build of torch has no code for it
+        words = str(error).strip().partition("\n")[0]
+        raise TrackerError(f"{device} does not compute: {words}. Choose another, or say --device cpu") from error
+
+
+class Fault(StrEnum):
+    """What an error of the device means for what comes after it."""
+
+    MEMORY = "memory"  # there was no room: what is smaller, or comes later, may have it
+    BROKEN = "broken"  # CUDA answers every call of this process with an error from now on
+
+
+def fault(error: BaseException) -> Fault | None:
+    """What an error says of the device; None: nothing."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return Fault.MEMORY
+    broken = isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and str(error).startswith("CUDA error")
+    )
+    return Fault.BROKEN if broken else None
+
+
+def free_memory() -> None:
+    """Give back what PyTorch holds of CUDA's memory and does not use."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
 def matrix_bf16() -> bool:
-    """Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then."""
-    return torch.cpu.get_capabilities().get("amx_bf16", False) is True
+    """
+    Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then.
+
+    oneDNN can be told to leave it alone, and then multiplies them in software, slower than those of fp32.
+    """
+    told = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "ALL").upper()
+    allowed = told in ("ALL", "DEFAULT") or "AMX" in told
+    return allowed and torch.cpu.get_capabilities().get("amx_bf16", False) is True
 
 
 @dataclass(slots=True)

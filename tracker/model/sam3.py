@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.model import abilities, conv_trunk, hints, pieces, postprocess
-from tracker.model.backbone import Backbone, concepts, positions, resize, resized
+from tracker.model.backbone import Backbone, concepts, place, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
 from tracker.model.configs import Ability, Config, config_named
@@ -50,7 +50,7 @@ class Sam3:
         self.network: Any = build(config, WordTokenizer() if config.taught_words else None)
         self.interactive: Any = self.network.inst_interactive_predictor.model
         self.network.requires_grad_(False)
-        self.network.to(device)
+        place(self.network, device)
         self.folded = False
         self._see()
         self.detector = Detector(self.network, config)
@@ -71,7 +71,7 @@ class Sam3:
     def move(self, device: torch.device) -> None:
         """Put the network onto another device; embeddings and memories made before do not go with it."""
         self.device = device
-        self.network.to(device)
+        place(self.network, device)
         self.speed = Speed.of(device)
         self._see()
         self.segmenter.decoder = self.interactive.sam_mask_decoder

@@ -26,6 +26,14 @@ async def test_it_says_that_it_lives_and_is_ready(here: Asked) -> None:
     assert (await here.http.get("/readyz")).json() == {"status": "ready", "model": "nano"}
 
 
+async def test_a_device_that_broke_is_told_by_both_checks_of_health(here: Asked) -> None:
+    here.app.state.engine.faults.note(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    for path in ("/healthz", "/readyz"):
+        answer = await here.http.get(path)
+        assert answer.status_code == 503
+        assert "an illegal memory access was encountered" in answer.json()["detail"]
+
+
 def test_the_page_is_found_inside_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "streamer" / "web").mkdir(parents=True)
     monkeypatch.setattr(module, "__file__", str(tmp_path / "streamer" / "app.py"))

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+from streamer import engine as module
 from streamer.engine import Engine
-from streamer.errors import NotReady, TooMany
+from streamer.errors import DeviceBroke, NotReady, TooMany
 
 
 def fake_model() -> Any:
@@ -256,3 +258,37 @@ async def test_closing_waits_for_what_runs_and_drops_what_waits() -> None:
         outcomes = await both
     assert done == ["step"]
     assert isinstance(outcomes[1], asyncio.CancelledError)
+
+
+async def test_a_device_that_broke_refuses_what_waits_and_what_comes_and_is_told_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(module, "EVERY", 0.01)
+    told: list[str | None] = []
+    broke: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+    watching = asyncio.create_task(engine.watch(told.append, broke.set_result))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        await engine.take_turn(broken)
+    assert isinstance(await broke, DeviceBroke)
+    assert told == ["The device broke: CUDA error: an illegal memory access was encountered"]
+    with pytest.raises(DeviceBroke, match="The device of the model broke"):
+        async with engine.lane():
+            pass
+    watching.cancel()
+
+
+async def test_a_step_without_room_is_that_steps_error_alone(engine: Engine) -> None:
+    def full() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    counted: list[None] = []
+    engine.faults.counted = lambda: counted.append(None)
+    for _ in range(10):
+        with pytest.raises(torch.OutOfMemoryError):
+            await engine.take_turn(full)
+        assert await engine.take_turn(lambda: 1) == 1
+    assert len(counted) == 10
+    engine.need_answers()

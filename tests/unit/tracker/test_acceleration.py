@@ -70,11 +70,16 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
 
 
 def test_plain_means_no_tf32_either() -> None:
-    before = torch.backends.cudnn.allow_tf32
-    undo = acceleration.plain(nano())
-    assert not torch.backends.cudnn.allow_tf32
-    undo()
-    assert torch.backends.cudnn.allow_tf32 == before
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    try:
+        cudnn.allow_tf32 = matmul.allow_tf32 = True  # as `import sam3` leaves both beside a GPU
+        undo = acceleration.plain(nano())
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
+        undo()
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (True, True)
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
 def test_bf16_passes_on_trained_weights(model: Sam3) -> None:

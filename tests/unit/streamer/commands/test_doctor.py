@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import features
 
 from streamer.commands import doctor
@@ -92,3 +95,27 @@ def test_models_that_are_here_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(doctor, "kept", lambda file: Path(file.name) if file.repository == "facebook/sam3" else None)
     (finding,) = doctor.fetched_models()
     assert (finding.mark, finding.words) == (Mark.OK, "sam3 downloaded")
+
+
+def test_beside_a_gpu_it_says_what_of_compiler_triton_and_memory_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "H100")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * 2**30, 80 * 2**30))
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    found = {finding.what: finding for finding in doctor.device()}
+    assert found["device"] == Finding(Mark.OK, "device", "cuda: H100, 80 GiB")
+    assert [found[what].mark for what in ("gpu memory", "compiler", "triton")] == [Mark.NOTE] * 3
+    assert "2.0 GiB are free: the full-size model wants 8" in found["gpu memory"].words
+    assert "no C compiler is here" in found["compiler"].words and "triton is missing" in found["triton"].words
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    found = {finding.what: finding for finding in doctor.device()}
+    assert found["compiler"] == Finding(Mark.OK, "compiler", "/usr/bin/cc")
+
+
+def test_a_torch_for_cuda_without_a_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    _, driver = doctor.device()
+    assert driver.what == "driver" and "no NVIDIA driver answers" in driver.words and "--gpus all" in driver.words

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.support.pretended_torch import pretended_cuda
 from tracker import TrackerError
-from tracker.model.compute import BUCKETS, Speed, Static, device_named, on_model
+from tracker.model import compute
+from tracker.model.compute import BUCKETS, Fault, Speed, Static, device_named, fault, matrix_bf16, on_model
 
 
 def test_buckets_hold_every_number_of_objects() -> None:
@@ -84,3 +86,39 @@ def test_a_method_on_the_model_runs_in_inference_mode_and_leaves_it() -> None:
 
     assert Adapter().ask() == (True, True)
     assert not torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
+
+
+def test_devices_that_cannot_be_used_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        TrackerError, match="'mps' is not a device that this program runs on: write cpu, cuda or cuda:0"
+    ):
+        device_named("mps")
+    with pretended_cuda(devices=2):
+        assert device_named("cuda:1") == torch.device("cuda:1")
+        with pytest.raises(TrackerError, match="there is no cuda:2: this machine has cuda:0 to cuda:1"):
+            device_named("cuda:2")
+
+        def broken(*_: object, **__: object) -> Tensor:
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nand more")
+
+        monkeypatch.setattr(torch, "zeros", broken)
+        with pytest.raises(TrackerError, match=r"cuda does not compute: CUDA error: no kernel image is available"):
+            device_named("cuda")
+
+
+@pytest.mark.parametrize(("told", "used"), [("", True), ("ALL", True), ("AVX2", False), ("avx512_core_amx", True)])
+def test_bf16_is_used_where_the_cpu_has_it_and_onednn_may_use_it(
+    monkeypatch: pytest.MonkeyPatch, told: str, used: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", told)
+    assert matrix_bf16() is used
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
+    assert not matrix_bf16()
+
+
+def test_errors_of_the_device_are_told_from_others() -> None:
+    assert fault(torch.OutOfMemoryError("CUDA out of memory")) is Fault.MEMORY
+    assert fault(RuntimeError("CUDA error: device-side assert triggered")) is Fault.BROKEN
+    assert fault(RuntimeError("shapes do not fit")) is None
+    compute.free_memory()  # where there is no CUDA, nothing
