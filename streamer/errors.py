@@ -148,6 +148,13 @@ class DeviceBroke(NotReady):
         )
 
 
+class NotStored(StreamerError):
+    """It was done, and the store could not be written: a restart would undo it."""
+
+    status = 507
+    code = "not_stored"
+
+
 class BadSource(BadRequest):
     """The address of a source can be seen to be wrong without opening it."""
 
