@@ -39,11 +39,15 @@ RUN useradd --create-home --uid 10001 streamer
 RUN install --directory --owner streamer --group streamer /var/cache/streamer
 VOLUME /var/cache/streamer
 ENV TORCHINDUCTOR_CACHE_DIR=/var/cache/streamer TRITON_CACHE_DIR=/var/cache/streamer/triton
+RUN install --directory --mode 700 --owner streamer --group streamer /home/streamer/.local /home/streamer/.local/state \
+        /home/streamer/.local/state/sam3-streamer
 USER streamer
 WORKDIR /home/streamer
 # A container listens on all addresses: where no key is set, one is made at each start and printed.
 ENV PATH=/opt/streamer/bin:$PATH PYTHONUNBUFFERED=1 STREAMER_MAKE_KEY=1
 
+# The sessions that are to outlive the container: -v streamer:/home/streamer/.local/state/sam3-streamer
+VOLUME /home/streamer/.local/state/sam3-streamer
 # HTTP, WHIP and WebSocket. WebRTC media arrives over UDP on ports that the system picks.
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \

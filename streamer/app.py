@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -34,25 +35,36 @@ from streamer.live.sessions import Sessions
 from streamer.models.changing import Adopt
 from streamer.models.loading import load, warm
 from streamer.models.managing import Models
+from streamer.store import Store
 from streamer.webrtc import ports
 from streamer.wire import fields
 from tracker import Sam3
+
+STORELESS = "This server keeps no sessions: it runs without a store."
 
 log = logging.getLogger(__name__)
 
 
 def create_app(
-    config: Config, model: Sam3 | None = None, *, on_failure: Callable[[Exception], None] | None = None
+    config: Config,
+    model: Sam3 | None = None,
+    *,
+    on_failure: Callable[[Exception], None] | None = None,
+    begin: Callable[[FastAPI], None] = lambda app: None,
+    store: Store | None = None,
+    storeless: str = STORELESS,
 ) -> FastAPI:
     """
     Make the application: ``app.state.config``, ``.keys``, ``.engine`` and ``.sessions``.
 
     Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
-    until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server.
+    until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server; ``begin``
+    is called when it is there, before any request meets it: the place to start sessions. ``store``: where they are
+    kept; ``storeless``: why none are.
     """
     app = FastAPI(
         title="SAM3 streamer",
-        lifespan=functools.partial(_lifespan, on_failure=on_failure),
+        lifespan=functools.partial(_lifespan, on_failure=on_failure, begin=begin),
         docs_url=None,  # page.py has one that fetches nothing from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect names the scheme and the host that a proxy in front of us does not have
@@ -61,17 +73,14 @@ def create_app(
     engine.model = model
     app.state.config = config
     app.state.engine = engine
-    app.state.sessions = Sessions(engine, config)
-    app.state.keys = _keyring(config, app.state.sessions.counters)
-    engine.faults.counted = app.state.sessions.counters.out_of_memory.inc
-    app.state.embeddings = embeddings = Embeddings(
-        engine,
-        app.state.sessions,
-        Caches(config.embeddings_bytes, config.logits_bytes),
-        Rules(http=config.fetch_http, networks=config.fetch_networks),
-    )
-    adopt = _adopting(app.state.sessions, embeddings)
-    app.state.models = Models(engine, config, adopt=adopt, rest=app.state.sessions.hang)
+    app.state.sessions = live = Sessions(engine, config, store)
+    app.state.storeless = storeless
+    app.state.keys = _keyring(config, live.counters)
+    engine.faults.counted = live.counters.out_of_memory.inc
+    caches = Caches(config.embeddings_bytes, config.logits_bytes)
+    rules = Rules(http=config.fetch_http, networks=config.fetch_networks)
+    app.state.embeddings = embeddings = Embeddings(engine, live, caches, rules)
+    app.state.models = Models(engine, config, adopt=_adopting(live, embeddings), rest=live.hang)
     _surround(app, config)
     metrics.install(app)
     _answer_errors(app)
@@ -139,12 +148,15 @@ def web_folder() -> Path:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None) -> AsyncIterator[None]:
+async def _lifespan(
+    app: FastAPI, on_failure: Callable[[Exception], None] | None, begin: Callable[[FastAPI], None]
+) -> AsyncIterator[None]:
     engine: Engine = app.state.engine
+    store = app.state.sessions.store or contextlib.nullcontext()
     try:
         with ports.kept_within(app.state.config.udp_ports):
-            async with app.state.sessions, app.state.models, asyncio.TaskGroup() as tasks:
-                loading = tasks.create_task(_load_in_background(engine, on_failure))
+            async with store, app.state.sessions, app.state.models, asyncio.TaskGroup() as tasks:
+                loading = tasks.create_task(_load_in_background(app, on_failure, begin))
                 watching = tasks.create_task(metrics.watch_loop(app.state.sessions.counters))
                 hanging = tasks.create_task(engine.watch(app.state.sessions.hang, on_failure))
                 yield
@@ -155,9 +167,12 @@ async def _lifespan(app: FastAPI, on_failure: Callable[[Exception], None] | None
         await engine.close()
 
 
-async def _load_in_background(engine: Engine, on_failure: Callable[[Exception], None] | None) -> None:
+async def _load_in_background(
+    app: FastAPI, on_failure: Callable[[Exception], None] | None, begin: Callable[[FastAPI], None]
+) -> None:
     try:
-        await engine.load()
+        await app.state.engine.load()
+        begin(app)
     except Exception as error:
         if on_failure is None:
             log.error("The model could not be loaded: %s", error)
@@ -176,8 +191,10 @@ def _watch(app: FastAPI) -> None:
 
     @app.get("/readyz", tags=["operations"], responses=openapi.refusals(NotReady))
     async def readyz() -> dict[str, str]:
-        """The model is there and answers; 503 with the reason where not."""
-        return {"status": "ready", "model": app.state.engine.need_answers().name}
+        """The model is there and answers; 503 with the reason where not. ``store``: ok or failing."""
+        store: Store | None = app.state.sessions.store
+        told = {} if store is None else {"store": "ok" if store.problem is None else "failing"}
+        return {"status": "ready", "model": app.state.engine.need_answers().name, **told}
 
 
 def _methods(request: Request) -> str:

@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     _caller_options(serve)
     options.access(serve)
     serve.add_argument("--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; may be repeated")
+    serve.add_argument("--sources", type=Path, metavar="FILE", help=_SOURCES)
     _prompt_option(serve, "what to look for in the sources; may be repeated")
 
     demo = _command(commands, "demo", _demo, "start the server with a synthetic camera, and show how it goes")
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+_SOURCES = "a YAML list of sources with their prompts; with passwords in it, a file of mode 600"
 _SOURCE = "rtsp://…, http(s)://…, a file, /dev/video0 or demo:?seed=3"
 
 
@@ -149,6 +151,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--allow-host", dest="allow_hosts", action="append", metavar="NAME", help=_ALLOW_HOST)
     group.add_argument("--allow-origin", dest="allow_origins", action="append", metavar="ORIGIN", help=_ALLOW_ORIGIN)
     group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
+    group.add_argument("--store", type=Path, metavar="FILE", help=_STORE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
     group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
@@ -173,6 +176,7 @@ _RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whos
 _PRESENT = "which frames of a live source have results: all (frames, the default), or only those looked at"
 _LOOKS = "looks a second that are wanted of each live source; where they cannot be had, keyframes become rarer"
 _RATE = "the same as --looks; of a file, the results a second that are wanted"
+_STORE = "where sessions are kept that outlive the server; none: nowhere; default of serve: the user's state folder"
 _ALLOW_HOST = "without keys: a name that the server answers to besides localhost and addresses; may be repeated"
 _ALLOW_ORIGIN = "without keys: an origin whose pages may use the server, like https://example.org; may be repeated"
 _ICE = "stun:host:port, turn:name:password@host:port, or turn:host:port with STREAMER_TURN_SECRET; may be repeated"
@@ -210,14 +214,21 @@ def _prompt_option(command: argparse.ArgumentParser, text: str) -> None:
 
 
 def _serve(given: argparse.Namespace) -> int:
-    return _start_server(given, given.source, given.prompt, status=False)
+    return _start_server(given, given.source, given.prompt, file=given.sources)
 
 
 def _demo(given: argparse.Namespace) -> int:
-    return _start_server(given, given.source or [DEMO_SOURCE], given.prompt or DEMO_PROMPTS, status=True)
+    return _start_server(given, given.source or [DEMO_SOURCE], given.prompt or DEMO_PROMPTS, demo=True)
 
 
-def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Sequence[str], *, status: bool) -> int:
+def _start_server(
+    given: argparse.Namespace,
+    sources: Sequence[str],
+    prompts: Sequence[str],
+    *,
+    file: Path | None = None,
+    demo: bool = False,
+) -> int:
     from streamer.commands import access, memory
 
     memory.give_back_pictures()
@@ -230,8 +241,8 @@ def _start_server(given: argparse.Namespace, sources: Sequence[str], prompts: Se
     deadline = Deadline()
     try:
         with Screen(sys.stdout) as screen:
-            logs.log_to(ScreenHandler(screen), verbose=given.verbose, states=not status)
-            first = First(sources, prompts, status)
+            logs.log_to(ScreenHandler(screen), verbose=given.verbose, states=not demo)
+            first = First(sources, prompts, demo, file, stored=not demo)
             ended = asyncio.run(serve(config, first, screen, told=deadline.begin))
         return deadline.leave(ended)
     except TrackerError as error:

@@ -19,6 +19,8 @@ from streamer.errors import BadRequest
 
 NO_KEY = "it is set and holds no key; write the keys with commas between them, or unset it"
 FIRST_PORT = 1024  # UDP ports below it need privileges
+STORE_FILE = "sessions.db"
+NO_STORE = Path("none")  # in place of a file: keep nothing
 _PREFIX = "STREAMER_"
 _KEYS = f"{_PREFIX}API_KEYS"
 
@@ -151,6 +153,8 @@ class Config(BaseSettings):
     make_key: bool = False  # where there is no key, make one for this start, and print it
     open: bool = False  # let everyone who reaches a public address do everything, where there is no key
     data: Path | None = None  # the folder of what the server itself writes; None: data_folder
+    # The file of the sessions that outlive the process; "none": there is none; None: the command decides.
+    store: Path | None = None
     tls: Literal["self"] | None = None  # a certificate made here, kept in the data folder
     tls_cert: Path | None = None  # PEM, the chain from our own certificate up
     tls_key: Path | None = None  # PEM, not encrypted; None: it is in the same file
@@ -182,6 +186,17 @@ class Config(BaseSettings):
         except RuntimeError:
             raise BadRequest("There is no home folder for keys and certificates; name one with --data.") from None
         return Path(base) / "sam3-streamer"
+
+    @property
+    def store_file(self) -> Path:
+        """Where sessions are kept if no file is named. Raises BadRequest where there is no home folder."""
+        if self.data is not None:
+            return self.data / STORE_FILE
+        try:
+            base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        except RuntimeError:
+            raise BadRequest("There is no home folder for the store; name a file with --store.") from None
+        return Path(base) / "sam3-streamer" / STORE_FILE
 
     @property
     def opening(self) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from streamer.frame import NONE_LEFT_OUT, Frame, LeftOut
-from tracker import Prompt, Stage, Step, Track, prompt_keys
+from tracker import Presented, Prompt, Stage, Step, Track, prompt_keys
+
+MOVED = "presented"  # the reason of a result whose masks were moved along
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,26 @@ class Result:
     ahead: Sequence[Track] | None = None
     lost: LeftOut = NONE_LEFT_OUT
     renderings: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def moved(
+        cls,
+        session: str,
+        frame: Frame,
+        presented: Presented,
+        prompts: Sequence[Prompt],
+        seconds: float,
+        dropped: int,
+        looked_at: LookedAt | None,
+    ) -> Result:
+        """A frame that was presented just now; ``prompts``: those in force, where its scene has had no look yet."""
+        snapshot, age = presented.snapshot, time.monotonic() - frame.arrived
+        asked, notes = (prompts, {}) if snapshot is None else (snapshot.prompts, dict(snapshot.notes))
+        step = Step(Stage.FLOW, MOVED, presented.tracks, {"present": seconds}, notes)
+        told = FrameInfo.of(frame)
+        return cls(
+            session, told, asked, step, None, age, seconds, dropped, looked_at, presented=True, ahead=presented.ahead
+        )
 
     def revised(self, prompts: Sequence[Prompt], removed: Collection[int] = ()) -> Result:
         """

@@ -15,6 +15,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 # Keys and certificates of whoever runs the tests are not those of the servers that tests start.
 os.environ["XDG_DATA_HOME"] = "/nonexistent/data"
+# Nor are their sessions: nobody can make a folder there, so those servers keep nothing.
+os.environ["XDG_STATE_HOME"] = "/dev/null/state"
 
 import hypothesis
 import pytest

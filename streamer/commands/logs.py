@@ -34,7 +34,7 @@ def log_to(handler: logging.Handler, *, verbose: bool, states: bool) -> None:
         for name in (
             "streamer.engine",
             "streamer.models",
-            "streamer.commands.serve",
+            "streamer.commands.beginning",
             *(["streamer.live.session"] if states else []),
         ):
             logging.getLogger(name).setLevel(logging.INFO)

@@ -5,62 +5,69 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
 from streamer.app import create_app
-from streamer.commands import access, tls
+from streamer.commands import access, beginning, sources_file, tls
 from streamer.commands.signals import signals
 from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
 from streamer.engine import Engine
-from streamer.errors import BadRequest, DeviceBroke, StreamerError
+from streamer.errors import BadRequest, DeviceBroke
 from streamer.http.server import server
 from streamer.live.sessions import Sessions
-from streamer.sources import Source, open_source
-from streamer.wire import fields
 
 SECOND = 1.0  # between status lines
 SERVED = 3.0  # seconds from being told to stop in which requests are still served; uvicorn cuts them off after 5
-POLL = 0.05  # seconds between looks whether the model is there
+POLL = 0.05  # seconds between looks whether the web server has started
 SHOWN = 3  # addresses of this machine that are printed at most
 BACKLOG = 2048  # connections that wait to be accepted
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The sessions a server starts with: sources, each with these prompts. ``status``: show how they go each second."""
+    """
+    The sessions a server starts with: sources, each with these prompts, and those that ``file`` lists.
+
+    ``status``: show how they go each second. ``stored``: keep sessions where no store is named, too.
+    """
 
     sources: Sequence[str] = ()
     prompts: Sequence[str] = ()
     status: bool = False
+    file: Path | None = None
+    stored: bool = False
 
 
 async def serve(config: Config, first: First, screen: Screen, *, told: Callable[[], None] = lambda: None) -> int:
     """
     Serve until SIGINT or SIGTERM, which ``told`` hears of too. Returns the exit status.
 
-    Raises BadRequest for an address that cannot be listened on, one that others reach while there are no keys, a
-    certificate or a file that does not serve and a source that can be seen to be wrong, and whatever loading the model
-    raises.
+    Raises BadRequest for what people can put right, such as an address, a certificate, a store, a file or a source that
+    does not serve, and where others could reach a server without keys; and whatever loading the model raises.
     """
-    fields.text_prompts(first.prompts)
     access.check_files(config)
-    sources = [open_source(address, **config.opening) for address in first.sources]
+    wanted = _wanted(config, first)
     certificate = tls.certificate(config)
     context = None if certificate is None else certificate.context()
     with listen(config.host, config.port) as bound:
         config = access.with_key(config, screen)
         access.check_address(config, bound)
         stop = asyncio.Event()
-        app = create_app(config, on_failure=lambda _: stop.set())
+        store, storeless = beginning.open_store(config, unasked=first.stored)
+        app = create_app(
+            config,
+            on_failure=lambda _: stop.set(),
+            begin=lambda app: beginning.begin(app, wanted),
+            store=store,
+            storeless=storeless,
+        )
         web = server(app, config, context)
         # uvicorn's own handling would raise the signal again after everything has ended well.
         web.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
@@ -69,8 +76,7 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
             screen.say(f"          browsers ask about this certificate; SHA-256 {certificate.fingerprint()}")
         with signals(told, lambda: _told(web, stop)):
             async with asyncio.TaskGroup() as tasks:
-                begin = tasks.create_task(_start(app, sources, first.prompts))
-                beside = [begin, tasks.create_task(_end(app, web, stop))]
+                beside = [tasks.create_task(_end(app, web, stop))]
                 if first.status:
                     beside.append(tasks.create_task(_show(app.state.sessions, screen)))
                 await web.serve(sockets=[bound])
@@ -128,6 +134,12 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     return f"Port {port} of {host} cannot be listened on: {error.strerror or error}."
 
 
+def _wanted(config: Config, first: First) -> list[beginning.Wanted]:
+    """What the command line and the file ask for. Raises BadRequest for what can be seen to be wrong."""
+    named = beginning.of_command(config, first.sources, first.prompts)
+    return named if first.file is None else named + beginning.of_file(config, sources_file.read(first.file))
+
+
 def _told(web: uvicorn.Server, stop: asyncio.Event) -> None:
     """Stop in good order; told a second time, without waiting for those who are connected."""
     web.force_exit = stop.is_set()
@@ -142,25 +154,6 @@ async def _end(app: FastAPI, web: uvicorn.Server, stop: asyncio.Event) -> None:
     web.should_exit = True
     await asyncio.sleep(SERVED)
     app.state.engine.stop()
-
-
-async def _start(app: FastAPI, sources: Sequence[Source], texts: Sequence[str]) -> None:
-    """Start the first sessions as soon as the model is there."""
-    engine: Engine = app.state.engine
-    sessions: Sessions = app.state.sessions
-    while not engine.ready:  # noqa: ASYNC110  (the application loads it, and tells nobody)
-        await asyncio.sleep(POLL)
-    model = engine.need_model()
-    log.info("The model %s is ready.", model.name)
-    prompts = fields.text_prompts(texts, model.threshold)
-    for source in sources:
-        try:
-            session = sessions.create(source, prompts)
-        except StreamerError as error:
-            log.error("%s was not started: %s", source.name, error)
-            continue
-        for hint in session.tracking.hints(prompts):
-            log.warning("%s", hint)
 
 
 async def _show(sessions: Sessions, screen: Screen) -> None:

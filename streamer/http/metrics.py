@@ -21,6 +21,7 @@ from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources.base import State
 from streamer.sources.thread import readers
+from streamer.store import Store
 
 TEXT: dict[int | str, dict[str, Any]] = {
     200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -124,12 +125,25 @@ class Present(Collector):
         for name, count in zip(("reading", "stopped"), readers(), strict=True):
             threads.add_metric([name], count)
         yield threads
+        yield from _of_store(self._sessions.store)
         yield from _of_sessions(running)
         yield from _of_caches(self._caches)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:
     return GaugeMetricFamily(name, words, value=value)
+
+
+def _of_store(store: Store | None) -> Iterator[Metric]:
+    failing, kept, writes, failures = (
+        (False, 0, 0, 0)
+        if store is None
+        else (store.problem is not None, len(store.kept), store.writes, store.failures)
+    )
+    yield _gauge("streamer_store_failing", "1 while what is kept cannot be written.", float(failing))
+    yield _gauge("streamer_sessions_kept", "Sessions that come back after a start.", kept)
+    yield CounterMetricFamily("streamer_store_writes", "Transactions of the store.", value=writes)
+    yield CounterMetricFamily("streamer_store_failures", "Writes of the store that failed.", value=failures)
 
 
 def _of_sessions(running: list[Session]) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from streamer import auth
+from streamer import auth, redaction
 from streamer.auth import Scope
 from streamer.config import Config
 from streamer.errors import (
@@ -14,6 +14,7 @@ from streamer.errors import (
     Conflict,
     NotFound,
     NotReady,
+    NotStored,
     TooLarge,
     TooMany,
 )
@@ -23,6 +24,7 @@ from streamer.live.reader_options import Options
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources import open_source
+from streamer.store import Kept, Origin, Store
 from streamer.wire import messages
 from streamer.wire.results import dropped_json, frame_json, prompt_json
 
@@ -53,16 +55,24 @@ async def start(body: messages.SessionIn, request: Request, response: Response, 
                 detail="Start the session, then send a prompts message with the frame_index they were drawn on.",
             )
     keys: auth.Keyring = request.app.state.keys
+    if body.keep and sessions.store is None:
+        raise BadRequest(f"keep: {request.app.state.storeless}", field="keep")
     source = open_source(body.source, **config.opening_for_callers(keyed=not keys.open))
-    session = sessions.create(source, prompts)
+    keep = Kept.new(body.source, prompts, Origin.HTTP) if body.keep else None
+    session = sessions.create(source, prompts, keep=keep)
+    if session.keeping is not None:
+        await session.keeping.settled()  # what is answered is true after a kill, too
     response.headers["Location"] = f"/sessions/{session.id}"
     return describe(session, general=False)
 
 
 @viewing.get("/sessions")
 async def listing(request: Request, sessions: All) -> dict[str, Any]:
-    """All sessions, the ended ones with their reason among them."""
-    return {"sessions": [describe(session, general=_general(request)) for session in sessions.list()]}
+    """All sessions, the ended ones with their reason among them; ``store``, where there is one: how it stands."""
+    general = _general(request)
+    told = [describe(session, general=general) for session in sessions.list()]
+    store = sessions.store
+    return {"sessions": told, **({} if store is None else {"store": _store(sessions, store, general=general)})}
 
 
 @viewing.get("/sessions/{id}", responses=refusals(NotFound))
@@ -71,9 +81,9 @@ async def look_up(id: str, request: Request, sessions: All) -> dict[str, Any]:  
     return describe(sessions.get(id), general=_general(request))
 
 
-@managing.delete("/sessions/{id}", status_code=204, responses=refusals(NotFound))
+@managing.delete("/sessions/{id}", status_code=204, responses=refusals(NotFound, NotStored))
 async def stop(id: str, sessions: All) -> None:  # noqa: A002
-    """Stop a session and forget it."""
+    """Stop a session and forget it: one that was kept does not come back."""
     await sessions.delete(id)
 
 
@@ -126,6 +136,25 @@ def _general(request: Request) -> bool:
     return auth.caller_of(request).scope < Scope.MANAGE
 
 
+def _store(sessions: Sessions, store: Store, *, general: bool) -> dict[str, Any]:
+    """How what is kept stands, and which sessions of it could not be started."""
+    left_out = [
+        {
+            "id": kept.id,
+            "source": redaction.address(kept.address),
+            "reason": "It could not be started." if general else reason,
+        }
+        for kept, reason in sessions.left_out.values()
+    ]
+    failing, words = store.problem is not None, "It cannot be written."
+    return {
+        "state": "failing" if failing else "ok",
+        "reason": "" if not failing else words if general else store.problem,
+        "kept": len(store.kept),
+        "not_started": left_out,
+    }
+
+
 def _picture(index: int, data: bytes) -> Response:
     return Response(data, media_type="image/jpeg", headers={"X-Frame-Index": str(index), "Cache-Control": "no-store"})
 
@@ -142,6 +171,8 @@ def describe(session: Session, *, general: bool = False) -> dict[str, Any]:
     return {
         "id": session.id,
         "source": session.source.name,
+        "keep": session.keeping is not None,
+        "kept": session.keeping is not None and session.keeping.lasts,
         "kind": session.source.kind,
         "state": str(session.state),
         "reason": session.standing.why(general=general),

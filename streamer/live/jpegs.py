@@ -27,12 +27,20 @@ def jpeg(rgb: Picture, quality: int = QUALITY) -> bytes:
 
 def narrowed(data: bytes, width: int) -> bytes:
     """The same picture with ``width`` pixels across, if it has more."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None or bgr.shape[1] <= width:
-        return data
-    height = max(1, round(bgr.shape[0] * width / bgr.shape[1]))
-    small = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
-    return jpeg(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8))
+    rgb = picture(data)
+    return data if rgb is None or rgb.shape[1] <= width else jpeg(resized(rgb, width))
+
+
+def picture(data: bytes) -> Picture | None:
+    """A JPEG as uint8 (height, width, 3) in RGB; None for what is none."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def resized(rgb: Picture, width: int) -> Picture:
+    """A picture with fewer pixels across."""
+    height = max(1, round(rgb.shape[0] * width / rgb.shape[1]))
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Pictures:

@@ -14,7 +14,7 @@ from streamer.errors import (
     StreamerError,
 )
 from streamer.limits import MAX_VALUES
-from streamer.live import pointing
+from streamer.live import examples, pointing
 from streamer.live.recent_frames import Decoded
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
@@ -107,8 +107,13 @@ async def _obey(session: Session, subscription: Subscription, message: messages.
 async def _set_prompts(session: Session, message: messages.PromptsMessage) -> dict[str, Any]:
     prompts = [prompt.prompt(session.tracking.threshold) for prompt in message.prompts]
     frame = _exemplar_frame(session, message, prompts)
+    keeping = session.keeping
+    drawn = {} if keeping is None or frame is None else await examples.drawn(session, prompts, frame)
     await pointing.set_prompts(session, prompts, frame)
     answer: dict[str, Any] = {"prompts": [results.echo_json(index, prompt) for index, prompt in enumerate(prompts)]}
+    if keeping is not None:
+        keeping.edited(session.prompts, drawn)  # what is in force now, whoever asked meanwhile
+        answer["kept"] = await keeping.settled()
     hints, untaught = session.tracking.hints(prompts), session.tracking.untaught(prompts)
     answer |= {"hint": " ".join(hints)} if hints else {}
     return answer | ({"untaught": untaught} if untaught else {})

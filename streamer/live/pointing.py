@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import cv2
-import numpy as np
-
 from streamer.errors import FrameGone
-from streamer.frame import Picture
+from streamer.live import jpegs
 from streamer.live.recent_frames import Decoded
 from streamer.live.session import Session
 from tracker import Answer, Box, Point, Prompt
@@ -62,12 +59,10 @@ async def _look_back(session: Session, frame: Decoded) -> bool:
     if index is None or jpeg is None:
         return False
     try:
-        await session.tracking.look_back(await asyncio.to_thread(_decoded, jpeg), session.recent.find(index))
+        rgb = await asyncio.to_thread(jpegs.picture, jpeg)
+        if rgb is None:
+            return False
+        await session.tracking.look_back(rgb, session.recent.find(index))
     except FrameGone:  # it is newer than all that was looked at, or gone by now
         return False
     return True
-
-
-def _decoded(jpeg: bytes) -> Picture:
-    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(cv2.cvtColor(np.asarray(bgr, np.uint8), cv2.COLOR_BGR2RGB), np.uint8)

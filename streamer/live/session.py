@@ -17,6 +17,7 @@ from streamer.engine import Engine
 from streamer.frame import NONE_LEFT_OUT, Frame
 from streamer.latest import Closed, Latest
 from streamer.live.jpegs import Pictures
+from streamer.live.keeping import Keeping
 from streamer.live.looks import Looks
 from streamer.live.presenters import Worker
 from streamer.live.presenting import Candidate, Moved, Presenting
@@ -29,12 +30,11 @@ from streamer.live.tracking import Look, Tracking, in_words
 from streamer.result import FrameInfo, Result
 from streamer.sources.base import Source, State
 from streamer.video.viewers import Playback
-from tracker import MotionPath, Presented, Prompt, Snapshot, Stage, Step
+from tracker import MotionPath, Prompt, Snapshot
 
 # Seconds without a new frame after which the newest is told again, with the masks of its own look. A camera that gives
 # more than two pictures a second has each of its frames told once.
 STANDS = 0.5
-MOVED = "presented"  # the reason of a result whose masks were moved along
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Session:
         config: Config,
         counters: Counters,
         write: Write | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.id = id
         self.source = source
@@ -74,7 +75,8 @@ class Session:
         self.pictures = Pictures(executor, config.pictures_bytes)
         self.publisher = Publisher(self.pictures, counters, config)
         self.recent = RecentFrames()
-        self.tracking = Tracking(id, prompts, engine, config, live=source.live, ordered=self._ordered)
+        self.tracking = Tracking(id, prompts, engine, config, live=source.live, ordered=self._ordered, keeping=keeping)
+        self.keeping = keeping  # None: it ends with the process
         self.playback = Playback(config.max_viewers)
         self.presenting = Presenting(id, presenters, worker) if source.live and config.present == "frames" else None
         self.looked = 0  # frames that were looked at
@@ -223,24 +225,8 @@ class Session:
             return
         if snapshot is not None:
             self._removed = {each: order for each, order in self._removed.items() if order > snapshot.order}
-        self._publish(frame, self._result_of(frame, presented, snapshot, moved.seconds))
-
-    def _result_of(self, frame: Frame, presented: Presented, snapshot: Snapshot | None, seconds: float) -> Result:
-        prompts, notes = (self.prompts, {}) if snapshot is None else (snapshot.prompts, dict(snapshot.notes))
-        step = Step(Stage.FLOW, MOVED, presented.tracks, {"present": seconds}, notes)
-        return Result(
-            self.id,
-            FrameInfo.of(frame),
-            prompts,
-            step,
-            None,
-            time.monotonic() - frame.arrived,
-            seconds,
-            self.dropped,
-            self._looks.behind(snapshot),
-            presented=True,
-            ahead=presented.ahead,
-        )
+        behind = self._looks.behind(snapshot)
+        self._publish(frame, Result.moved(self.id, frame, presented, self.prompts, moved.seconds, self.dropped, behind))
 
     async def _look(self) -> None:
         while True:

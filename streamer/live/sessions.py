@@ -14,10 +14,12 @@ from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, TooMany
+from streamer.live.keeping import Keeping
 from streamer.live.presenters import workers
 from streamer.live.publisher import Write
 from streamer.live.session import Session
-from streamer.sources.base import Source, State
+from streamer.sources.base import FINISHED, Source, State
+from streamer.store import Kept, Store
 from streamer.wire import fields
 from tracker import Prompt, Sam3
 
@@ -36,8 +38,11 @@ class Sessions:
     deleted or ``ENDED_KEPT`` others have ended after it.
     """
 
-    def __init__(self, engine: Engine, config: Config) -> None:
+    def __init__(self, engine: Engine, config: Config, store: Store | None = None) -> None:
+        """``store``: where those are kept that are to stay; None: none is."""
         self.counters = Counters()
+        self.store = store
+        self.left_out: dict[str, tuple[Kept, str]] = {}  # what is kept and could not be started, with the reason
         self._engine = engine
         self._config = config
         self._sessions: dict[str, Session] = {}  # bound: max_sessions running and ENDED_KEPT ended
@@ -81,12 +86,14 @@ class Sessions:
         *,
         id: str | None = None,  # noqa: A002
         write: Write | None = None,
+        keep: Kept | None = None,
     ) -> Session:
         """
         Start a session; ``write`` is awaited with every frame looked at and its result.
 
-        Raises NotReady, TooMany, Conflict when the id is taken.
+        ``keep``: what the store is to have of it. Raises NotReady, TooMany, Conflict when the id is taken.
         """
+        id = id if keep is None else keep.id  # noqa: A001
         self._engine.need_answers()
         if id is not None and id in self._sessions:
             raise Conflict(f"There is a session {id} already.")
@@ -106,11 +113,12 @@ class Sessions:
             config=self._config,
             counters=self.counters,
             write=write,
+            keeping=None if keep is None or self.store is None else Keeping(self.store, keep),
         )
         self._sessions[session.id] = session
         task = self._group.create_task(session.run(), name=f"session {session.id}")
         self._tasks[session] = task
-        task.add_done_callback(lambda _: self._ended(session))
+        task.add_done_callback(lambda done: self._ended(session, by_itself=not done.cancelled()))
         return session
 
     @property
@@ -137,17 +145,24 @@ class Sessions:
         return list(self._sessions.values())
 
     async def delete(self, id: str) -> None:  # noqa: A002
-        """Stop a session and forget it. Raises NotFound."""
-        session = self.get(id)
-        del self._sessions[id]
+        """Stop a session and forget it. Raises NotFound, and NotStored where it is done and a restart would undo it."""
+        kept = None if self.store is None else self.store.wanted(id)
+        if kept is None or id in self._sessions:
+            await self._stop(self.get(id))
+        self.left_out.pop(id, None)
+        if self.store is not None and kept is not None:
+            await self.store.remove(id)
+
+    async def _stop(self, session: Session) -> None:
+        del self._sessions[session.id]
         task = self._tasks.get(session)
         if task is not None:
             task.cancel()
             await asyncio.wait([task], timeout=STOPPING)
 
     async def close_all(self) -> None:
-        """Stop and forget all of them, all at once."""
-        await asyncio.gather(*(self.delete(session.id) for session in self.list()))
+        """Stop all of them, all at once; those that are kept come back."""
+        await asyncio.gather(*(self._stop(session) for session in self.list()))
 
     def use(self, model: Sam3) -> Callable[[], None]:
         """
@@ -170,8 +185,10 @@ class Sessions:
         for session in self.list():
             session.standing.hang(reason)
 
-    def _ended(self, session: Session) -> None:
+    def _ended(self, session: Session, *, by_itself: bool) -> None:
         self._tasks.pop(session, None)
+        if by_itself and session.keeping is not None and session.reason.startswith(FINISHED[:-1]):
+            session.keeping.done()  # a recording that was read to its end; what failed is tried again at the next start
         session.finish("It was stopped.")  # one that was cancelled before its first step could not say so itself
         ended = [other.id for other in self._sessions.values() if other.state is State.ENDED]
         for old in ended[:-ENDED_KEPT]:

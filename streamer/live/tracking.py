@@ -16,6 +16,7 @@ from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound
 from streamer.frame import Picture
+from streamer.live.keeping import Keeping
 from streamer.live.presenting import Candidate
 from streamer.live.recent_frames import Decoded
 from tracker import (
@@ -73,6 +74,7 @@ class Tracking:
         *,
         live: bool,
         ordered: Callable[[Snapshot | None, int | None], None],
+        keeping: Keeping | None = None,
     ) -> None:
         self._session = session  # its id, for the log
         self._prompts = tuple(prompts)
@@ -80,6 +82,7 @@ class Tracking:
         self._config = config
         self._live = live
         self._ordered = ordered
+        self._keeping = keeping
         self._tracker: Tracker | None = None
         self._started = asyncio.Event()
         self._ended: str | None = None  # why
@@ -112,16 +115,20 @@ class Tracking:
         self._engine.need_model()
         if self._live and self._config.rate is not None and self._config.looks is None:
             log.warning("session %s: at a live source --rate is a wish for looks a second, as --looks", self._session)
-        await self._engine.run(self._make)
+        returns = self._keeping is not None and await self._keeping.begin()
+        await self._engine.run(self._make, returns=returns)
         self._started.set()
 
-    def _make(self) -> None:
+    def _make(self, *, returns: bool) -> None:
         """Runs on the model thread: the model is the one that answers there, and who changes it finds the tracker."""
         config, model = self._config, self._engine.need_model()
         make = partial(Tracker, interval=config.interval, follower=config.follower)
         live = {"looks": config.looks or config.rate, "live": True}
         make = partial(make, **live) if self._live else partial(make, rate=config.rate)
-        self._tracker = make(model, self._prompts)
+        first_id = 1 if self._keeping is None else self._keeping.first_id
+        self._tracker = make(model, () if returns else self._prompts, first_id=first_id)
+        if returns and self._keeping is not None:
+            self._keeping.recall(self._tracker)
 
     def use(self, model: Sam3) -> Snapshot | None:
         """
@@ -163,11 +170,12 @@ class Tracking:
         """
         tracker = self._need_tracker()
         try:
-            look = await self._engine.step(_look_at, tracker, candidate, seconds, self._engine.between)
+            look = await self._engine.step(self._look_at, tracker, candidate, seconds)
         except Exception as problem:
             return await self._failed(tracker, candidate, problem)
         self._failures, self._looked = 0, candidate.frame.index
         self._next_look.set()
+        self._given(tracker)
         return look
 
     async def looked_past(self, index: int) -> bool:
@@ -266,6 +274,7 @@ class Tracking:
         def carry_out() -> tuple[T, Snapshot | None]:
             if self._ended is not None:  # it ended while this was in line
                 raise Conflict("This session has ended.", detail=self._ended)
+            self._before(tracker)
             answer = ask(tracker)
             return answer, tracker.snapshot if changes else None
 
@@ -278,9 +287,25 @@ class Tracking:
         except TrackerError as error:
             named = f"{field}: {error}" if field and error.field is None else str(error)
             raise BadRequest(named, field=error.field or field) from error
+        self._given(tracker)
         if changes:
             self._ordered(snapshot, removed)
         return answer
+
+    def _look_at(self, tracker: Tracker, candidate: Candidate, seconds: float) -> Look:
+        """Runs on the model thread."""
+        self._before(tracker)
+        return _look_at(tracker, candidate, seconds, self._engine.between)
+
+    def _before(self, tracker: Tracker) -> None:
+        """Runs on the model thread, before ids may be given."""
+        if self._keeping is not None:
+            self._keeping.before(tracker)
+
+    def _given(self, tracker: Tracker) -> None:
+        """Ids may have been given."""
+        if self._keeping is not None:
+            self._keeping.given(tracker.next_id)
 
     def _need_tracker(self) -> Tracker:
         if self._tracker is None or self._ended is not None:

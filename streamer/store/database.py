@@ -27,6 +27,10 @@ DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 log = logging.getLogger(__name__)
 
 
+class Unusable(BadRequest):
+    """The system does not let it be read and written there."""
+
+
 class Lost(OSError):
     """The file that was opened is not at its place any more."""
 
@@ -285,6 +289,6 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BadRequest(f"The store {path} cannot be used: {error.strerror or error}.") from None
+        raise Unusable(f"The store {path} cannot be used: {error.strerror or error}.") from None
     except sqlite3.Error as error:
-        raise BadRequest(f"The store {path} cannot be used: {error}.") from None
+        raise Unusable(f"The store {path} cannot be used: {error}.") from None

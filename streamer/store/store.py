@@ -88,6 +88,10 @@ class Store:
         """The sessions that are to stay, the oldest first."""
         return list(self._wanted.values())
 
+    def wanted(self, id: str) -> Kept | None:  # noqa: A002
+        """A session as it is to stay."""
+        return self._wanted.get(id)
+
     def lasting(self, id: str) -> Kept | None:  # noqa: A002
         """A session as the file has it: what of it would be there after the process had ended this moment."""
         return self._lasting.get(id)

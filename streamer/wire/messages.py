@@ -20,6 +20,7 @@ class SessionIn(Input):
 
     source: Annotated[str, Field(min_length=1, max_length=MAX_ADDRESS)]
     prompts: list[PromptIn] = Field(default_factory=list, max_length=MAX_PROMPTS)
+    keep: bool = Field(default=False, description="Whether it comes back after the server was started again.")
 
     @field_validator("prompts", mode="before")
     @classmethod
