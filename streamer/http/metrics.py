@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamer import auth
 from streamer.counters import Counters
 from streamer.engine import Engine
+from streamer.errors import NotReady
 from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
@@ -101,9 +102,7 @@ class Present(Collector):
         sessions = self._sessions.list()
         running = [session for session in sessions if session.state is not State.ENDED]
         hangs = self._engine.hangs is not None
-        yield _gauge(
-            "streamer_ready", "1 while the model is there and answers.", float(self._engine.ready and not hangs)
-        )
+        yield _gauge("streamer_ready", "1 while the model is there and answers.", _answers(self._engine))
         yield _gauge("streamer_model_hangs", "1 while a step of the model does not come back.", float(hangs))
         loaded = GaugeMetricFamily("streamer_model", "1 for the model that is loaded, by its name.", labels=["model"])
         if self._engine.model is not None:
@@ -128,6 +127,14 @@ class Present(Collector):
         yield from _of_store(self._sessions.store)
         yield from _of_sessions(running)
         yield from _of_caches(self._caches)
+
+
+def _answers(engine: Engine) -> float:
+    try:
+        engine.need_answers()
+    except NotReady:
+        return 0.0
+    return 1.0
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -123,7 +123,11 @@ async def test_the_caches_bytes_hits_and_misses_are_told(here: Asked) -> None:
 
 
 async def test_until_the_model_is_there_it_says_so(here: Asked) -> None:
-    here.app.state.engine.model = None
+    samples = await scrape(here)
+    assert (value(samples, "streamer_ready"), value(samples, "streamer_model", model="nano")) == (1, 1)
+    here.app.state.engine._next = "other"  # which is made ready on the model's thread
+    assert value(await scrape(here), "streamer_ready") == 0
+    here.app.state.engine._next = here.app.state.engine.model = None
     assert value(await scrape(here), "streamer_ready") == 0
 
 
