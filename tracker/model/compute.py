@@ -32,11 +32,13 @@ def device_named(name: str | None) -> torch.device:
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
-        raise TrackerError(f"{name!r} is not a device: write cpu, cuda or cuda:0") from error
-    if device.type not in ("cpu", "cuda"):
-        raise TrackerError(f"{name!r} is not a device that this program runs on: write cpu, cuda or cuda:0")
+        raise TrackerError(f"{name!r} is not a device: write cpu, cuda, cuda:0 or mps") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise TrackerError(f"{name!r} is not a device that this program runs on: write cpu, cuda, cuda:0 or mps")
     if device.type == "cuda":
         _try(device)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise TrackerError("this machine or this build of torch has no GPU of Apple's (mps): say --device cpu")
     return device
 
 

@@ -108,12 +108,16 @@ class Level(nn.Module):
 
     def fold(self, stretch: float = 1.0) -> None:
         """As :meth:`Neck.fold`."""
+        near, rest = self._folded(stretch)
+        self.near, self.rest = near, rest.to(self.first.weight.device)
+
+    def _folded(self, stretch: float) -> tuple[nn.Module, nn.Module]:
+        """What sees one place at a time, and what follows, joined on the host."""
         weight, bias = _then(self.second, self.head, torch.double)
         out, middle, *_ = weight.shape
         smooth = _layer(nn.Conv2d(middle, out, 3, padding=1, device="meta"), weight, bias)
         if not len(self.enlarge):
-            self.near, self.rest = self.first, smooth
-            return
+            return self.first, smooth
         *before, doubling = self.enlarge
         assert isinstance(doubling, nn.ConvTranspose2d)
         enlarge, shift = _before(doubling, self.first)
@@ -124,7 +128,7 @@ class Level(nn.Module):
             parts = [*(before or [nn.Identity()]), Phases(enlarge, shift, weight, bias)]
         else:
             parts = [*before, doubled, smooth]
-        self.near, self.rest = parts[0], nn.Sequential(*parts[1:])
+        return parts[0].to(self.first.weight.device), nn.Sequential(*parts[1:])
 
 
 def _before(doubling: nn.ConvTranspose2d, first: nn.Conv2d) -> tuple[Tensor, Tensor]:
@@ -163,4 +167,5 @@ def _joined(first: nn.Conv2d, weight: Tensor) -> tuple[Tensor, Tensor] | None:
 
 def _weights(layer: nn.Conv2d | nn.ConvTranspose2d, kind: torch.dtype = torch.float) -> tuple[Tensor, Tensor]:
     assert layer.bias is not None
-    return layer.weight.to(kind), layer.bias.to(kind)
+    place = "cpu" if kind is torch.double else layer.weight.device  # Apple's GPUs have no doubles
+    return layer.weight.to(place, kind), layer.bias.to(place, kind)

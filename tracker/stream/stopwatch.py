@@ -20,6 +20,8 @@ class Stopwatch:
         """Put the time since the last lap down to ``name``, with what the device still had to do for it."""
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()
+        elif self._device.type == "mps":
+            torch.mps.synchronize()
         now = time.perf_counter()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now

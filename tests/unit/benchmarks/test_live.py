@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.live import LOOKED, PRESENTED, SLOWLY, WAYS, bars, looking_alone, presenting_alone
+from benchmarks.live import LARGE, LOOKED, PRESENTED, SLOWLY, WAYS, bars, looking_alone, presenting_alone
 from benchmarks.live_crowd import Crowd, crowd, disks
 from benchmarks.watching import Figures
 from streamer.config import Config
@@ -27,6 +27,9 @@ def test_bars_are_for_what_was_measured() -> None:
     assert reached({PRESENTED: figures(28, 8)}, [], []) == [True, True]
     assert reached({PRESENTED: figures(27.9, 8, 30.5)}, [], []) == [False, False]
     assert reached({LOOKED: figures(9, 9)}, [], []) == []
+    for name in LARGE:
+        assert reached({f"{PRESENTED}, {name}": figures(25, 1, 60)}, [], []) == [True, True]
+        assert reached({f"{PRESENTED}, {name}": figures(24.9, 1, 60.5)}, [], []) == [False, False]
 
 
 @pytest.mark.parametrize("slowly", ["", SLOWLY])

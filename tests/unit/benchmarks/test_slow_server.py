@@ -81,6 +81,17 @@ def test_the_last_answer_is_taken() -> None:
     assert repeated(lambda: next(numbers), 5)() == 4
 
 
+def test_another_model_computes_what_is_asked_and_the_served_one_answers() -> None:
+    plain, served, other = untrained(), untrained(), slow_server.random("nano@224")
+    assert (served.word_seconds, slow_server.beside(served, other).word_seconds) == (None, other.word_seconds)
+    calls, once = counting(other), counting(plain)
+    for one, two in zip(answers(plain), answers(served), strict=True):
+        assert torch.equal(one, two)
+    assert calls == once
+    served.levels(served.embed(PICTURE))
+    assert calls["concepts"] == once["concepts"] + 1
+
+
 def test_the_servers_model_is_slow_before_anybody_is_told_that_it_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Engine, "load", Engine.load)
     ran: list[str] = []
@@ -99,5 +110,5 @@ def test_the_servers_model_is_slow_before_anybody_is_told_that_it_is_ready(monke
         return 7
 
     monkeypatch.setattr("streamer.cli.main", command)
-    assert slow_server.main(10, ["serve", "--port", "0"]) == 7
+    assert slow_server.main("10", ["serve", "--port", "0"]) == 7
     assert ran == ["serve", "--port", "0"]

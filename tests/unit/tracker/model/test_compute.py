@@ -75,6 +75,15 @@ def test_without_cuda_the_device_is_the_cpu_and_cuda_is_refused(monkeypatch: pyt
         device_named("cuda:0")
 
 
+def test_apples_gpu_is_refused_in_words_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(TrackerError, match=r"no GPU of Apple's \(mps\): say --device cpu"):
+        device_named("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device_named("mps") == torch.device("mps")
+    assert Speed.of(torch.device("mps")) == Speed()
+
+
 def test_a_method_on_the_model_runs_in_inference_mode_and_leaves_it() -> None:
     class Adapter:
         def precision(self) -> torch.autocast:
@@ -90,9 +99,9 @@ def test_a_method_on_the_model_runs_in_inference_mode_and_leaves_it() -> None:
 
 def test_devices_that_cannot_be_used_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        TrackerError, match="'mps' is not a device that this program runs on: write cpu, cuda or cuda:0"
+        TrackerError, match="'xpu' is not a device that this program runs on: write cpu, cuda, cuda:0 or mps"
     ):
-        device_named("mps")
+        device_named("xpu")
     with pretended_cuda(devices=2):
         assert device_named("cuda:1") == torch.device("cuda:1")
         with pytest.raises(TrackerError, match="there is no cuda:2: this machine has cuda:0 to cuda:1"):

@@ -19,6 +19,14 @@ def test_laps_are_told_apart_by_name_and_add_up(monkeypatch: pytest.MonkeyPatch)
     assert watch.seconds == {"embed": 1.5, "refine": 2.0}
 
 
+def test_a_lap_waits_for_apples_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    watch = Stopwatch(torch.device("mps"))
+    watch.lap("embed")
+    assert waited == ["mps"]
+
+
 def test_what_is_left_out_is_part_of_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([10.0, 11.0, 15.0, 16.0, 17.0, 20.0, 21.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))
