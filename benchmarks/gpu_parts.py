@@ -112,7 +112,7 @@ class Forced:
         """The first prompt finds them all."""
         self._model.detect(embedding, prompts, **options)
         logits = self._grid(embedding)
-        scores = torch.linspace(0.95, 0.9, self.objects, device=logits.device)
+        scores = torch.linspace(0.95, 0.9, self.objects)
         return [Detected(scores, logits), *[Detected(scores[:0], logits[:0]) for _ in prompts[1:]]]
 
     def segment(self, embedding: Embedding, objects: Sequence[SegmentPrompt], **options: Any) -> Segmentation:

@@ -11,17 +11,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model.backbone import halve
+from tracker.model import precision
 from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed, Static
 from tracker.model.configs import Ability
 from tracker.model.features import SegmentPrompt
+from tracker.model.rotary import in_real_numbers
 from tracker.model.sam3 import Sam3
+from tracker.model.warmup import warm_up
 from tracker.types import Box
 
 COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
@@ -165,16 +168,12 @@ def bf16(model: Sam3) -> Undo:
 
 
 def halved(model: Sam3) -> Undo:
-    """The image encoder's weights kept in bf16, where autocast would cast them for every frame."""
+    """Weights kept in bf16 wherever autocast would cast them at every call."""
     if not model.speed.bf16:
         raise RuntimeError("it is for bf16, which is off")
-    before = halve(model.network.backbone.vision_backbone.trunk)  # the necks' weights are multiplied first
-
-    def undo() -> None:
-        for layer, name, weight in before:
-            setattr(layer, name, weight)
-
-    return undo
+    model.forget()  # texts are encoded anew: all layers are to be seen
+    layers = precision.always_cast(model.network, model.device.type, lambda: warm_up(model))
+    return partial(precision.restore, precision.halve(layers))
 
 
 def buckets(model: Sam3) -> Undo:
@@ -184,12 +183,13 @@ def buckets(model: Sam3) -> Undo:
 
 def compiled_backbone(model: Sam3, *, backend: str = "inductor") -> Undo:
     """The image encoder by torch.compile, for its one shape."""
-    before = model.backbone
+    before, complex_again = model.backbone, in_real_numbers(model.network.backbone.vision_backbone.trunk)
     module = model.encoder()
     static = Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend))
 
     def undo() -> None:
         model.backbone = before
+        complex_again()
 
     model.backbone = static
     try:
@@ -247,7 +247,7 @@ def _speed(model: Sam3, speed: Speed) -> Undo:
 
 STEPS: dict[str, Step] = {
     "bf16": bf16,
-    "bf16 weights of the encoder": halved,
+    "bf16 weights": halved,
     "compiled encoder": compiled_backbone,
     "compiled mask decoder": compiled_decoder,
     "CUDA graphs of the mask decoder": graphs,

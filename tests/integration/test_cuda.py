@@ -52,6 +52,10 @@ def test_the_pretended_device_refuses_what_a_real_one_does_and_counts_what_that_
     with pytest.raises(TypeError, match="convert cuda:0"):
         np.asarray(there)
     assert (there + 1).tolist() == [2, 2, 2]
+    before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    for event in (before, after):
+        event.record(torch.cuda.current_stream())
+    assert before.elapsed_time(after) >= 0
     with torch.autocast("cuda", torch.bfloat16):
         assert (there[None] @ there[:, None]).dtype is torch.bfloat16
 
@@ -92,6 +96,8 @@ def test_nothing_of_the_embedded_model_mixes_devices(device: Device) -> None:
     tracker.set_prompts([Prompt("thing", boxes=(Box(5, 5, 40, 40),))], index=1)
     tracker.step(image, 3, 3 / 30)
     assert tracker.snapshot is not None
+    assert tracker.present is not None and tracker.present[1].trunk is not None
+    assert tracker.present[1].trunk.dtype is torch.bfloat16  # half the memory for as long as it is kept
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda:1"])
@@ -130,13 +136,12 @@ def test_the_full_size_network_asks_no_more_of_the_device_than_it_did() -> None:
     with pretended_cuda(shapes=True) as device:
         model = full_size(device)
         image = np.zeros((1080, 1920, 3), np.uint8)
-        device.made_up = model.config.grid
+        acceleration.halved(model)
         everything(model, image, (), lambda name, call: call())  # what is kept from call to call is made
         model.detect(model.embed(image), [Prompt("thing")])
         everything(model, image, (1, 4), partial(bounded, device))
         for side in SIDES[1:]:
             model.resize(side)
-            device.made_up = model.config.grid
             everything(model, image, (1,), lambda name, call: call())
 
 

@@ -35,25 +35,25 @@ class Bound:
 
 # A step of a stream with one prompt and so many objects, with a small network; by follower, stage and objects.
 STEPS = {
-    ("auto", "refine", 1): Bound(668, 16, 10),
-    ("auto", "refine", 4): Bound(696, 20, 10),
-    ("auto", "refine", 16): Bound(732, 32, 10),
-    ("auto", "refine", 64): Bound(900, 83, 10),
-    ("auto", "keyframe", 1): Bound(1367, 28, 14),
-    ("auto", "keyframe", 4): Bound(1950, 35, 14),
-    ("auto", "keyframe", 16): Bound(1998, 59, 14),
-    ("auto", "keyframe", 64): Bound(2214, 158, 14),
-    ("memory", "refine", 4): Bound(931, 20, 7),
-    ("memory", "keyframe", 4): Bound(1633, 35, 11),
+    ("auto", "refine", 1): Bound(679, 6, 0),
+    ("auto", "refine", 4): Bound(701, 7, 0),
+    ("auto", "refine", 16): Bound(713, 7, 0),
+    ("auto", "refine", 64): Bound(785, 7, 0),
+    ("auto", "keyframe", 1): Bound(1339, 8, 1),
+    ("auto", "keyframe", 4): Bound(1916, 9, 1),
+    ("auto", "keyframe", 16): Bound(1940, 9, 1),
+    ("auto", "keyframe", 64): Bound(2060, 9, 1),
+    ("memory", "refine", 4): Bound(933, 7, 0),
+    ("memory", "keyframe", 4): Bound(1596, 9, 1),
 }
 
-# Calls of the full-size network.
+# Calls of the full-size network, its weights in bf16 wherever autocast would cast them.
 FULL = {
-    "embed": Bound(990, 0, 1),
-    "levels": Bound(54, 0, 0),  # of the detector, once a picture
-    "detect, 1 prompts": Bound(2038, 44, 4),
-    "detect, 4 prompts": Bound(2521, 50, 7),
-    "refine": Bound(362, 0, 6),  # of five objects
-    "click": Bound(319, 0, 5),
-    "memory": Bound(822, 0, 4),  # of four objects: attended to, and encoded
+    "embed": Bound(724, 0, 0),
+    "levels": Bound(41, 0, 0),  # of the detector, once a picture
+    "detect, 1 prompts": Bound(1377, 2, 1),
+    "detect, 4 prompts": Bound(1821, 5, 1),
+    "refine": Bound(258, 0, 0),  # of five objects
+    "click": Bound(215, 0, 0),
+    "memory": Bound(601, 0, 0),  # of four objects: attended to, and encoded
 }

@@ -39,7 +39,8 @@ NO_KERNEL = {
 # Answers whose shape depends on values: the host waits for them.
 WAITS = {"nonzero", "masked_select", "unique_dim", "_unique2", "unique_consecutive", "equal", "is_nonzero"}
 INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_"}
-FOUND = 4  # places that a made-up ``nonzero`` has
+NUMBER = 1
+FOUND = 4  # places that a made-up ``nonzero`` has, and scores that are high
 
 
 class MixedDevices(RuntimeError):
@@ -69,10 +70,10 @@ class Counts:
 
 
 class Device:
-    """What the tensors are on. ``made_up``: whole numbers that the host reads from tensors that have only shapes."""
+    """What the tensors are on. Where they have only shapes, ``NUMBER`` is every whole number that the host reads."""
 
-    def __init__(self, *, shapes: bool = False, made_up: int = 1) -> None:
-        self.shapes, self.made_up = shapes, made_up
+    def __init__(self, *, shapes: bool = False) -> None:
+        self.shapes = shapes
         self.counts = Counts()
         self._under = torch.device("meta" if shapes else "cpu")
 
@@ -153,14 +154,17 @@ class Device:
             return func(tensor.held)
         if tensor.dtype is torch.bool:
             return True
-        return 0.9 if tensor.dtype.is_floating_point else self.made_up
+        return 0.9 if tensor.dtype.is_floating_point else NUMBER
 
     def _to_host(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tensor:
         self.copied("to the host")
         inner = args[0].held
         with _disable_current_modes():
             if self.shapes:
-                return torch.zeros(inner.shape, dtype=kwargs.get("dtype") or inner.dtype)
+                made_up = torch.zeros(inner.shape, dtype=kwargs.get("dtype") or inner.dtype)
+                if made_up.dtype.is_floating_point and made_up.dim():
+                    made_up[..., :FOUND] = 1  # of scores, so many are high
+                return made_up
             copy: Tensor = func(inner, **kwargs).clone()
             return copy
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -15,15 +17,15 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from tests.support.pretended_cuda import Device, Mode, placed
 from tests.support.pretended_tensor import Pretended, mapped
-from tracker.model import compat
+from tracker.model import compat, decoder
 
 MEMORY = 80 * 2**30  # bytes that it says it has
 
 
 @contextmanager
-def pretended_cuda(*, shapes: bool = False, made_up: int = 1, devices: int = 2) -> Iterator[Device]:
+def pretended_cuda(*, shapes: bool = False, devices: int = 2) -> Iterator[Device]:
     """A machine with CUDA for the length of a ``with`` block, on this thread. See :class:`Device`."""
-    device = Device(shapes=shapes, made_up=made_up)
+    device = Device(shapes=shapes)
     torch._C._ensureCUDADeviceGuardSet()
     compat.prepare()
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
@@ -32,6 +34,9 @@ def pretended_cuda(*, shapes: bool = False, made_up: int = 1, devices: int = 2) 
             stack.enter_context(mock.patch.object(owner, name, value))
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, overwrite)
+        for clear in (decoder._periods.cache_clear,):  # what was made on another pretended device
+            clear()
+            stack.callback(clear)
         stack.enter_context(Mode(device))
         yield device
 
@@ -52,6 +57,7 @@ def _replaced(device: Device, devices: int) -> list[tuple[object, str, Any]]:
         "get_device_capability": lambda *_: (9, 0),
         "mem_get_info": lambda *_: (MEMORY, MEMORY),
         "current_stream": lambda *_: types.SimpleNamespace(synchronize=lambda: device.copied("synchronize")),
+        "Event": partial(Event, device),
         "synchronize": lambda *_: device.copied("synchronize"),
     }
     return [
@@ -67,6 +73,25 @@ def _replaced(device: Device, devices: int) -> list[tuple[object, str, Any]]:
         (torch.inference_mode, "__enter__", _without_gradient),
         (torch.inference_mode, "__exit__", _as_before),
     ]
+
+
+class Event:
+    """A moment, by the host's clock."""
+
+    def __init__(self, device: Device, enable_timing: bool = False) -> None:
+        self._device = device
+
+    def record(self, stream: object) -> None:
+        """Now."""
+        self._at = time.perf_counter()
+
+    def synchronize(self) -> None:
+        """Wait until the device has come to it."""
+        self._device.copied("synchronize")
+
+    def elapsed_time(self, later: Event) -> float:
+        """Milliseconds."""
+        return 1000 * (later._at - self._at)
 
 
 def _without_gradient(self: Any) -> None:

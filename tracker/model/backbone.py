@@ -98,6 +98,7 @@ def resize(network: Any, config: Config) -> None:
         for attention in (layer.self_attn, layer.cross_attn_image):
             device = attention.freqs_cis.device
             attention.freqs_cis = attention.compute_cis(end_x=grid, end_y=grid, device=device)
+    network.transformer.decoder.grid = grid
     _forget_places(network.transformer.decoder)
 
 
@@ -120,18 +121,3 @@ def place(network: Any, device: torch.device) -> None:
 def _forget_places(decoder: Any) -> None:
     decoder.compilable_cord_cache = decoder.compilable_stored_size = None
     decoder.coord_cache.clear()
-
-
-def halve(module: nn.Module) -> list[tuple[nn.Module, str, nn.Parameter]]:
-    """
-    Keep weights of linear layers and convolutions in bf16; returns the layers with their weights as they were.
-
-    Autocast makes the same cast at every use: answers under it are equal, and a frame reads half the bytes.
-    """
-    before: list[tuple[nn.Module, str, nn.Parameter]] = []
-    for each in module.modules():
-        if isinstance(each, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            for name, weight in list(each.named_parameters(recurse=False)):
-                before.append((each, name, weight))
-                setattr(each, name, nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False))
-    return before

@@ -80,6 +80,19 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def uploaded(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device; where that is a GPU through pinned memory, so that the host does not wait."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+
+
+def picked(values: Tensor, rows: Sequence[int]) -> Tensor:
+    """Rows of a tensor, at least one: a view where they follow each other, else by an index that nobody waits for."""
+    first = rows[0]
+    if list(rows) == list(range(first, first + len(rows))):
+        return values[first : first + len(rows)]
+    return values.index_select(0, uploaded(torch.tensor(rows), values.device))
+
+
 def matrix_bf16() -> bool:
     """
     Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then.

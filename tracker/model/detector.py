@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.batching import groups_of_equals
+from tracker.model.compute import picked, uploaded
 from tracker.model.configs import Config
 from tracker.model.features import Detected, Example, Shown, kind
 from tracker.types import Detection, Prompt
@@ -50,7 +51,8 @@ class Detector:
         most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
         for indices in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
-            scores, logits = self.ground(levels, positions, size, [prompts[index] for index in indices])
+            answers, logits = self.ground(levels, positions, size, [prompts[index] for index in indices])
+            scores = answers.cpu()  # all of them in one copy: what is kept is decided here
             for row, index in enumerate(indices):
                 found[index] = select(scores[row], logits[row], prompts[index].threshold, most)
         return [found[index] for index in range(len(prompts))]
@@ -132,10 +134,10 @@ def exemplars(size: tuple[int, int], prompts: Sequence[Prompt], device: torch.de
                 for b in prompt.boxes
             ]
             for prompt in prompts
-        ],
-        device=device,
+        ]
     ).view(len(prompts), -1, 4)
-    labels = torch.tensor([prompt.labels or (True,) * len(prompt.boxes) for prompt in prompts], device=device)
+    boxes = uploaded(boxes, device)
+    labels = uploaded(torch.tensor([prompt.labels or (True,) * len(prompt.boxes) for prompt in prompts]), device)
     return Geometry(
         box_embeddings=boxes.transpose(0, 1),
         box_mask=torch.zeros(boxes.shape[:2], dtype=torch.bool, device=device),
@@ -144,15 +146,19 @@ def exemplars(size: tuple[int, int], prompts: Sequence[Prompt], device: torch.de
 
 
 def select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | None) -> Detected:
-    """Of one prompt's queries those that reach the threshold, best first, repaired, no two of them one object."""
+    """
+    Of one prompt's queries those that reach the threshold, best first, repaired, no two of them one object.
+
+    ``scores`` are on the host, wherever the masks are.
+    """
     kept = (scores >= threshold).nonzero().squeeze(1)
     kept = kept[scores[kept].argsort(descending=True, stable=True)]
-    scores, logits = scores[kept], logits[kept].float()
+    scores, logits = scores[kept], picked(logits, kept.tolist()).float() if len(kept) else logits[:0].float()
     if len(scores):
         logits = postprocess.fill_holes(logits, postprocess.speck_area(logits.shape[-1]))
     if nms_iou is not None and len(scores) > 1:
         best = postprocess.suppress(logits > 0, scores, nms_iou)
-        scores, logits = scores[best], logits[best]
+        scores, logits = scores[best], picked(logits, best.tolist())
     return Detected(scores, logits)
 
 
@@ -163,12 +169,13 @@ def finish(found: Sequence[Detected], height: int, width: int, nms_iou: float | 
     if nms_iou is not None and len(scores):
         binary = torch.cat([each.logits for each in found]) > 0
         keep = torch.zeros_like(keep)
-        keep[postprocess.suppress(binary, scores, nms_iou).cpu()] = True
+        keep[postprocess.suppress(binary, scores, nms_iou)] = True
     answer, start = [], 0
     for index, each in enumerate(found):
         kept = keep[start : start + len(each)]
         start += len(each)
-        masks = postprocess.to_masks(each.logits[kept], height, width)
+        logits = picked(each.logits, kept.nonzero()[:, 0].tolist()) if kept.any() else each.logits[:0]
+        masks = postprocess.to_masks(logits, height, width)
         pairs = zip(each.scores[kept].tolist(), masks, strict=True)
         answer.append([Detection(index, score, box, mask) for score, (mask, box) in pairs])
     return answer

@@ -68,7 +68,7 @@ def kind(prompt: Prompt) -> Hashable:
 class Detected:
     """What one prompt found: N objects, best score first."""
 
-    scores: Tensor  # (N,) 0 to 1, the presence score multiplied in
+    scores: Tensor  # (N,) 0 to 1, the presence score multiplied in; on the host
     logits: Tensor  # (N, S, S) mask logits over the whole picture
 
     def __len__(self) -> int:

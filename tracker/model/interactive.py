@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tracker.model.batching import groups_of_equals
-from tracker.model.compute import Speed
+from tracker.model.compute import Speed, picked, uploaded
 from tracker.model.features import CLAMP, Levels, Segmentation, SegmentPrompt
 
 
@@ -34,21 +34,27 @@ class Segmenter:
         self, levels: Levels, size: tuple[int, int], objects: Sequence[SegmentPrompt], multimask: bool, speed: Speed
     ) -> Segmentation:
         """As :meth:`tracker.Sam3.segment`. As many objects go in one pass as have equally many points."""
-        side, device = self.network.low_res_mask_size, levels[2].device
-        logits = torch.empty(len(objects), 3 if multimask else 1, side, side, device=device)
-        ious = torch.empty(logits.shape[:2], device=device)
-        present = torch.empty(len(objects), device=device)
+        if not objects:
+            return self._nothing(levels[2].device, multimask)
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        places: list[int] = []
         # Padding an object with non-points would change its answer a little, with the company it is in.
         points = [len(each.points) + 2 * (each.box is not None) for each in objects]
         for indices in groups_of_equals(points, speed.segment_batch):
             some = speed.padded([objects[index] for index in indices])
             masks, quality, score = (each[: len(indices)] for each in self._decode(levels, size, some, multimask))
             order = quality.argsort(1, descending=True)
-            rows = torch.arange(len(indices), device=device)[:, None]
-            logits[indices] = masks[rows, order].float().clamp(-CLAMP, CLAMP)
-            ious[indices] = quality[rows, order].float()
-            present[indices] = score.float().sigmoid().squeeze(1)
-        return Segmentation(logits, ious, present)
+            rows = torch.arange(len(indices), device=order.device)[:, None]
+            logits = masks[rows, order].float().clamp(-CLAMP, CLAMP)
+            parts.append((logits, quality[rows, order].float(), score.float().sigmoid().squeeze(1)))
+            places += indices
+        back = sorted(range(len(places)), key=places.__getitem__)
+        return Segmentation(*(picked(torch.cat(each), back) for each in zip(*parts, strict=True)))
+
+    def _nothing(self, device: torch.device, multimask: bool) -> Segmentation:
+        side, masks = self.network.low_res_mask_size, 3 if multimask else 1
+        sizes = (0, masks, side, side), (0, masks), (0,)
+        return Segmentation(*(torch.empty(size, device=device) for size in sizes))
 
     def _decode(
         self, levels: Levels, size: tuple[int, int], objects: Sequence[SegmentPrompt], multimask: bool
@@ -82,8 +88,10 @@ class Segmenter:
         if earlier:
             stack = torch.stack([each.logits.to(device) for each in objects if each.logits is not None])
             _, masks = encoder(points=None, boxes=None, masks=stack[:, None].float().clamp(-CLAMP, CLAMP))
-            rows = torch.tensor(earlier, device=device)
-            dense = masks if len(earlier) == len(objects) else dense.to(masks.dtype).index_copy(0, rows, masks)
+            if len(earlier) == len(objects):
+                dense = masks
+            else:
+                dense = dense.to(masks.dtype).index_copy(0, uploaded(torch.tensor(earlier), device), masks)
         return sparse, dense.contiguous()  # of one layout, whoever has logits: a compiled decoder is for one
 
     def _points(
@@ -99,4 +107,4 @@ class Segmenter:
             labels.append([2, 3][: len(corners)] + [int(point.positive) for point in each.points])
         if not labels[0]:
             return None
-        return torch.tensor(coordinates, device=device), torch.tensor(labels, device=device)
+        return uploaded(torch.tensor(coordinates), device), uploaded(torch.tensor(labels), device)

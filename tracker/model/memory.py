@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.batching import groups_of_equals
+from tracker.model.compute import picked, uploaded
 from tracker.model.features import CLAMP, Levels
 
 Attended = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]  # of some objects: the tensors of a Propagation
@@ -58,8 +59,8 @@ class MemoryHead:
         memories = []
         for start in range(0, len(rows), batch):
             some = list(rows[start : start + batch])
-            score = found.score[some, None]
-            memories += self._encode(levels[2], found.masks[some], found.pointers[some], score, found.tick)
+            masks, pointers, score = (picked(each, some) for each in (found.masks, found.pointers, found.score))
+            memories += self._encode(levels[2], masks, pointers, score[:, None], found.tick)
         return memories
 
     def _attend(self, levels: Levels, positions: Tensor, banks: Sequence[Bank], tick: int) -> Attended:
@@ -97,7 +98,7 @@ class MemoryHead:
         places = self.network.maskmem_backbone.position_encoding(maps[0, :1]).to(maps.dtype)
         places = places.flatten(2).permute(2, 0, 1)  # (g², 1, M)
         # The newest frame's encoding stands first, that of conditioning frames last.
-        ages = torch.tensor([[age - 1 for _, age in some] for some in read], device=maps.device)
+        ages = uploaded(torch.tensor([[age - 1 for _, age in some] for some in read]), maps.device)
         times = self.network.maskmem_tpos_enc[:, 0, 0][ages.T]  # (K, B, M); -1 is the last
         special = getattr(self.network, "cond_frame_spatial_embedding", None)
         if special is not None:

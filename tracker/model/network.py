@@ -15,6 +15,7 @@ from torch import nn
 from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.conv_trunk import ConvTrunk
+from tracker.model.decoder import Decoder
 from tracker.model.features import Example
 from tracker.model.students import Student
 from tracker.model.text import Tokenizer, text_encoder
@@ -144,7 +145,7 @@ def _fusion(c: Config) -> TransformerEncoderFusion:
     )
 
 
-def _decoder(c: Config) -> sam3_decoder.TransformerDecoder:
+def _decoder(c: Config) -> Decoder:
     layer = sam3_decoder.TransformerDecoderLayer(
         activation="relu",
         d_model=c.dim,
@@ -157,7 +158,7 @@ def _decoder(c: Config) -> sam3_decoder.TransformerDecoder:
     for attention in (layer.self_attn, layer.ca_text):
         # Upstream asks for attention weights and throws them away: without them torch's fused attention is used.
         attention.__class__ = MultiheadAttentionWrapper
-    return sam3_decoder.TransformerDecoder(
+    decoder = Decoder(
         layer=layer,
         num_layers=c.decoder_layers,
         num_queries=c.queries,
@@ -176,6 +177,8 @@ def _decoder(c: Config) -> sam3_decoder.TransformerDecoder:
         use_act_checkpoint=True,
         presence_token=True,
     )
+    decoder.grid = c.grid
+    return decoder
 
 
 def _scoring(c: Config) -> DotProductScoring:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tracker import rle
 from tracker.model import run_lengths
+from tracker.model.compute import picked
 from tracker.types import Box, Mask
 
 # Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256
@@ -102,10 +103,11 @@ def suppress(binary: Tensor, scores: Tensor, max_iou: float) -> Tensor:
     """
     Greedy non-maximum suppression by mask IoU: of two (N, H, W) masks with IoU > ``max_iou`` the lower score goes.
 
-    Returns the kept indices, best score first.
+    Scores are on the host, and so are the kept indices that it returns, best score first.
     """
     order = scores.argsort(descending=True, stable=True)
-    overlaps = (pairwise_iou(binary[order], binary[order]) > max_iou).tolist()
+    sorted_ = picked(binary, order.tolist())
+    overlaps = (pairwise_iou(sorted_, sorted_) > max_iou).tolist()
     kept: list[int] = []
     for candidate in range(len(overlaps)):
         if not any(overlaps[candidate][better] for better in kept):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from rlemasklib import RLEMask
 from torch import Tensor
 
-CHUNK = 16  # masks that are dense at a time: about 130 MB of scaled logits at 1920×1080
+BYTES = 256 * 2**20  # of scaled logits that are dense at a time: 32 masks at 1920×1080, one of a very large picture
 
 
 def encode(masks: Tensor) -> list[bytes]:
@@ -25,8 +25,9 @@ def encode(masks: Tensor) -> list[bytes]:
 def scaled(logits: Tensor, height: int, width: int) -> list[bytes]:
     """Compressed counts of (N, S, S) logits scaled to a picture (bilinear, corners not aligned), where positive."""
     chunks = []
-    for start in range(0, len(logits), CHUNK):
-        some = logits[start : start + CHUNK, None].float()
+    most = max(1, BYTES // (height * width * 4))
+    for start in range(0, len(logits), most):
+        some = logits[start : start + most, None].float()
         large = F.interpolate(some, (height, width), mode="bilinear", align_corners=False)[:, 0]
         chunks.append(_edges(large > 0) + start * height * width)
     return _pack(torch.cat(chunks), len(logits), height, width) if chunks else []

@@ -21,7 +21,7 @@ from torch import Tensor
 from tracker.model import abilities, conv_trunk, hints, pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, place, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
-from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
+from tracker.model.compute import Speed, device_named, matrix_bf16, on_model, uploaded
 from tracker.model.configs import Ability, Config, config_named
 from tracker.model.detector import NMS_IOU, Detector, finish
 from tracker.model.features import Detected, Embedding, Example, Segmentation, SegmentPrompt
@@ -168,6 +168,8 @@ class Sam3:
         trunk, *levels = self._encoded(self.backbone, pixels)
         if levels:
             self._place(levels[-1])
+        if self.speed.bf16:
+            trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
         return Embedding(height=height, width=width, trunk=trunk, interactive=tuple(levels))
 
     def _place(self, coarse: Tensor) -> None:
@@ -196,7 +198,7 @@ class Sam3:
 
     def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
         side = self.config.image_size
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1)[None]
+        pixels = uploaded(torch.from_numpy(np.ascontiguousarray(image)), self.device).permute(2, 0, 1)[None]
         if self.device.type != "cpu":  # only the CPU resizes bytes; as torchvision does, round what others make
             pixels = pixels.float()
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.bank import resemblance
+from tracker.model.compute import picked
 from tracker.model.features import Detected, Embedding
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances
@@ -117,13 +118,13 @@ def _pairs(
     if not objects or not free:
         return []
     mine = torch.stack([each.logits for each in objects]) > 0
-    likely = postprocess.pairwise_iou(mine, found.logits[list(free)] > 0).cpu().numpy()
+    likely = postprocess.pairwise_iou(mine, picked(found.logits, free) > 0).cpu().numpy()
     places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
     for row, each in enumerate(objects):
         if each.entangled and each.motion.known(seconds):
             likely[row] = [each.motion.nearness(box, seconds) for box in places]
     if recognition is not None and likely.any():
-        likely = likely * recognition.covering(objects, found.logits[list(free)])
+        likely = likely * recognition.covering(objects, picked(found.logits, free))
     return [(objects[row], free[column]) for row, column in assign(likely, params.match_iou)]
 
 
@@ -136,7 +137,7 @@ def _nearest(
     places = [bounds(found.logits[place]) for place in free]
     likely = np.array([[each.motion.nearness(box, seconds) for box in places] for each in objects])
     if recognition is not None and likely.any():
-        likely *= recognition.likeness(objects, found.logits[list(free)])
+        likely *= recognition.likeness(objects, picked(found.logits, free))
     return [(objects[row], free[column]) for row, column in assign(likely, 0.0)]
 
 

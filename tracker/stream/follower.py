@@ -11,7 +11,7 @@ it covers the same as before, lies where the object may be by now, and on no oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,11 +20,12 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.abilities import able, need
+from tracker.model.compute import picked, uploaded
 from tracker.model.configs import Ability, Config
 from tracker.model.features import Embedding, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances, blended
-from tracker.stream.geometry import bounds, lies_on, pixels, shares, shifted
+from tracker.stream.geometry import bounds, lies_on, overlaps, pixels, shares, shifted
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Stage
@@ -40,6 +41,8 @@ class Found:
     iou: float  # predicted
     present: float  # probability that the object is there
     same: bool  # the mask covers what the object's masks covered before
+    there: bool  # anything of the mask is positive
+    agrees: float  # its IoU with the mask that the object has
 
 
 def possible(config: Config, mode: Mode) -> Mode:
@@ -123,17 +126,13 @@ class Follower:
         asked = ask(embedding, seen, seconds, split)
         found = self.model.segment(embedding, asked, multimask=False)
         kept = near(found.logits[:, 0], asked, embedding, self.params.grown)
-        ious, present = found.ious[:, 0].tolist(), found.present.tolist()
-        rows = {each: row for row, each in enumerate(seen)}
+        answers = self._read(embedding, kept, found.ious[:, 0], found.present, [*seen, *split])
+        best = {each: answers[row] for row, each in enumerate(seen)}
         for row, each in enumerate(split, len(seen)):
-            first = rows[each]
-            if ious[row] * present[row] > ious[first] * present[first]:
-                rows[each] = row
-        same = self._same(embedding, kept, [*seen, *split])
-        for each, row in rows.items():
-            each.stage = Stage.REFINE
-            moved = predicted and each.motion.off_course is None
-            each.follow(kept[row], ious[row], present[row], predicted=moved, same=same[row])
+            if answers[row].iou * answers[row].present > best[each].iou * best[each].present:
+                best[each] = answers[row]
+        for each, one in best.items():
+            _take(each, one, predicted=predicted and each.motion.off_course is None)
             each.motion.off_course = None
 
     def _by_place(
@@ -153,8 +152,8 @@ class Follower:
             return
         found = self.model.segment(embedding, list(asked.values()), multimask=False)
         kept = near(found.logits[:, 0], list(asked.values()), embedding, self.params.grown)
-        same = self._same(embedding, kept, list(asked))
-        for each, one in zip(asked, _each(kept, found.ious[:, 0], found.present, same), strict=True):
+        answers = self._read(embedding, kept, found.ious[:, 0], found.present, list(asked))
+        for each, one in zip(asked, answers, strict=True):
             self._bring_back(each, one, seconds, among)
 
     def _by_memory(
@@ -170,8 +169,7 @@ class Follower:
         if not objects:
             return
         found = self.model.propagate(embedding, [each.memory.bank for each in objects], tick)
-        same = self._same(embedding, found.logits, objects)
-        answers = list(_each(found.logits, found.ious, found.present, same))
+        answers = self._read(embedding, found.logits, found.ious, found.present, objects)
         if self.mode == "auto":
             sure = [self._bring_back(each, one, seconds, among) for each, one in zip(objects, answers, strict=True)]
         else:
@@ -196,17 +194,26 @@ class Follower:
         _take(each, found)
         return True
 
-    def _same(self, embedding: Embedding, logits: Tensor, objects: Sequence[Followed]) -> list[bool]:
-        """Whether (N, S, S) masks cover what their objects' masks covered before."""
-        same = self.model.same_appearance
+    def _read(
+        self, embedding: Embedding, logits: Tensor, ious: Tensor, present: Tensor, objects: Sequence[Followed]
+    ) -> list[Found]:
+        """What (N, S, S) logits and (N,) estimates say of each object, in one copy from the device."""
+        own = torch.stack([each.logits for each in objects])
+        numbers = [ious, present, (logits > 0).flatten(1).any(1).float(), overlaps(logits, own)]
+        least = self.model.same_appearance
         known = [row for row, each in enumerate(objects) if each.memory.appearance is not None]
-        answers = [True] * len(objects)
-        if same is None or not known:
-            return answers
-        before = torch.stack([each.memory.appearance for each in objects if each.memory.appearance is not None])
-        for row, how in zip(known, alike(appearances(embedding, logits[known]), before).tolist(), strict=True):
-            answers[row] = how >= same
-        return answers
+        if least is not None and known:
+            before = torch.stack([each.memory.appearance for each in objects if each.memory.appearance is not None])
+            numbers.append(alike(appearances(embedding, picked(logits, known)), before))
+        read = torch.cat([each.float() for each in numbers]).tolist()
+        count = len(objects)
+        likeness = dict(zip(known, read[4 * count :], strict=False))
+        found = []
+        for row, each in enumerate(logits):
+            iou, there_is, positive, agrees = read[row : 4 * count : count]
+            same = least is None or likeness.get(row, least) >= least
+            found.append(Found(each, iou, there_is, same=same, there=positive > 0, agrees=agrees))
+        return found
 
     def note_appearances(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Note what the masks cover that are surely right on this frame: found by the detector, or followed well."""
@@ -227,23 +234,26 @@ def _due(objects: Sequence[Followed], params: TrackingParams) -> list[Followed]:
     return sorted(due, key=lambda each: each.doubt.unseen)[: params.doubt_batch]
 
 
-def _take(each: Followed, found: Found) -> bool:
+def _take(each: Followed, found: Found, *, predicted: bool = False) -> bool:
     """Take what was found for an object on this frame; whether it is now followed well."""
     each.stage = Stage.REFINE
-    each.follow(found.logits, found.iou, found.present, same=found.same)
+    each.follow(
+        found.logits,
+        found.iou,
+        found.present,
+        there=found.there,
+        agrees=found.agrees,
+        predicted=predicted,
+        same=found.same,
+    )
     return each.doubt.bad == 0
-
-
-def _each(logits: Tensor, ious: Tensor, present: Tensor, same: Sequence[bool]) -> Iterator[Found]:
-    """What (N, S, S) logits and (N,) estimates say of each object, in one copy from the device."""
-    return map(Found, logits, ious.tolist(), present.tolist(), same)
 
 
 def near(logits: Tensor, asked: Sequence[SegmentPrompt], embedding: Embedding, grown: float) -> Tensor:
     """Take away what an answer shows further than ``grown`` box sides from where it was asked: that is a look-alike."""
     corners = [shares(prompt.box, embedding.height, embedding.width) for prompt in asked if prompt.box is not None]
     boxes = torch.tensor([((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0) for x0, y0, x1, y1 in corners])
-    return postprocess.within(logits, boxes.to(logits.device), grown)
+    return postprocess.within(logits, uploaded(boxes, logits.device), grown)
 
 
 def ask(

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tracker.model.compute import uploaded
 from tracker.types import Box
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
@@ -17,10 +18,10 @@ Spot = tuple[float, float, bool]  # x, y as shares of the picture; whether it be
 LIMIT = 32.0  # logits that are fed back stay within this (sam1_task_predictor.py)
 
 
-def overlap(a: Tensor, b: Tensor) -> float:
-    """IoU of two (S, S) masks by their logits; 0 if both are empty."""
-    one, other = a > 0, b > 0
-    return float((one & other).sum() / (one | other).sum().clamp(min=1))
+def overlaps(some: Tensor, others: Tensor) -> Tensor:
+    """IoUs of (N, S, S) masks by their logits with (N, S, S) others, pair by pair: (N,); 0 where both are empty."""
+    one, other = (some > 0).flatten(1), (others > 0).flatten(1)
+    return (one & other).sum(1) / (one | other).sum(1).clamp(min=1)
 
 
 def lies_on(logits: Tensor, others: Tensor, share: float) -> bool:
@@ -34,7 +35,7 @@ def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:
     """Move (N, S, S) logits by (x, y) shares of the picture each; what comes in from outside is surely background."""
     if max(max(abs(x), abs(y)) for x, y in moves) * logits.shape[-1] < 0.25:  # less than anyone can see
         return logits
-    theta = torch.tensor([[[1, 0, -2 * x], [0, 1, -2 * y]] for x, y in moves], device=logits.device)
+    theta = uploaded(torch.tensor([[[1, 0, -2 * x], [0, 1, -2 * y]] for x, y in moves]), logits.device)
     grid = F.affine_grid(theta, [len(logits), 1, *logits.shape[1:]], align_corners=False)
     return F.grid_sample(logits[:, None] + LIMIT, grid, align_corners=False)[:, 0] - LIMIT
 

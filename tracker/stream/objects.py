@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.bank import Bank
-from tracker.stream.geometry import LIMIT, Share, Spot, overlap, size
+from tracker.stream.geometry import LIMIT, Share, Spot, size
 from tracker.stream.motion import Motion
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.stream.states import Life, State
@@ -128,23 +128,34 @@ class Followed:
         hits = self.evidence.hits
         return not self.confirmed and len(hits) == hits.maxlen and sum(hits) < self.params.confirm_hits
 
-    def follow(self, logits: Tensor, iou: float, present: float, *, predicted: bool = False, same: bool = True) -> None:
+    def follow(
+        self,
+        logits: Tensor,
+        iou: float,
+        present: float,
+        *,
+        there: bool = True,
+        agrees: float = 1.0,
+        predicted: bool = False,
+        same: bool = True,
+    ) -> None:
         """
         Take what a follower found on this frame: seen well, seen badly, or lost.
 
-        ``predicted``: its mask was already moved along with the picture. Where look-alikes touch or the
-        model is in doubt, what was found must agree with it, or refinement has slipped onto something else, and the
-        moved mask stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
+        ``there``: anything of the mask is positive; ``agrees``: its IoU with the one that the object has.
+        ``predicted``: its mask was already moved along with the picture. Where look-alikes touch or the model is in
+        doubt, what was found must agree with it, or refinement has slipped onto something else, and the moved mask
+        stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
         something else, and only what a user chose is given a few steps, for the detector does not bring it back.
         """
         params, doubt = self.params, self.doubt
         doubt.faint = doubt.faint + 1 if iou < params.faint_iou else 0
         gone = doubt.faint >= params.faint_steps and not self.told.chosen
-        if gone or present < params.present or not bool((logits > 0).any()) or not (same or self.told.chosen):
+        if gone or present < params.present or not there or not (same or self.told.chosen):
             self.lose()
             return
         unsure = self.entangled or iou < params.good_iou
-        slipped = not same or (unsure and overlap(logits, self.logits) < params.agree_iou)
+        slipped = not same or (unsure and agrees < params.agree_iou)
         if predicted and slipped and doubt.bad < params.hold_steps:
             self.life.see()
             self.stage, doubt.unseen, doubt.bad = Stage.FLOW, 0, doubt.bad + 1

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tracker.model.compute import uploaded
 from tracker.presenting.motion import Field, Grey, Motion, dense, grid, small
 
 
@@ -71,7 +72,7 @@ def moved(logits: Tensor, places: Field, outside: float) -> Tensor:
     """Move (N, S, S) logits along, to where they were at ``places``; what comes in from outside is ``outside``."""
     side = logits.shape[-1]
     came = cv2.resize(places - grid(*places.shape[:2]), (side, side), interpolation=cv2.INTER_AREA) + grid(side, side)
-    at = torch.from_numpy((came * 2 - 1).astype(np.float32)).to(logits.device)[None]
+    at = uploaded(torch.from_numpy((came * 2 - 1).astype(np.float32)), logits.device)[None]
     return (
         F.grid_sample(logits[None] - outside, at, align_corners=False)[0] + outside
     )  # one field for all: N as channels

@@ -14,8 +14,10 @@ from torch._dynamo.utils import counters
 
 from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model
 from tracker.acceleration import Answers, Undo, accelerate, compare, settle
+from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed
 from tracker.model.configs import NANO
+from tracker.model.precision import restore
 
 
 @functools.cache
@@ -84,26 +86,38 @@ def test_plain_means_no_tf32_either() -> None:
 
 def test_bf16_passes_on_trained_weights(model: Sam3) -> None:
     """The gate's own bar; autocast on a CPU stands in for CUDA's."""
+    weights = [(layer, *named) for layer in model.network.modules() for named in layer.named_parameters(recurse=False)]
     bf16, halved = settle(model, {"bf16": acceleration.bf16, "bf16 weights": acceleration.halved})
     print(bf16, halved, sep="\n")
     try:
         assert bf16.passes and halved.passes
         assert model.network.backbone.vision_backbone.trunk.blocks[0].attn.qkv.weight.dtype is torch.bfloat16
     finally:
-        for parameter in model.network.backbone.vision_backbone.parameters():
-            parameter.data = parameter.data.float()
+        restore(weights)
 
 
 def test_weights_in_bf16_are_the_casts_that_autocast_makes() -> None:
     untrained = Sam3.untrained()
     untrained.bf16_backbone, untrained.speed.bf16 = False, True
     image = np.random.default_rng(1).integers(0, 255, (96, 128, 3), np.uint8)
-    before = untrained.embed(image)
+    before = everything(untrained, image)
     undo = acceleration.halved(untrained)
-    after = untrained.embed(image)
+    untrained.forget()
+    after = everything(untrained, image)
+    assert untrained.interactive.sam_mask_decoder.transformer.layers[0].mlp.lin1.weight.dtype is torch.bfloat16
     undo()
-    assert all(torch.equal(a, b) for a, b in zip(before.interactive, after.interactive, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert untrained.network.backbone.vision_backbone.trunk.blocks[0].attn.qkv.weight.dtype is torch.float32
+
+
+def everything(model: Sam3, image: np.ndarray) -> list[torch.Tensor]:
+    embedding, box = model.embed(image), Box(10, 10, 60, 60)
+    (found,) = model.detect(embedding, [Prompt("star", threshold=0.0)])
+    some = model.segment(embedding, [SegmentPrompt(box=box, logits=found.logits[0])])
+    bank = Bank()
+    bank.condition(model.memorize(embedding, some.logits[:, 0], 0)[0])
+    followed = model.propagate(embedding, [bank], 1)
+    return [*embedding.interactive, found.scores, found.logits, some.logits, some.ious, followed.logits]
 
 
 def test_numbers_of_another_kind_have_no_likeness() -> None:

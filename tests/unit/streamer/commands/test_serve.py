@@ -20,7 +20,7 @@ from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest
 from tests.support.weights import random_weights
-from tracker import WeightsError
+from tracker import Tracker, WeightsError
 
 WAIT = 60  # seconds until a test gives up
 
@@ -93,6 +93,18 @@ async def test_damaged_weights_end_the_server_and_are_named(config: Config, tmp_
     async with asyncio.timeout(WAIT):
         with pytest.raises(WeightsError, match="cut short"):
             await serve(config.model_copy(update={"checkpoint": cut}), First(), Screen(io.StringIO()))
+
+
+async def test_a_gpu_that_breaks_ends_the_server_with_a_status_after_which_it_is_started_again(
+    config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Tracker, "step", broken)
+    async with asyncio.timeout(WAIT):
+        assert await serve(config, First(["demo:?size=128x96"], ["star"]), Screen(io.StringIO())) == 1
+    assert "The device broke: CUDA error: an illegal memory access was encountered" in caplog.text
 
 
 @pytest.mark.parametrize(

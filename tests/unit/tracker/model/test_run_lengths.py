@@ -42,8 +42,12 @@ def test_masks_that_touch_every_edge_do_not_run_into_each_other() -> None:
     assert run_lengths.encode(torch.from_numpy(masks)) == [rle.encode(mask) for mask in masks]
 
 
-@pytest.mark.parametrize("count", [1, run_lengths.CHUNK, run_lengths.CHUNK + 3])
-def test_scaled_masks_are_those_of_scaling_and_encoding_each(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 16, 19])
+@pytest.mark.parametrize("room", [1, 16])  # masks that are dense at a time; one however large it is
+def test_scaled_masks_are_those_of_scaling_and_encoding_each(
+    monkeypatch: pytest.MonkeyPatch, count: int, room: int
+) -> None:
+    monkeypatch.setattr(run_lengths, "BYTES", room * 90 * 161 * 4 - (room == 1))
     logits = noise(count, count)
     plain = F.interpolate(logits[:, None], (90, 161), mode="bilinear", align_corners=False)[:, 0] > 0
     assert run_lengths.scaled(logits, 90, 161) == [rle.encode(mask) for mask in plain.numpy()]

@@ -7,12 +7,13 @@ import torch
 
 from tests.support.objects import SIDE, square
 from tracker import Box
-from tracker.stream.geometry import bounds, each_bounds, lies_on, middle, overlap, pixels, shares, shifted, size
+from tracker.stream.geometry import bounds, each_bounds, lies_on, middle, overlaps, pixels, shares, shifted, size
 
 
 def test_two_masks_overlap_by_their_common_share() -> None:
-    assert overlap(square(10, 10, 10), square(15, 10, 10)) == pytest.approx(50 / 150)
-    assert overlap(square(0, 0, 0), square(0, 0, 0)) == 0
+    some = torch.stack([square(10, 10, 10), square(0, 0, 0)])
+    others = torch.stack([square(15, 10, 10), square(0, 0, 0)])
+    assert overlaps(some, others).tolist() == pytest.approx([50 / 150, 0])
 
 
 def test_shifting_moves_masks_and_brings_background_in() -> None:

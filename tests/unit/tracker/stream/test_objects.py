@@ -27,7 +27,7 @@ def test_it_is_doubtful_after_two_bad_steps_and_trusted_after_a_good_one() -> No
 def test_absent_or_empty_it_is_lost_and_its_last_mask_is_kept(logits: Tensor, present: float) -> None:
     last = square(10, 10, 10)
     each = made(last)
-    each.follow(logits, 0.9, present)
+    each.follow(logits, 0.9, present, there=bool((logits > 0).any()))
     assert (each.visible, each.doubt.unseen, each.doubtful) == (False, 1, True)
     assert torch.equal(each.logits, last)
 
@@ -86,10 +86,10 @@ def test_a_mask_that_the_model_hardly_believes_goes_after_a_few_steps_unless_a_u
 def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagrees() -> None:
     each = made(square(10, 10, 10))
     for step in range(DEFAULTS.hold_steps):
-        each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True)
+        each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True, agrees=0.0)
         assert bounds(each.logits) == bounds(square(10, 10, 10))
         assert (each.visible, each.doubt.bad, each.stage) == (True, step + 1, Stage.FLOW)
-    each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True)
+    each.follow(square(40, 40, 10), 0.65, 0.99, predicted=True, agrees=0.0)
     assert bounds(each.logits) == bounds(square(40, 40, 10))
 
 
@@ -97,7 +97,7 @@ def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch
     for touching in (False, True):
         each = made(square(10, 10, 10))
         each.entangled = touching
-        each.follow(square(16, 10, 10), 0.9, 0.99, predicted=True)
+        each.follow(square(16, 10, 10), 0.9, 0.99, predicted=True, agrees=0.25)
         assert bounds(each.logits) == bounds(square(10 if touching else 16, 10, 10))
 
 

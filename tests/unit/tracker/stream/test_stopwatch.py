@@ -7,6 +7,7 @@ import time
 import pytest
 import torch
 
+from tests.support.pretended_torch import pretended_cuda
 from tracker.stream.stopwatch import Stopwatch
 
 
@@ -25,6 +26,17 @@ def test_a_lap_waits_for_apples_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Stopwatch(torch.device("mps"))
     watch.lap("embed")
     assert waited == ["mps"]
+
+
+def test_on_cuda_the_device_is_waited_for_once_however_many_laps_there_are() -> None:
+    with pretended_cuda() as device, device.counting() as counts:
+        watch = Stopwatch(torch.device("cuda:0"))
+        for stage in ("embed", "refine", "embed"):
+            watch.leave_out(lambda: None)
+            watch.lap(stage)
+        assert not counts.copies
+        assert list(watch.seconds) == list(watch.seconds) == ["embed", "refine"]
+        assert sum(counts.copies.values()) == 1
 
 
 def test_what_is_left_out_is_part_of_no_stage(monkeypatch: pytest.MonkeyPatch) -> None:
