@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -22,17 +24,19 @@ class Embedding:
 
     ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
     ``interactive``: for clicks, boxes and memory; empty where the model's weights have no part for any of these.
+    ``small``: the picture itself, (S, S, 3) RGB, for a model whose clicks are guided by it.
     """
 
     height: int  # of the picture, pixels
     width: int
     trunk: Tensor | None
     interactive: Levels
+    small: npt.NDArray[np.uint8] | None = None
 
     @property
     def nbytes(self) -> int:
         """The memory its features hold."""
-        return sum(each.nbytes for each in (self.trunk, *self.interactive) if each is not None)
+        return sum(each.nbytes for each in (self.trunk, *self.interactive, self.small) if each is not None)
 
     def interactive_only(self) -> Embedding:
         """The same without what only the detector reads: a half to two thirds of the memory, enough for clicks."""

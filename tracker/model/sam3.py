@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import abilities, conv_trunk, hints, pieces, postprocess
+from tracker.model import abilities, conv_trunk, guides, hints, pieces, postprocess
 from tracker.model.backbone import Backbone, concepts, place, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model, uploaded
@@ -163,14 +164,14 @@ class Sam3:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
-        height, width = image.shape[:2]
         pixels = self._square(image)
         trunk, *levels = self._encoded(self.backbone, pixels)
         if levels:
             self._place(levels[-1])
         if self.speed.bf16:
             trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
-        return Embedding(height=height, width=width, trunk=trunk, interactive=tuple(levels))
+        small = guides.small(pixels, self.side) if self.config.guided else None
+        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small)
 
     def _place(self, coarse: Tensor) -> None:
         """Encode places: this depends on nothing but the size; in every embedding it would cost memory for nothing."""
@@ -270,7 +271,8 @@ class Sam3:
         """
         self.need(Ability.CLICKS)
         size = embedding.height, embedding.width
-        found = self.segmenter.segment(embedding.interactive, size, objects, multimask, self.speed)
+        decode = partial(self.segmenter.segment, embedding.interactive, size, speed=self.speed)
+        found = guides.segment(decode, embedding, objects, multimask)
         return replace(found, logits=pieces.held(found.logits, size, objects)) if self.config.one_piece else found
 
     @property

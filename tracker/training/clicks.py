@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tracker.model.guides import ellipse, regions
 from tracker.training.masks import MASK_SIDE, RelativeBox, box_of, shaken, shrink
+from tracker.worlds.looks import Picture
 from tracker.worlds.objects import Binary, WorldObject
 
 TAKEN_AWAY = 0.15  # of the prompts, where there are two things: a negative click takes one out of a mask
+CLEAREST = 0.5  # of the points: guided by the region with the clearest border, the others by any candidate
 POINTS = 4  # room for points in one interactive prompt; a box takes two
 
 Interactive = tuple[
@@ -18,13 +21,30 @@ Interactive = tuple[
 
 
 def interactive(
-    rng: np.random.Generator, objects: list[WorldObject], seen: list[WorldObject], *, nothing: bool = True
+    rng: np.random.Generator,
+    small: Picture,
+    objects: list[WorldObject],
+    seen: list[WorldObject],
+    *,
+    nothing: bool = True,
 ) -> Interactive:
     """
     One interactive prompt: points and labels, previous logits and whether they are given, and the right mask.
 
-    ``nothing`` says that it may also be about a place where nothing is; without it ``seen`` must not be empty.
+    ``small`` is the picture, (MASK_SIDE, MASK_SIDE, 3): points without a mask are guided by it. ``nothing`` says that
+    it may also be about a place where nothing is; without it ``seen`` must not be empty.
     """
+    points, labels, previous, given, truth = _asked(rng, objects, seen, nothing=nothing)
+    if not given:
+        placed = np.asarray(points, np.float64)
+        found = regions(small, placed[labels == 1], placed[labels == 0])
+        previous = found[0] if rng.random() < CLEAREST else found[rng.integers(len(found))]
+    return points, labels, previous, True, truth
+
+
+def _asked(
+    rng: np.random.Generator, objects: list[WorldObject], seen: list[WorldObject], *, nothing: bool
+) -> Interactive:
     if nothing and (not seen or rng.random() < 0.1):
         return on_nothing(rng, objects)
     points, labels, previous = _blank()
@@ -41,10 +61,11 @@ def interactive(
         return points, labels, previous, False, truth
     box = box_of(thing.mask)
     if kind < 0.62:
-        points[:2], labels[:2] = _corners(shaken(rng, box, 0.08)), (2, 3)
+        drawn = shaken(rng, box, 0.08)
+        points[:2], labels[:2] = _corners(drawn), (2, 3)
         if kind < 0.35:
             points[2], labels[2] = _near(rng, thing.mask)
-        return points, labels, previous, False, truth
+        return points, labels, ellipse(drawn, MASK_SIDE), True, truth
     previous, moved = yesterday(rng, thing.mask)
     if rng.random() < 0.75:
         points[:2], labels[:2] = _corners(shaken(rng, moved, 0.06)), (2, 3)

@@ -36,7 +36,8 @@ DRAWN = 200  # pictures kept to be asked about again: 1 MB each, about
 
 NAMES = (*SHAPES, *KINDS)  # what the dense losses tell apart
 IGNORED = 255  # in their maps: a thing of many colours, a shape that has no name, or anything on a photograph
-PHOTOGRAPHS = 0.2  # of the pictures, where there are scenes
+PHOTOGRAPHS = 0.4  # of the pictures, where there are scenes
+PHOTO_CLICKS = 2  # times as many clicks and boxes as on what is drawn: they ask nothing else
 
 
 @dataclass(slots=True)
@@ -214,8 +215,10 @@ def batch_of(rng: np.random.Generator, stills: Sequence[Still], prompts: int, cl
     questions, clicked = [], []
     for picture, each in enumerate(stills):
         seen = [thing for thing in each.objects if thing.countable]
+        small = np.asarray(cv2.resize(each.image, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
         questions += [(picture, *question(rng, seen)) for _ in range(prompts if each.drawn else 0)]
-        clicked += [(picture, *interactive(rng, each.objects, seen, nothing=each.drawn)) for _ in range(clicks)]
+        many = clicks if each.drawn else clicks * PHOTO_CLICKS
+        clicked += [(picture, *interactive(rng, small, each.objects, seen, nothing=each.drawn)) for _ in range(many)]
     images_tensor = torch.from_numpy(np.stack([each.image for each in stills])).permute(0, 3, 1, 2).float() / 127.5 - 1
     targets = [thing for asked in questions for thing in asked[3]]
     exemplars, pad, labels = _pack_exemplars([asked[2] for asked in questions])

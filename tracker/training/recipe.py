@@ -24,7 +24,7 @@ class Recipe:
     again: int = 3  # times more that a drawn picture is asked about: drawing would cost as much as learning
     first: float = 0.06  # the first share of the time, in which the image encoder learns colours and names alone
     easy: float = 0.03  # the first share of the time, in which there are plain shapes alone: in crowds none is learnt
-    small: float = 0.6  # the first share of the time, in which pictures have half the side: a quarter of the work
+    small: float = 0.65  # the first share of the time, in which pictures have half the side: a quarter of the work
     let_down: float = 0.35  # the last share of the time, in which the rate falls to nearly nothing
     weight_decay: float = 0.02
     clip: float = 1.0  # gradient norm
@@ -34,7 +34,8 @@ class Recipe:
     seed: int = 1
 
     # Following by memory: train_memory.py
-    memory_minutes: float = 20
+    memory_minutes: float = 40
+    memory_small: float = 0.8  # the first share of them, in which pictures have half the side: a sixth of the work
     frames: int = 8  # of a clip
     objects: int = 4  # followed in a clip, at most
     memory_rate: float = 4e-4

@@ -54,6 +54,11 @@ class Lesson:
     clip: Clip
     batch: Batch
 
+    def halved(self) -> Lesson:
+        """The same for the network at half its resolution, which resizes the pictures itself."""
+        pictures, truth = self.clip
+        return Lesson((pictures, F.avg_pool2d(truth, 2)), self.batch.halved())
+
 
 class Lessons(IterableDataset[Lesson]):
     """Endless lessons, drawn beside the training."""
@@ -108,12 +113,22 @@ class MemoryRun:
         for group in self.optimizer.param_groups:
             slow = min(1, (self.steps + 1) / recipe.memory_warmup, max(0.01, share_left / 0.5))
             group["lr"] = recipe.memory_rate * slow
+        lesson = self._look_at(lesson, share_left)
         pictures, truth = lesson.clip
         self.seen.append(([embed(self.model, picture) for picture in pictures], truth))
         losses = self._lesson(self.seen[-1], lesson.batch)
         for _ in range(recipe.clips_again):
             self._lesson(self.seen[int(self.rng.integers(len(self.seen)))], None)
         return losses
+
+    def _look_at(self, lesson: Lesson, share_left: float) -> Lesson:
+        """The lesson at the resolution of this part of the time, and the model set to it."""
+        small = 1 - share_left < self.recipe.memory_small
+        side = MODEL.image_size // 2 if small else MODEL.image_size
+        if side != self.model.config.image_size:
+            self.model.resize(side)
+            self.seen.clear()
+        return lesson.halved() if small else lesson
 
     def _lesson(self, clip: Seen, batch: Batch | None) -> dict[str, float]:
         with precision(self.model.device):

@@ -56,6 +56,7 @@ NANO_2 = replace(
     feedforward=256,
     queries=49,
     text_width=64,
+    guided=True,
     same_look=None,
     same_appearance=None,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracker.training.clicks import POINTS, inside, on_nothing, yesterday
+from tracker.model.guides import ellipse, regions
+from tracker.training.clicks import POINTS, inside, interactive, on_nothing, yesterday
 from tracker.training.data import make_batch
 from tracker.training.masks import MASK_SIDE, box_of, shrink
 from tracker.worlds.objects import WorldObject
@@ -59,3 +60,23 @@ def test_where_there_is_no_room_for_nothing_a_point_asks_for_what_is_there() -> 
     _, labels, _, given, truth = on_nothing(np.random.default_rng(0), [everywhere])
     assert labels.tolist() == [1, -1, -1, -1] and not given
     assert truth.shape == (MASK_SIDE, MASK_SIDE) and truth.all()
+
+
+def test_boxes_and_points_are_guided_as_the_model_guides_them() -> None:
+    thing = WorldObject(0, "red", "square", square(40, 30, 40), 1.0)
+    small = np.full((MASK_SIDE, MASK_SIDE, 3), 90, np.uint8)
+    small[24:56, 24:48] = (200, 40, 40)
+    boxes = clicks = 0
+    for seed in range(60):
+        points, labels, previous, given, truth = interactive(
+            np.random.default_rng(seed), small, [thing], [thing], nothing=False
+        )
+        if labels.tolist()[:2] == [2, 3]:
+            (x0, y0), (x1, y1) = points[:2].tolist()
+            drawn = ellipse(((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), MASK_SIDE)
+            boxes += bool(np.allclose(previous, drawn, atol=1e-3))
+        elif labels.tolist() == [1, -1, -1, -1]:
+            found = regions(small, np.asarray(points[:1], np.float64), np.zeros((0, 2)))
+            clicks += any(np.array_equal(previous, each) for each in found)
+        assert given and truth.any()
+    assert boxes > 10 and clicks > 5

@@ -14,6 +14,7 @@ from tracker.training import data
 from tracker.training.data import (
     BARE,
     IGNORED,
+    PHOTO_CLICKS,
     Batch,
     Supply,
     WorldBatches,
@@ -146,7 +147,7 @@ def test_of_photographs_only_clicks_and_boxes_are_asked(monkeypatch: pytest.Monk
     batch = make_batch(np.random.default_rng(3), pictures=5, prompts=3, clicks=12, supply=supply)
     assert batch.image_of_prompt.tolist() == [0, 0, 0], "the first picture is always a world"
     assert len(batch.texts) == len(batch.target_counts) == len(batch.exemplars[0]) == 3
-    assert torch.bincount(batch.image_of_click).tolist() == [12] * 5
+    assert torch.bincount(batch.image_of_click).tolist() == [12, *[12 * PHOTO_CLICKS] * 4]
     for maps in (batch.colors, batch.names):
         assert (maps[1:] == IGNORED).all() and not (maps[0] == IGNORED).all()
     on_photographs = batch.image_of_click > 0
@@ -158,7 +159,7 @@ def test_some_pictures_are_photographs_where_there_are_scenes(supply: Supply) ->
     rng = np.random.default_rng(1)
     batches = [make_batch(rng, pictures=6, prompts=1, clicks=1, supply=supply) for _ in range(6)]
     photographs = sum(int((batch.colors == IGNORED).flatten(1).all(1).sum()) for batch in batches)
-    assert 2 <= photographs <= 14
+    assert 4 <= photographs <= 22  # of 30
     assert all(len(batch.texts) == 6 - int((batch.colors == IGNORED).flatten(1).all(1).sum()) for batch in batches)
 
 

@@ -99,3 +99,14 @@ def test_clips_are_used_again(run: MemoryRun) -> None:
     assert (eager.steps, len(eager.seen)) == (3, 1)
     eager.seen.extend(list(eager.seen) * KEPT)
     assert len(eager.seen) == KEPT
+
+
+def test_it_learns_at_half_the_side_first(run: MemoryRun) -> None:
+    lesson: Lesson = next(iter(Lessons(SMOKE, 0, BARE)))
+    sides = []
+    for share_left in (1.0, 0.01):
+        seen = run._look_at(lesson, share_left)
+        sides.append((run.model.config.image_size, seen.clip[1].shape[-1], seen.batch.click_masks.shape[-1]))
+        run.seen.append(([], seen.clip[1]))
+    assert sides == [(MODEL.image_size // 2, MASK_SIDE // 2, MASK_SIDE // 2), (MODEL.image_size, MASK_SIDE, MASK_SIDE)]
+    assert len(run.seen) == 1, "what was embedded at half the side is dropped"
