@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from tracker import Box, Point, SegmentPrompt
 from tracker.model import guides
+from tracker.model.features import Segmentation
 from tracker.model.sam3 import Sam3
 
 SIZE = (80, 160)  # height and width of the picture
@@ -121,7 +123,12 @@ def test_objects_asked_for_together_are_answered_as_alone(model: Sam3) -> None:
 def test_of_points_alone_every_region_is_decoded(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[SegmentPrompt] = []
     decode = model.segmenter.segment
-    monkeypatch.setattr(model.segmenter, "segment", lambda *a, **k: seen.extend(a[2]) or decode(*a, **k))
+
+    def watched(levels: Any, size: Any, objects: Any, *rest: Any, **more: Any) -> Segmentation:
+        seen.extend(objects)
+        return decode(levels, size, objects, *rest, **more)
+
+    monkeypatch.setattr(model.segmenter, "segment", watched)
     embedding = model.embed(np.zeros((*SIZE, 3), np.uint8))
     asked = [SegmentPrompt(points=(Point(30, 30),)), SegmentPrompt(box=Box(40, 20, 120, 60))]
     model.segment(embedding, asked)
