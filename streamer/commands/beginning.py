@@ -38,7 +38,8 @@ def open_store(config: Config, *, unasked: bool) -> tuple[Store | None, str]:
     """
     The store, or why there is none; ``unasked``: there is one where no file is named, too, if that can be.
 
-    Raises BadRequest for a file that was named and cannot be used, and for one that another server uses.
+    The second server of a user runs without, and says so. Raises BadRequest for a file that was named and cannot be
+    used, such as one that another server uses.
     """
     if config.store == NO_STORE:
         return None, OFF

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Unusable(BadRequest):
-    """The system does not let it be read and written there."""
+    """The system does not let it be read and written there, or another server has it."""
 
 
 class Lost(OSError):
@@ -46,8 +46,8 @@ class Database:
         """
         Open a store, or make one. One that is damaged is moved aside, said, and begun anew.
 
-        Raises BadRequest for a store that another server uses, that is of a newer version, that is something else, or
-        that cannot be read and written.
+        Raises BadRequest for a store that is of a newer version or something else; Unusable for one that another
+        server uses, or that cannot be read and written.
         """
         self.path = path
         self.moved: Path | None = None  # where a damaged one is now
@@ -274,7 +274,7 @@ def _locked(path: Path) -> int:
         holder = os.read(lock, 20).decode(errors="replace").strip()
         os.close(lock)
         words = f"The store {path} is in use by another server{f' (process {holder})' if holder.isdecimal() else ''}."
-        raise BadRequest(words, detail="Name another with --store FILE, or keep nothing with --store none.") from None
+        raise Unusable(words, detail="Name another with --store FILE, or keep nothing with --store none.") from None
     except BaseException:
         os.close(lock)
         raise

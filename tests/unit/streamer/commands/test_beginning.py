@@ -131,8 +131,12 @@ def test_a_store_is_where_it_is_named_else_in_the_state_folder_or_nowhere(
         assert isinstance(store, Store)
         assert store.name == str(where)
         with pytest.raises(BadRequest, match="in use by another server"):
-            open_store(config, unasked=True)
+            open_store(Config(store=where), unasked=True)
+        if config.store is None:  # nobody asked for it: a second server of one user runs without
+            second, why = open_store(config, unasked=True)
+            assert second is None and "in use by another server" in why
         store.close()
+    assert "No session will outlive this server: The store" in caplog.text
     monkeypatch.setenv("XDG_STATE_HOME", "/dev/null/state")
     store, why = open_store(Config(), unasked=True)
     assert store is None
