@@ -132,6 +132,7 @@ def full_size(device: Device) -> Sam3:
         return Sam3(config_named("sam3"), CUDA)
 
 
+@pytest.mark.timeout(400)  # tens of thousands of calls, each counted in Python
 def test_the_full_size_network_asks_no_more_of_the_device_than_it_did() -> None:
     with pretended_cuda(shapes=True) as device:
         model = full_size(device)
@@ -140,9 +141,16 @@ def test_the_full_size_network_asks_no_more_of_the_device_than_it_did() -> None:
         everything(model, image, (), lambda name, call: call())  # what is kept from call to call is made
         model.detect(model.embed(image), [Prompt("thing")])
         everything(model, image, (1, 4), partial(bounded, device))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_is_mixed_at_the_other_resolutions_of_the_full_size_network() -> None:
+    with pretended_cuda(shapes=True) as device:
+        model = full_size(device)
         for side in SIDES[1:]:
             model.resize(side)
-            everything(model, image, (1,), lambda name, call: call())
+            everything(model, np.zeros((1080, 1920, 3), np.uint8), (1,), lambda name, call: call())
 
 
 def bounded(device: Device, name: str, call: Callable[[], Any]) -> Any:

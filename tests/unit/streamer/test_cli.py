@@ -67,8 +67,8 @@ def test_without_flags_the_environment_holds_and_then_the_defaults(monkeypatch: 
 def test_the_demo_brings_its_camera_and_prompts_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[object, ...]] = []
 
-    def start(given: argparse.Namespace, *what: object, status: bool) -> int:
-        started.append((*what, status))
+    def start(given: argparse.Namespace, *what: object, file: object = None, demo: bool = False) -> int:
+        started.append((*what, demo))
         return 0
 
     monkeypatch.setattr(cli, "_start_server", start)
