@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,7 @@ import torch
 from tracker.checkpoints.download import gigabytes
 from tracker.types import TrackerError
 
-READING = (
-    2  # times its weights in fp32 that a model has in memory while it is read: the file's tensors, and the network
-)
+READING = 2  # times its weights in fp32 that a model takes while it is read: the file's tensors, and the network
 WORKING = 2**30  # bytes for what it computes with: EfficientSAM3 EV at 1008 pixels took 0.77 GB on a CPU
 _GROUPS = (  # of control groups, version 2 and 1: the bound, what is used, and what of that can be taken back
     ("", "memory.max", "memory.current", "inactive_file"),
@@ -55,7 +54,7 @@ def _in_fp32(weights: Path) -> int:
     with weights.open("rb") as file:
         try:
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-            counts = [4 * _product(each["shape"]) for key, each in header.items() if key != "__metadata__"]
+            counts = [4 * math.prod(each["shape"]) for key, each in header.items() if key != "__metadata__"]
         except (
             struct.error,
             ValueError,
@@ -66,13 +65,6 @@ def _in_fp32(weights: Path) -> int:
         ):  # loading says what is wrong
             return weights.stat().st_size
     return sum(counts)
-
-
-def _product(shape: list[int]) -> int:
-    total = 1
-    for each in shape:
-        total *= each
-    return total
 
 
 def _left(root: Path) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from streamer.store import Database, Kept, Origin, Store
 from streamer.store import store as module
 from tests.support.asgi import Asked
 from tests.support.models import untrained
+from tests.support.stores import fill, until
 
 DEMO = "demo:?size=64x64&fps=2"
 KEEP = {"source": DEMO, "prompts": ["star"], "keep": True}
@@ -39,18 +40,6 @@ async def asking(store: Store | None, **settings: Any) -> AsyncIterator[Asked]:
         httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
     ):
         yield Asked(app, http)
-
-
-def fill(store: Store, *, full: bool) -> None:
-    """Stands for a disk that is full: SQLite answers both in one way."""
-    connection = store._database.connection
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages if full else 100_000}")
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110  (each try is counted, none is told)
-        await asyncio.sleep(0.01)
 
 
 async def test_without_a_store_nothing_can_be_kept_and_nothing_else_changes() -> None:
@@ -80,7 +69,7 @@ async def test_one_that_stays_is_in_the_file_when_it_is_answered_until_it_is_del
 async def test_a_store_that_is_full_is_told_and_a_deletion_that_would_not_last_is_no_success(store: Store) -> None:
     async with asking(store) as here:
         before = (await here.http.post("/sessions", json=KEEP)).json()["id"]
-        fill(store, full=True)
+        fill(store._database)
         address = f"{DEMO}&objects={'0' * 4000}3"
         session = (await here.http.post("/sessions", json={**KEEP, "source": address})).json()
         assert (session["keep"], session["kept"]) == (True, False)
@@ -90,7 +79,7 @@ async def test_a_store_that_is_full_is_told_and_a_deletion_that_would_not_last_i
         deleted = await here.http.delete(f"/sessions/{before}")
         assert deleted.status_code == 507
         assert "is still in the store" in deleted.json()["message"]
-        fill(store, full=False)
+        fill(store._database, full=False)
         await until(lambda: store.problem is None)
         assert (await here.http.get(f"/sessions/{session['id']}")).json()["kept"]
         assert [each.id for each in store.kept] == [session["id"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +21,7 @@ from streamer.live.sessions import Sessions
 from streamer.store import Asked, Database, Drawn, Kept, Origin, Store
 from streamer.store import store as module
 from tests.support.sources import HandSource
+from tests.support.stores import fill, until
 from tracker import Box, Prompt, Sam3, Tracker, prompt_keys
 
 BOXED = Prompt(None, (Box(10, 10, 30, 30),), (True,))
@@ -45,18 +46,6 @@ def tracker() -> Tracker:
 
 def new(*prompts: Prompt) -> Kept:
     return Kept.new("demo:", prompts, Origin.HTTP)
-
-
-def full(store: Store, *, full: bool) -> None:
-    """Stands for a disk that is full: SQLite answers both in one way."""
-    connection = store._database.connection
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages if full else 100_000}")
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110  (each try is counted, none is told)
-        await asyncio.sleep(0.01)
 
 
 async def test_a_block_of_ids_is_reserved_before_the_first_and_the_next_in_good_time(store: Store) -> None:
@@ -89,7 +78,7 @@ async def test_after_a_restart_ids_begin_behind_all_that_were_reserved(store: St
 async def test_where_no_more_can_be_reserved_ids_go_on_from_the_clock(store: Store) -> None:
     keeping, given = Keeping(store, new()), tracker()
     assert await keeping.settled()
-    full(store, full=True)
+    fill(store._database)
     store.put(dataclasses.replace(new(), address="demo:?" + "x" * 100_000))
     await until(lambda: store.problem is not None)
     given.skip_to(BLOCK - MARGIN + 2)
@@ -101,7 +90,7 @@ async def test_where_no_more_can_be_reserved_ids_go_on_from_the_clock(store: Sto
     keeping.before(given)
     assert given.next_id == jumped, "once is enough"
     keeping.given(given.next_id)
-    full(store, full=False)
+    fill(store._database, full=False)
     await until(lambda: keeping.lasts)
     keeping.before(given)
     assert given.next_id == jumped
@@ -110,14 +99,14 @@ async def test_where_no_more_can_be_reserved_ids_go_on_from_the_clock(store: Sto
 
 
 async def test_one_that_is_in_no_file_gives_what_ids_it_likes(store: Store) -> None:
-    full(store, full=True)
+    fill(store._database)
     keeping, given = Keeping(store, dataclasses.replace(new(), address="demo:?" + "x" * 100_000)), tracker()
     assert not await keeping.settled()
     given.skip_to(5000)
     keeping.before(given)
     assert given.next_id == 5000
     keeping.given(5000)
-    full(store, full=False)
+    fill(store._database, full=False)
     await until(lambda: keeping.lasts)
     assert store.kept[0].next_id == 5000 + BLOCK
 

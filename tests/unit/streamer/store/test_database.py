@@ -16,6 +16,7 @@ from streamer.errors import BadRequest
 from streamer.store import Asked, Database, Drawn, Kept, Origin
 from streamer.store.schema import APPLICATION, VERSION
 from tests.support.documents import ROOT
+from tests.support.stores import fill
 from tracker import Box, Prompt
 
 Open = Callable[[], Database]
@@ -175,15 +176,13 @@ def test_rows_that_make_no_sense_are_said_and_the_others_read(opened: Open, capl
 
 
 def test_all_changes_are_written_or_none(opened: Open) -> None:
-    """The limit stands for a disk that is full: SQLite answers both in one way."""
     database = opened()
     database.write({KEPT.id: KEPT})
-    pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
-    database.connection.execute(f"PRAGMA max_page_count = {pages}")
+    fill(database)
     large = dataclasses.replace(Kept.new("demo:", [], Origin.HTTP), asked=(Asked(BOXED, Drawn(PICTURE * 9, ())),))
     with pytest.raises(sqlite3.OperationalError, match="full"):
         database.write({KEPT.id: None, large.id: large})
     assert database.read() == [KEPT]
-    database.connection.execute("PRAGMA max_page_count = 100000")
+    fill(database, full=False)
     database.write({KEPT.id: None, large.id: large})
     assert [each.id for each in database.read()] == [large.id]

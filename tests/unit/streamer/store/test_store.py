@@ -14,6 +14,7 @@ from streamer.errors import NotStored, TooMany
 from streamer.store import Database, Kept, Origin, Store
 from streamer.store import store as module
 from streamer.store.store import MAX_KEPT
+from tests.support.stores import fill, until
 from tracker import Prompt
 
 Open = Callable[[], Database]
@@ -33,17 +34,6 @@ async def store(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(module, "RETRY", 0.01)
     async with asyncio.timeout(60), Store(database) as store:
         yield store
-
-
-def fill(database: Database) -> None:
-    """Stands for a disk that is full: SQLite answers both in one way."""
-    pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
-    database.connection.execute(f"PRAGMA max_page_count = {pages}")
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110  (each try is counted, none is told)
-        await asyncio.sleep(0.01)
 
 
 def large() -> Kept:
@@ -102,7 +92,7 @@ async def test_a_full_disk_is_said_and_what_could_not_be_written_is_when_there_i
     store.put(newest)
     assert caplog.text.count("cannot be written") == 1
     assert store.lasting(before.id) == before
-    database.connection.execute("PRAGMA max_page_count = 100000")
+    fill(database, full=False)
     await until(lambda: store.lasts(one.id))
     assert store.problem is None
     assert store.lasting(one.id) == newest
@@ -118,7 +108,7 @@ async def test_a_removal_that_cannot_be_written_is_no_success(store: Store, data
     assert not await store.settled(other.id)
     with pytest.raises(NotStored, match=f"{one.id} was stopped, but is still in the store"):
         await store.remove(one.id)
-    database.connection.execute("PRAGMA max_page_count = 100000")
+    fill(database, full=False)
     await until(lambda: store.lasts(one.id))
     assert [each.id for each in database.read()] == [other.id]
 
