@@ -7,6 +7,7 @@ import re
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -29,9 +30,7 @@ def test_a_click_makes_an_object_that_is_followed_corrected_and_removed(page: Vi
     expect(page.page.locator("#objects li")).to_contain_text(["picked"])
     expect(page.page.locator("#note")).to_contain_text("is followed")
     number = int(page.page.locator("#objects li").get_attribute("data-object") or -1)
-    page.page.keyboard.down("Shift")
-    page.page.mouse.click(*page.pixel(0.03, 0.1))
-    page.page.keyboard.up("Shift")
+    _take_away_what_is_far(page)
     expect(page.page.locator("#note")).to_contain_text("is corrected")
     page.page.click("#objects button[data-remove]")
     expect(page.page.locator("#objects li")).to_have_count(0)
@@ -42,14 +41,29 @@ def test_a_click_makes_an_object_that_is_followed_corrected_and_removed(page: Vi
     assert clicks[1]["object_id"] == number and not clicks[1]["points"][0]["positive"]
 
 
+def _take_away_what_is_far(page: Visit) -> None:
+    """A correction that leaves of the object what it is: its place is as far from all objects as there is one."""
+    page.page.keyboard.down("Shift")
+    page.page.mouse.click(*page.pixel(*_deepest(~np.any(_objects(shown_index(page)), axis=0))))
+    page.page.keyboard.up("Shift")
+
+
 def _middle_of_an_object(index: str) -> tuple[float, float]:
     """Of the synthetic camera's frame: shares of width and height of a place well inside its largest object."""
+    return _deepest(max(_objects(index), key=lambda mask: int(mask.sum())))
+
+
+def _objects(index: str) -> list[npt.NDArray[np.bool_]]:
     world = worlds.Video(CALM_SEED, 640, 480, fps=10, objects=(2, 2), speed=0.05)
     world.skip(int(index))
-    largest = max(world.next().objects, key=lambda each: int(each.mask.sum()))
-    depth = cv2.distanceTransform(largest.mask.astype(np.uint8), cv2.DIST_L2, 5)
+    return [each.mask for each in world.next().objects]
+
+
+def _deepest(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The place of a mask that is farthest from its edge and the picture's, in shares of width and height."""
+    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(x) / 640, float(y) / 480
+    return float(x - 1) / 640, float(y - 1) / 480
 
 
 def test_a_box_drawn_with_the_mouse_makes_an_object(page: Visit) -> None:
@@ -124,10 +138,7 @@ def test_a_correction_that_is_taken_back_leaves_the_object_under_its_id(page: Vi
     number = _pick(page)
     for _ in range(8):  # what it is before the correction has to be known
         next_result(page)
-    x, y = page.pixel(*_middle_of_an_object(shown_index(page)))
-    page.page.keyboard.down("Shift")
-    page.page.mouse.click(x, y)
-    page.page.keyboard.up("Shift")
+    _take_away_what_is_far(page)
     expect(page.page.locator("#note")).to_have_text(f"Object {number} is corrected.")
     page.page.focus("#screen")
     page.page.keyboard.press("Control+z")

@@ -120,6 +120,9 @@ class ClickableFrames:
         if not self._frames:
             return FrameGone("no frame has been looked at yet, so nothing can be clicked", None)
         oldest, newest = self._frames[0].index, self._frames[-1].index
+        if oldest <= index <= newest:
+            words = f"the place that was pointed at on frame {index} is not known on any frame that was looked at"
+            return FrameGone(f"{words}: point at it again", (oldest, newest))
         return FrameGone(f"frame {index} is gone: frames {oldest} to {newest} can be clicked", (oldest, newest))
 
     def after(self, kept: ClickableFrame, most: int) -> list[ClickableFrame]:

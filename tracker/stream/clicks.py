@@ -20,7 +20,7 @@ from tracker.presenting.history import MotionPath, under
 from tracker.stream import optical_flow
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import near
-from tracker.stream.geometry import LIMIT, Share, Spot, bounds, pixels, shares
+from tracker.stream.geometry import LIMIT, Share, bounds, pixels, points, shares, spots
 from tracker.stream.object_list import ObjectList
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
@@ -159,7 +159,7 @@ class Clicks:
     ) -> Answer:
         together = (*self._earlier(known, kept, path), *made)[-MOST_SPOTS:]
         prompt = SegmentPrompt(points=together, logits=self._before(known, kept, path))
-        logits, score = answer(self.model, kept, prompt, self.params)
+        logits, score = answer(self.model, kept, prompt, self.params, known.id)
         self._bring(known, kept, logits, together, path, tick)
         return Answer(known.id, kept.index, score)
 
@@ -269,19 +269,26 @@ def there(objects: Sequence[Followed], kept: ClickableFrame, points: Sequence[Po
 
 
 def answer(
-    model: Sam3, kept: ClickableFrame, prompt: SegmentPrompt, params: TrackingParams = DEFAULTS
+    model: Sam3,
+    kept: ClickableFrame,
+    prompt: SegmentPrompt,
+    params: TrackingParams = DEFAULTS,
+    corrected: int | None = None,
 ) -> tuple[Tensor, float]:
     """
     The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
 
-    Raises :class:`TrackerError` if nothing is there. One point alone is ambiguous: the best of three masks is taken.
+    Raises :class:`TrackerError` if nothing is there, or nothing is left of the object whose id is ``corrected``.
+    One point alone is ambiguous: the best of three masks is taken.
     """
     found = model.segment(kept.embedding, [prompt], multimask=prompt.box is None and len(prompt.points) == 1)
     logits = found.logits[0, 0]
     if prompt.box is not None:
         logits = near(logits[None], [prompt], kept.embedding, params.grown)[0]
     if not bool((logits > 0).any()):
-        raise TrackerError("the model sees no object there")
+        nothing = "the model sees no object there"
+        left = f"with this click nothing would be left of object {corrected}; it stays as it was"
+        raise TrackerError(nothing if corrected is None else left)
     return logits, float(found.ious[0, 0])
 
 
@@ -338,13 +345,3 @@ def as_logits(mask: Mask, side: int) -> Tensor:
     """A finished mask as (side, side) logits that can be a mask prompt."""
     share = cv2.resize(mask.dense().astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     return torch.from_numpy((share * 2 - 1) * MASK_LOGIT)
-
-
-def spots(points: Sequence[Point], height: int, width: int) -> tuple[Spot, ...]:
-    """Points in pixels as shares of their picture."""
-    return tuple((point.x / width, point.y / height, point.positive) for point in points)
-
-
-def points(spots: Sequence[Spot], height: int, width: int) -> tuple[Point, ...]:
-    """Shares of a picture as points in its pixels."""
-    return tuple(Point(x * width, y * height, positive) for x, y, positive in spots)

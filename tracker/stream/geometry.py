@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.model.compute import uploaded
-from tracker.types import Box
+from tracker.types import Box, Point
 
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 Spot = tuple[float, float, bool]  # x, y as shares of the picture; whether it belongs to the object
@@ -49,6 +49,16 @@ def pixels(share: Share, height: int, width: int) -> Box:
 def shares(box: Box, height: int, width: int) -> Share:
     """A box in pixels as a share of its picture."""
     return box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height
+
+
+def spots(points: Sequence[Point], height: int, width: int) -> tuple[Spot, ...]:
+    """Points in pixels as shares of their picture."""
+    return tuple((point.x / width, point.y / height, point.positive) for point in points)
+
+
+def points(spots: Sequence[Spot], height: int, width: int) -> tuple[Point, ...]:
+    """Shares of a picture as points in its pixels."""
+    return tuple(Point(x * width, y * height, positive) for x, y, positive in spots)
 
 
 def bounds(logits: Tensor) -> Share:

@@ -84,7 +84,7 @@ def test_where_its_time_is_known_nothing_is_estimated_from_its_neighbours() -> N
         clickable.add(kept(index, seconds))
     assert clickable.nearest(15, seconds=1.05).index == 10
     assert clickable.nearest(5, seconds=0.95).index == 10
-    with pytest.raises(FrameGone):
+    with pytest.raises(FrameGone, match="frame 11 is not known on any frame that was looked at: point at it again"):
         clickable.nearest(11, seconds=1.2)
 
 

@@ -58,8 +58,11 @@ def test_a_single_point_is_answered_with_the_best_of_three() -> None:
 
 
 def test_where_the_model_sees_nothing_the_click_is_refused() -> None:
+    model, nowhere = cast(Sam3, FakeModel()), SegmentPrompt(points=(Point(5, 5),))
     with pytest.raises(TrackerError, match="sees no object there"):
-        clicks.answer(cast(Sam3, FakeModel()), kept(), SegmentPrompt(points=(Point(5, 5),)))
+        clicks.answer(model, kept(), nowhere)
+    with pytest.raises(TrackerError, match="nothing would be left of object 3; it stays as it was"):
+        clicks.answer(model, kept(), nowhere, corrected=3)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +176,3 @@ def test_a_finished_mask_can_be_a_mask_prompt() -> None:
     logits = clicks.as_logits(shown(1, 20, 40, 32).mask, 64)
     assert torch.equal(logits > 0, square(10, 20, 16) > 0)
     assert logits.abs().max() == clicks.MASK_LOGIT
-
-
-def test_spots_are_shares_of_the_picture_and_back() -> None:
-    made = [Point(32, 48), Point(64, 96, False)]
-    assert clicks.points(clicks.spots(made, 96, 64), 192, 128) == (Point(64, 96), Point(128, 192, False))

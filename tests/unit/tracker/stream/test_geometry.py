@@ -6,8 +6,20 @@ import pytest
 import torch
 
 from tests.support.objects import SIDE, square
-from tracker import Box
-from tracker.stream.geometry import bounds, each_bounds, lies_on, middle, overlaps, pixels, shares, shifted, size
+from tracker import Box, Point
+from tracker.stream.geometry import (
+    bounds,
+    each_bounds,
+    lies_on,
+    middle,
+    overlaps,
+    pixels,
+    points,
+    shares,
+    shifted,
+    size,
+    spots,
+)
 
 
 def test_two_masks_overlap_by_their_common_share() -> None:
@@ -57,3 +69,8 @@ def test_a_box_has_a_middle_and_a_size() -> None:
     box = (0.25, 0.5, 0.75, 1.0)
     assert (middle(box, 0), middle(box, 1), size(box)) == (0.5, 0.75, 0.5)
     assert size((0.5, 0.5, 0.25, 0.75)) == 0
+
+
+def test_spots_are_shares_of_the_picture_and_back() -> None:
+    made = [Point(32, 48), Point(64, 96, False)]
+    assert points(spots(made, 96, 64), 192, 128) == (Point(64, 96), Point(128, 192, False))

@@ -54,6 +54,17 @@ def test_a_click_on_an_object_refines_it_and_points_on_one_frame_add_up() -> Non
     assert len(stream.model.prompted[0].points) == 1  # another frame, another drawing
 
 
+def test_a_correction_that_would_leave_nothing_of_an_object_leaves_it_as_it_was() -> None:
+    stream = Stream()
+    stream.watch(3, ("blue", 20, 20, 30))
+    stream.tracker.click(2, click_at(30, 30))
+    before = only(stream.see(("blue", 20, 20, 30)))
+    with pytest.raises(TrackerError, match="nothing would be left of object 1; it stays as it was"):
+        stream.tracker.click(3, click_at(100, 100), object_id=1)
+    after = only(stream.see(("blue", 20, 20, 30)))
+    assert after.id == 1 and after.mask == before.mask
+
+
 def test_a_users_mask_is_not_overruled_by_the_detector() -> None:
     stream = Stream(RED, interval=3)
     stream.watch(4, ("red", 20, 20, 30))
