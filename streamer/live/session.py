@@ -265,14 +265,19 @@ class Session:
         if frame.index + 1 != self.decoded or result.step is None:
             return
         orders = self._orders
-        if frame.index <= self._newest_told:
-            with contextlib.suppress(TimeoutError, Closed):
-                async with asyncio.timeout(max(0.0, frame.arrived + STANDS - time.monotonic())):
-                    await self._candidates.ready()
-                    return
+        if frame.index <= self._newest_told and not await self._stands(frame):
+            return
         if frame.index + 1 == self.decoded and self.state is State.LIVE and orders == self._orders:
             now = time.monotonic()
             self._publish(frame, replace(result, age=now - frame.arrived))
+
+    async def _stands(self, frame: Frame) -> bool:
+        """Wait until the newest frame is ``STANDS`` old; whether none came after it."""
+        with contextlib.suppress(TimeoutError, Closed):
+            async with asyncio.timeout(max(0.0, frame.arrived + STANDS - time.monotonic())):
+                await self._candidates.ready()
+                return False
+        return True
 
     async def _step(self, candidate: Candidate) -> tuple[Look, Result]:
         """One step on the model thread, in the session's turn."""

@@ -15,6 +15,7 @@ import pytest
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
+from streamer.frame import Frame
 from streamer.live.presenters import Here
 from streamer.live.session import Session
 from streamer.live.subscription import Subscription
@@ -93,3 +94,20 @@ async def looking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     finally:
         go_on.set()
         monkeypatch.setattr(Tracker, "step", step)
+
+
+@asynccontextmanager
+async def standing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Enter when a next frame was looked at and only its age keeps it from being told again; at the end it is old."""
+    looked, old = asyncio.Event(), asyncio.Event()
+
+    async def stands(_: Frame) -> bool:
+        looked.set()
+        return await old.wait()
+
+    monkeypatch.setattr(stage.session, "_stands", stands)
+    await stage.frame()
+    await looked.wait()
+    yield
+    old.set()
+    await asyncio.sleep(0)  # what waits for it goes on at once, and ends

@@ -16,7 +16,7 @@ from streamer.result import Result
 from streamer.sources.base import State
 from tests.support.sources import HandSource
 from tests.support.squares import GREEN, RED, Squares, ids
-from tests.support.stage import Stage, looking, make, playing
+from tests.support.stage import Stage, looking, make, playing, standing
 
 
 async def until_looked_again(stage: Stage) -> list[dict[str, Any]]:
@@ -168,11 +168,9 @@ async def test_a_frame_that_stands_is_told_again_with_the_masks_of_its_own_look(
 
 
 async def test_a_lost_camera_has_its_last_frame_told_once(presented: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STANDS", 0.05)
     await presented.frame()
-    await presented.frame()
-    assert presented.source.tell is not None
-    presented.source.tell(State.RECONNECTING, "it hung up")
-    assert (await presented.read("state"))["state"] == "reconnecting"
-    await asyncio.sleep(0.2)
+    async with standing(presented, monkeypatch):
+        assert presented.source.tell is not None
+        presented.source.tell(State.RECONNECTING, "it hung up")
+        assert (await presented.read("state"))["state"] == "reconnecting"
     assert not presented.reader._results.waiting

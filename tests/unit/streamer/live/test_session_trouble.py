@@ -19,7 +19,7 @@ from streamer.live.presenters import Here
 from streamer.live.presenting import NEWS
 from streamer.live.session import Session
 from tests.support.squares import GREEN, RED, Squares, ids
-from tests.support.stage import Stage, looking, playing
+from tests.support.stage import Stage, looking, playing, standing
 from tracker import Point, Prompt
 
 
@@ -74,13 +74,10 @@ async def test_however_many_orders_come_before_the_next_frame_it_shows_what_they
 async def test_a_picture_that_stands_is_not_told_again_without_what_was_made_meanwhile(
     presented: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STANDS", 0.2)
     await presented.frame()
     session = presented.session
-    await presented.frame()
-    await looked_at_two(session)
-    await pointing.click(session, session.recent.find(1), [Point(90, 90, True)], None)
-    await asyncio.sleep(0.4)
+    async with standing(presented, monkeypatch):
+        await pointing.click(session, session.recent.find(1), [Point(90, 90, True)], None)
     assert not presented.reader._results.waiting
 
 
