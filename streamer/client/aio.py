@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -17,6 +17,7 @@ from streamer.client import errors, requests
 from streamer.client.conversation import SessionBase, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
+from streamer.client.opening import Opening
 from streamer.client.pictures import Picture, Source
 from streamer.client.requests import Address, Call, Clicks, Edges, Encoding, MaskForm, Only, Prompts, VisualPrompt
 
@@ -102,27 +103,34 @@ class AsyncClient:
         return await self.send(requests.sessions())
 
     def start(
-        self, source: str, prompts: Prompts = (), *, pictures: bool = False, encoding: Encoding = "json"
-    ) -> Opening:
+        self,
+        source: str,
+        prompts: Prompts = (),
+        *,
+        keep: bool = False,
+        pictures: bool = False,
+        encoding: Encoding = "json",
+    ) -> Opening[AsyncSession]:
         """
         Start a session, as :meth:`streamer.client.Client.start`.
 
-        ``async with client.start(…) as session:`` ends it on leaving; ``await client.start(…)`` leaves that to you.
+        ``async with client.start(…) as session:`` ends it on leaving, unless ``keep`` lets it stay;
+        ``await client.start(…)`` leaves that to you.
         """
 
         async def begin() -> AsyncSession:
-            asking = asyncio.ensure_future(self.send(requests.start(source, prompts)))
+            asking = asyncio.ensure_future(self.send(requests.start(source, prompts, keep=keep)))
             try:
                 info = await asyncio.shield(asking)
             except asyncio.CancelledError:  # the caller is gone: what is started for it must not go on for ever
                 with contextlib.suppress(ClientError):
                     await self.send(requests.stop((await asking).id))
                 raise
-            return AsyncSession(self, info, pictures=pictures, encoding=encoding, ours=True)
+            return AsyncSession(self, info, pictures=pictures, encoding=encoding, ours=not keep)
 
         return Opening(begin)
 
-    def attach(self, session: str, *, pictures: bool = False, encoding: Encoding = "json") -> Opening:
+    def attach(self, session: str, *, pictures: bool = False, encoding: Encoding = "json") -> Opening[AsyncSession]:
         """Join a session that is there already, by its id. Leaving the ``async with`` block leaves it running."""
 
         async def begin() -> AsyncSession:
@@ -142,27 +150,6 @@ class AsyncClient:
     async def _send_built(self, build: Callable[[], Call[T]]) -> T:
         """Make a call with a picture: reading and packing it takes time that the loop does not have."""
         return await self.send(await asyncio.to_thread(build))
-
-
-class Opening:
-    """A session on its way: to be awaited, or entered with ``async with``."""
-
-    def __init__(self, begin: Callable[[], Awaitable[AsyncSession]]) -> None:
-        self._begin = begin
-        self._session: AsyncSession | None = None
-
-    def __await__(self) -> Generator[Any, None, AsyncSession]:
-        return self._begin().__await__()
-
-    async def __aenter__(self) -> AsyncSession:
-        self._session = await self
-        return self._session
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.__aexit__(kind, error, trace)
 
 
 class AsyncSession(SessionBase):

@@ -106,7 +106,8 @@ class SessionInfo:
     ``fps`` is results a second, ``looks`` how often the model looks (None where a server does not say it), ``age_ms``
     how old the frame of the last result is by now, ``received_ms`` the same from its packet's arrival (None where a
     server does not say it), ``dropped`` how many frames have no result. ``prompts`` are the texts (None for a prompt
-    of boxes), ``hint`` what the model has to say about them.
+    of boxes), ``hint`` what the model has to say about them. ``keep``: it is to outlive the server, ``kept``: it
+    would if that ended now.
     """
 
     id: str
@@ -122,6 +123,8 @@ class SessionInfo:
     kind: str = ""
     looks: float | None = None
     received_ms: float | None = None
+    keep: bool = False
+    kept: bool = False
 
 
 def session_info(data: Any) -> SessionInfo:
@@ -140,6 +143,8 @@ def session_info(data: Any) -> SessionInfo:
         kind=str(data.get("kind", "")),
         looks=data.get("looks"),
         received_ms=data.get("received_ms"),
+        keep=bool(data.get("keep", False)),
+        kept=bool(data.get("kept", False)),
     )
 
 

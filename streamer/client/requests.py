@@ -170,9 +170,9 @@ def embed_image(image: Source, image_id: str | None) -> Call[str]:
     return Call("POST", "/sam3/embed_image", lambda answer: str(answer.json()["image_id"]), _picture(image, image_id))
 
 
-def start(source: str, prompts: Prompts) -> Call[SessionInfo]:
+def start(source: str, prompts: Prompts, *, keep: bool = False) -> Call[SessionInfo]:
     """``POST /sessions``."""
-    body = {"source": source, "prompts": [_prompt_json(prompt) for prompt in _listed(prompts)]}
+    body = {"source": source, "prompts": [_prompt_json(prompt) for prompt in _listed(prompts)], "keep": keep}
     return Call("POST", "/sessions", lambda answer: messages.session_info(answer.json()), body)
 
 

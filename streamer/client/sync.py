@@ -30,8 +30,8 @@ class Client:
 
     Close it, or use it as a ``with`` block. ``api_key`` is for servers that have keys. ``timeout``, in seconds, is how
     long the server may stay silent: a full-size model on a CPU needs minutes. Every call raises ClientError when it is
-    refused or no answer comes, and Busy where trying again later may help; ValueError or TypeError for arguments that
-    make no request. Threads may share a client.
+    refused or no answer comes, Busy where trying again later may help, ValueError or TypeError for wrong arguments.
+    Threads may share a client.
     """
 
     def __init__(
@@ -123,17 +123,22 @@ class Client:
         return self.send(requests.sessions())
 
     def start(
-        self, source: str, prompts: Prompts = (), *, pictures: bool = False, encoding: Encoding = "json"
+        self,
+        source: str,
+        prompts: Prompts = (),
+        *,
+        keep: bool = False,
+        pictures: bool = False,
+        encoding: Encoding = "json",
     ) -> Session:
         """
         Start a session on ``rtsp://…``, ``http(s)://…``, a file's path on the server, or ``demo:``.
 
-        Used as a ``with`` block, the session is ended on leaving it. With ``pictures`` each result brings the picture
-        of its frame. ``encoding`` is how results travel: msgpack is shorter, and what is read is the same.
+        Leaving its ``with`` block ends it; with ``keep`` it stays, and outlives the server. With ``pictures`` each
+        result brings the picture of its frame. ``encoding``: msgpack is shorter on its way, and is read as the same.
         """
-        return Session(
-            self, self.send(requests.start(source, prompts)), pictures=pictures, encoding=encoding, ours=True
-        )
+        info = self.send(requests.start(source, prompts, keep=keep))
+        return Session(self, info, pictures=pictures, encoding=encoding, ours=not keep)
 
     def attach(self, session: str, *, pictures: bool = False, encoding: Encoding = "json") -> Session:
         """Join a session that is there already, by its id. Leaving the ``with`` block leaves it running."""
@@ -154,8 +159,7 @@ class Session(SessionBase):
 
     Its connection is opened by the first :meth:`results` or change. From then on a thread reads it, whether or not
     the caller does: pings are answered, changes are acknowledged, and of results the newest is kept, so a caller that
-    takes its time gets fewer results and never older ones. :attr:`missed` counts those it passed over. Threads may
-    share a session: one may iterate while another clicks.
+    takes its time gets fewer results and never older ones; :attr:`missed` counts the others. Threads may share it.
     """
 
     def __init__(
@@ -292,12 +296,11 @@ class Session(SessionBase):
 
     def _connect(self) -> ClientConnection:
         url = self._results_at(self._client.address)
-        options = socket_options(self._client.headers, self._client.timeout)
         try:
-            socket: ClientConnection = connect(url, **options)
+            socket: ClientConnection = connect(url, **socket_options(self._client.headers, self._client.timeout))
+            return socket
         except (OSError, WebSocketException) as error:
             raise errors.of_failure(url, self._client.timeout, error) from error
-        return socket
 
     def _read(self, socket: ClientConnection) -> None:
         """Take messages in as they come, until the connection is closed. Runs on a thread of its own."""

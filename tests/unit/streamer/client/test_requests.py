@@ -167,6 +167,8 @@ def test_a_session_is_started_with_its_prompts() -> None:
     )
     assert asked.source == "demo:"
     assert [prompt.prompt().threshold for prompt in asked.prompts] == [0.5, 0.2]
+    assert not asked.keep
+    assert fields.parse(messages.SessionIn, sent(requests.start("demo:", [], keep=True).body)).keep
 
 
 @pytest.mark.parametrize(("index", "name"), [(None, "latest"), (7, "7")])
