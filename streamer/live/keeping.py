@@ -19,6 +19,8 @@ BLOCK = (
 )
 MARGIN = 200  # of them that must be left when a look begins: it gives 64 at most, and orders come between
 
+Shown = tuple[Picture, Mapping[int, Sequence[Share]]]  # a picture, and boxes on it by the place of their prompt
+
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,7 @@ class Keeping:
             key: each.drawn for key, each in zip(prompt_keys(kept.prompts), kept.asked, strict=True) if each.drawn
         }
         self._by_clock = False
-        self._pictures: list[tuple[Picture, Mapping[int, Sequence[Share]]]] = []  # until they are recalled
+        self._pictures: list[Shown] = []  # until they are recalled
         self._kept = replace(kept, next_id=kept.next_id + BLOCK)
         store.put(self._kept)
 
@@ -57,7 +59,7 @@ class Keeping:
         """Wait until no object can get an id that is not reserved; whether :meth:`recall` has something to ask."""
         await self.settled()
         if self.returns:
-            self._pictures = await asyncio.to_thread(self.drawn)
+            self._pictures = await asyncio.to_thread(self.drawn, self._kept.prompts)
         return self.returns
 
     def recall(self, tracker: Tracker) -> None:
@@ -67,17 +69,25 @@ class Keeping:
         What the model of now cannot be asked is said, and the stream runs without.
         """
         pictures, self._pictures = self._pictures, []
+        self._ask(tracker, self._kept.prompts, pictures)
+
+    def show_again(self, tracker: Tracker) -> None:
+        """Show another model what example boxes showed the one before. Runs on the model's thread."""
+        if pictures := self.drawn(tracker.prompts):
+            self._ask(tracker, tracker.prompts, pictures)
+
+    def _ask(self, tracker: Tracker, prompts: Sequence[Prompt], pictures: Sequence[Shown]) -> None:
         try:
-            tracker.recall(self._kept.prompts, pictures)
+            tracker.recall(prompts, pictures)
         except TrackerError as error:
             log.error("session %s: its prompts cannot be asked again: %s", self._kept.id, error)
 
-    def drawn(self) -> list[tuple[Picture, Mapping[int, Sequence[Share]]]]:
+    def drawn(self, prompts: Sequence[Prompt]) -> list[Shown]:
         """The pictures that example boxes were drawn on, and the boxes on each by the place of their prompt."""
         found: dict[bytes, dict[int, Sequence[Share]]] = {}
-        for place, each in enumerate(self._kept.asked):
-            if each.drawn is not None:
-                found.setdefault(each.drawn.picture, {})[place] = each.drawn.boxes
+        for place, key in enumerate(prompt_keys(prompts)):
+            if (drawn := self._drawn.get(key)) is not None:
+                found.setdefault(drawn.picture, {})[place] = drawn.boxes
         pictures = [(jpegs.picture(data), places) for data, places in found.items()]
         return [(rgb, places) for rgb, places in pictures if rgb is not None]
 

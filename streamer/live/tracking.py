@@ -141,6 +141,8 @@ class Tracking:
             return None
         before = tracker.snapshot
         tracker.use(model)
+        if self._keeping is not None:
+            self._keeping.show_again(tracker)
         self._failures, self._looked = 0, -1  # clicks wait for its first look
         return None if before is None else replace(before, objects=(), prompts=self.prompts, order=tracker.orders)
 

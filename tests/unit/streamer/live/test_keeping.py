@@ -118,7 +118,7 @@ async def test_prompts_are_kept_with_the_pictures_of_their_boxes(store: Store) -
     assert list(store.kept[0].asked) == [Asked(Prompt("a")), Asked(BOXED, DRAWN)]
     keeping.edited([dataclasses.replace(BOXED, threshold=0.1)], {})
     assert list(store.kept[0].asked) == [Asked(dataclasses.replace(BOXED, threshold=0.1), DRAWN)]
-    ((rgb, places),) = Keeping(store, store.kept[0]).drawn()
+    ((rgb, places),) = Keeping(store, store.kept[0]).drawn([BOXED])
     assert rgb.shape == (48, 64, 3)
     assert dict(places) == {0: DRAWN.boxes}
     keeping.edited([], {})
@@ -128,7 +128,7 @@ async def test_prompts_are_kept_with_the_pictures_of_their_boxes(store: Store) -
 
 async def test_a_picture_that_is_none_is_left_out(store: Store) -> None:
     kept = dataclasses.replace(new(BOXED), asked=(Asked(BOXED, Drawn(b"no JPEG", ((0, 0, 1, 1),))),))
-    assert Keeping(store, kept).drawn() == []
+    assert Keeping(store, kept).drawn([BOXED]) == []
 
 
 async def test_what_comes_after_a_deletion_brings_nothing_back(store: Store) -> None:

@@ -7,25 +7,36 @@ import gc
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from benchmarks.support.fake_model import FakeModel
+from benchmarks.support.fake_model import FakeModel, picture
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import BadRequest
+from streamer.frame import Picture
 from streamer.live import pointing
+from streamer.live.jpegs import jpeg
 from streamer.live.sessions import Sessions
+from streamer.store import Asked, Database, Drawn, Kept, Origin, Store
 from tests.support.squares import GREEN, RED, Squares, ids
 from tests.support.stage import Stage
-from tracker import Ability, Point, Sam3
+from tracker import Ability, Box, Point, Prompt, Sam3
 
 
 def fake(name: str, *lacks: Ability) -> Sam3:
     model = FakeModel()
     model.name, model.config = name, replace(model.config, name=name, abilities=frozenset(Ability) - set(lacks))
     return cast(Sam3, model)
+
+
+class White(Squares):
+    """The red square and a white one: a colour that JPEG leaves as it is."""
+
+    def picture(self, index: int) -> Picture:
+        return picture(("red", 10, 20, 30), ("white", 80, 80, 30))
 
 
 class Change:
@@ -112,3 +123,18 @@ async def test_one_that_starts_meanwhile_begins_with_the_new_one_and_an_ended_on
         await change
         assert starting.tracking._tracker is not None
         assert starting.tracking._tracker.model is new
+
+
+async def test_an_example_of_a_kept_session_is_shown_to_the_new_model_too(engine: Engine, tmp_path: Path) -> None:
+    boxed = Prompt(boxes=(Box(10, 10, 50, 50),), labels=(True,))
+    shown = Drawn(jpeg(picture(("white", 10, 10, 40))), ((0.1, 0.1, 0.4, 0.4),))
+    kept = replace(Kept.new("demo:", [RED, boxed], Origin.HTTP), asked=(Asked(RED), Asked(boxed, shown)))
+    source, store = White(), Store(Database(tmp_path / "sessions.db"))
+    async with asyncio.timeout(100), store, Sessions(engine, Config(present="looked"), store) as sessions:
+        session = sessions.create(source, kept.prompts, keep=kept)
+        with session.subscribe() as reader:
+            stage = Stage(session, source, reader)
+            await stage.frame()
+            await engine.change(Change(sessions, fake("new")))
+            message = await stage.frame()
+        assert [len(each["predictions"]) for each in message["prompt_results"]] == [1, 1]
