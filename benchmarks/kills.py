@@ -58,6 +58,7 @@ class Server:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([*command, *arguments], stdout=pipe, stderr=subprocess.STDOUT, text=True)
         self.lines: list[str] = []
+        self.http = httpx.Client(timeout=SECONDS)
         self._ready = threading.Event()
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
@@ -67,13 +68,14 @@ class Server:
         self.began = time.monotonic()
         address = next((found[1] for found in map(re.compile(r"open (http://\S+)").search, self.lines) if found), None)
         assert address is not None, self.lines
-        self.http = httpx.Client(base_url=address, timeout=SECONDS)
+        self.http.base_url = httpx.URL(address)
 
     def kill(self) -> None:
         """With signal 9, as a lack of memory does."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._reading.join()
+        self.http.close()
 
     def sessions(self) -> dict[str, dict[str, Any]]:
         """Its sessions by id."""
@@ -86,10 +88,11 @@ class Server:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if " is ready" in line:
-                self._ready.set()
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(line.rstrip())
+                if " is ready" in line:
+                    self._ready.set()
         self._ready.set()
 
 
