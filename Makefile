@@ -23,7 +23,7 @@ COVERAGE := --cov --cov-report= --cov-fail-under=0
 RUN_INSTALLED := $(VENV)/.installed-run
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-.PHONY: help demo serve test test-unit test-slow check format lint types collected audit bench clean
+.PHONY: help demo serve test test-unit test-slow check format lint types collected installed audit bench clean
 
 help:
 	@echo "make demo       start the server with the embedded model and the synthetic camera"
@@ -55,6 +55,8 @@ $(DEV_INSTALLED): $(RUN_INSTALLED)
 	@$(INSTALL) --no-deps trackeval  # it asks for OpenCV with windows, which would overwrite the headless one
 	@touch $@
 
+installed: $(DEV_INSTALLED)
+
 demo: $(RUN_INSTALLED)
 	$(BIN)/streamer demo --port $(PORT)
 
@@ -70,8 +72,8 @@ test-unit: $(DEV_INSTALLED)
 test-slow: $(DEV_INSTALLED)
 	$(PYTEST) -m slow
 
-check: lint
-	@$(MAKE) --no-print-directory --jobs=2 types collected
+check: $(DEV_INSTALLED)
+	@$(MAKE) --no-print-directory --jobs=2 types lint collected
 	@$(call TESTS,$(COVERAGE))
 	$(BIN)/coverage report
 

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 # Before torch is imported: OpenMP threads that spin while they wait starve the decoder and the event loop beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,6 +28,8 @@ from tests.support import needs
 
 torch.set_num_threads(1)
 
+HERE = Path(__file__).parent
+
 # What runs in the background of a shell ignores Ctrl+C, and so would the programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,6 +38,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=3000)
 hypothesis.settings.load_profile("project")
+
+
+# Measuring takes a fifth of the time. The lines that these run are run by the unit and the integration tests as well.
+UNMEASURED = ("agreement", "end_to_end", "repository")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole kinds of tests in which coverage is not measured."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in UNMEASURED:
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_collection_finish() -> None:
