@@ -26,7 +26,7 @@ from tests.support.weights import random_weights
 from tracker import Prompt, Sam3
 
 WAIT = 60  # seconds until a test gives up
-IN_TIME = 12  # seconds: ten from the signal to the end of the process, and what a busy machine takes to tell us
+IN_TIME = 20  # seconds: ten from the signal to the end of the process, and what a busy machine takes to tell us
 
 
 @pytest.fixture

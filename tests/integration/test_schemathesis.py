@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from tests.support.documents import ROOT
@@ -18,7 +19,8 @@ CONFIG = ROOT / "tests" / "support" / "schemathesis.toml"
 
 
 @pytest.mark.timeout(300)
-def test_the_served_document_is_what_the_server_does(tmp_path: Path) -> None:
+def test_the_served_document_is_what_the_server_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # it asks for every model to be fetched
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
     program = str(Path(sys.executable).with_name("schemathesis"))
     with serving(untrained()) as served:

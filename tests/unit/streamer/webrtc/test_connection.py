@@ -41,6 +41,7 @@ async def test_a_server_that_does_not_answer_holds_up_gathering_once_however_man
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """aioice alone waits five seconds."""
+    monkeypatch.setattr(connection, "GATHER_SECONDS", 0.5)
     monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **which: [f"127.0.0.{n}" for n in range(2, 34)])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
