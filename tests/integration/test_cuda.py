@@ -60,10 +60,13 @@ def test_the_pretended_device_refuses_what_a_real_one_does_and_counts_what_that_
         assert (there[None] @ there[:, None]).dtype is torch.bfloat16
 
 
-@pytest.mark.parametrize(("follower", "objects"), [*(("auto", count) for count in OBJECTS), ("memory", 4)])
+@pytest.mark.parametrize(
+    ("follower", "objects", "scene"), [*(("auto", count, 0) for count in OBJECTS), ("memory", 4, 0), ("auto", 4, None)]
+)
 def test_a_step_waits_for_the_device_no_more_often_than_it_did(
-    device: Device, small: Sam3, follower: str, objects: int
+    device: Device, small: Sam3, follower: str, objects: int, scene: int | None
 ) -> None:
+    """Presented, two waits a refined step and five a keyframe, however many objects there are."""
     tracker = Tracker(
         parts.Forced(small, objects),  # type: ignore[arg-type]
         [Prompt("thing")],
@@ -74,12 +77,13 @@ def test_a_step_waits_for_the_device_no_more_often_than_it_did(
     image = parts.picture(96, 128)
     for index in range(FRAMES):
         with device.counting() as counts:
-            step = tracker.step(image, index, index / 30)
-            assert tracker.snapshot is not None
+            step = tracker.step(image, index, index / 30, scene=scene)
+            assert scene is None or tracker.snapshot is not None
         assert len(step.tracks) == objects
         if index >= 2:
             name = follower, str(step.stage), objects
-            device_bounds.STEPS[name].check(counts, " ".join(map(str, name)))
+            bounds = device_bounds.FINE if scene is None else device_bounds.STEPS
+            bounds[name].check(counts, " ".join(map(str, name)))
 
 
 def test_nothing_of_the_embedded_model_mixes_devices(device: Device) -> None:

@@ -327,5 +327,6 @@ class Sam3:
         return postprocess.to_masks(self.mended(logits, area), height, width)
 
     def mended(self, logits: Tensor, hole_area: int) -> Tensor:
-        """(N, S, S) logits with small holes and specks repaired; ``hole_area`` as for :meth:`masks`."""
-        return postprocess.fill_holes(logits, postprocess.speck_area(self.side, hole_area)) if hole_area else logits
+        """(N, S, S) logits, S any side, with small holes and specks repaired; ``hole_area`` as for :meth:`masks`."""
+        area = postprocess.speck_area(logits.shape[-1], hole_area)
+        return postprocess.fill_holes(logits, area) if hole_area else logits

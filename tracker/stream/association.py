@@ -16,7 +16,7 @@ from tracker.model.compute import picked
 from tracker.model.features import Detected, Embedding
 from tracker.model.sam3 import Sam3
 from tracker.stream.appearance import alike, appearances
-from tracker.stream.geometry import bounds, lies_on
+from tracker.stream.geometry import Share, each_bounds, each_lies_on
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 
@@ -44,8 +44,7 @@ class Recognition:
         if least is None or not known:
             return same
         now = appearances(self.embedding, logits)
-        for row, before in known.items():
-            same[row] = (alike(now, before[None]) >= least).cpu().numpy()
+        same[list(known)] = (alike(now, torch.stack(list(known.values()))[:, None]) >= least).cpu().numpy()
         return same
 
     def likeness(self, objects: Sequence[Followed], logits: Tensor) -> npt.NDArray[np.float64]:
@@ -56,8 +55,8 @@ class Recognition:
         if not self.remembers or same is None or not remembered:
             return likely
         memories = self.model.memorize(self.embedding, logits, self.tick)
-        for row in remembered:
-            best = resemblance(list(objects[row].memory.bank.conditioning), memories).amax(0).cpu().numpy()
+        looks = [resemblance(list(objects[row].memory.bank.conditioning), memories).amax(0) for row in remembered]
+        for row, best in zip(remembered, torch.stack(looks).cpu().numpy(), strict=True):
             likely[row] *= best.clip(least, 1.0) if row in known else np.where(best >= same, best, 0.0)
         return likely
 
@@ -66,6 +65,15 @@ class Recognition:
         if self.model.same_appearance is None:
             return {}
         return {row: each.memory.appearance for row, each in enumerate(objects) if each.memory.appearance is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class New:
+    """What was found and is no object yet: its mask (S, S), the box around it, and its score."""
+
+    logits: Tensor
+    box: Share
+    score: float
 
 
 def associate(
@@ -77,14 +85,14 @@ def associate(
     alone: bool = False,
     recognition: Recognition | None = None,
     params: TrackingParams = DEFAULTS,
-) -> list[tuple[Tensor, float]]:
+) -> list[New]:
     """
     Bring one prompt's ``objects`` together with what was found for it on this frame.
 
     Visible objects choose first, by the overlap of masks; lost ones among what is left, if it covers what they covered;
     then those that were lost or are followed badly by how near they are to where they should be at ``seconds`` of the
-    stream's clock, and by ``recognition``. ``alone``: the objects' masks were only moved along. Returns logits (S, S)
-    and score of what is new: what matches no object and lies on no visible object.
+    stream's clock, and by ``recognition``. ``alone``: the objects' masks were only moved along. Returns what matches no
+    object and lies on no visible object.
     """
     visible = [each for each in objects if each.visible]
     lost = [each for each in objects if not each.visible]
@@ -102,8 +110,13 @@ def associate(
     for each in objects:
         each.judge(tick)
     seen = [each.logits for each in objects if each.visible]
-    new = [place for place in free if not seen or not lies_on(found.logits[place], torch.stack(seen), params.taken)]
-    return [(found.logits[place], float(found.scores[place])) for place in new]
+    if free and seen:
+        taken = each_lies_on(picked(found.logits, free), torch.stack(seen), params.taken)
+        free = [place for place, on in zip(free, taken, strict=True) if not on]
+    if not free:
+        return []
+    boxes = each_bounds(picked(found.logits, free))
+    return [New(found.logits[place], box, float(found.scores[place])) for place, box in zip(free, boxes, strict=True)]
 
 
 def _pairs(
@@ -119,7 +132,7 @@ def _pairs(
         return []
     mine = torch.stack([each.logits for each in objects]) > 0
     likely = postprocess.pairwise_iou(mine, picked(found.logits, free) > 0).cpu().numpy()
-    places = [bounds(found.logits[place]) for place in free] if any(each.entangled for each in objects) else []
+    places = each_bounds(picked(found.logits, free)) if any(each.entangled for each in objects) else []
     for row, each in enumerate(objects):
         if each.entangled and each.motion.known(seconds):
             likely[row] = [each.motion.nearness(box, seconds) for box in places]
@@ -134,7 +147,7 @@ def _nearest(
     """Pairs of objects and what may be them, nearest to where they should be by now; nothing that is too far."""
     if not objects or not free:
         return []
-    places = [bounds(found.logits[place]) for place in free]
+    places = each_bounds(picked(found.logits, free))
     likely = np.array([[each.motion.nearness(box, seconds) for box in places] for each in objects])
     if recognition is not None and likely.any():
         likely *= recognition.likeness(objects, picked(found.logits, free))

@@ -26,9 +26,17 @@ def overlaps(some: Tensor, others: Tensor) -> Tensor:
 
 def lies_on(logits: Tensor, others: Tensor, share: float) -> bool:
     """Whether a (S, S) mask lies by more than ``share`` on one of (N, S, S) masks, or the other way round."""
-    mine, theirs = (logits > 0).flatten().float(), (others > 0).flatten(1).float()
-    smaller = torch.minimum(mine.sum(), theirs.sum(1)).clamp(min=1)
-    return bool(((theirs @ mine) / smaller > share).any())
+    return each_lies_on(logits[None], others, share)[0]
+
+
+def each_lies_on(logits: Tensor, others: Tensor, share: float) -> list[bool]:
+    """The same of (M, S, S) masks, in one copy from the device that they are on."""
+    mine, theirs = (logits > 0).flatten(1).float(), (others > 0).flatten(1).float()
+    smaller = torch.minimum(mine.sum(1)[:, None], theirs.sum(1)).clamp(min=1)
+    with torch.autocast(mine.device.type, enabled=False):  # in bf16 a count of pixels has three digits
+        both = mine @ theirs.T
+    found: list[bool] = (both / smaller > share).any(1).tolist()
+    return found
 
 
 def shifted(logits: Tensor, moves: Sequence[tuple[float, float]]) -> Tensor:

@@ -8,13 +8,12 @@ soon as the objects were followed it is the one at hand. So orders need not wait
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from tracker.model.batching import groups_of_equals
 from tracker.model.detector import DETECT_BATCH
@@ -24,9 +23,9 @@ from tracker.presenting.motion import Motion, small
 from tracker.presenting.snapshot import Snapshot
 from tracker.stream import showing
 from tracker.stream.association import Recognition, associate
+from tracker.stream.carrying import carry_along, predict
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
 from tracker.stream.follower import Follower
-from tracker.stream.geometry import LIMIT, Share, each_bounds
 from tracker.stream.object_list import ObjectList
 from tracker.stream.objects import Followed, entangle, settle
 from tracker.stream.optical_flow import Flow
@@ -49,6 +48,7 @@ class Frame:
     index: int
     seconds: float
     scene: int
+    presented: bool  # elsewhere, of the snapshot: nobody shows the step's own masks, but where no frame comes
     tick: int
     stage: Stage
     reason: str
@@ -122,7 +122,8 @@ class Looking:
         # Where detecting costs less than refining, or nothing is refined at all, the detector says where everything is.
         flowing, always = self._follower.mode == "flow", self.schedule.interval == 1 and not in_turn
         alone = stage is Stage.KEYFRAME and (reason == "cheaper" or always or flowing)
-        frame = Frame(index, seconds, scene or 0, self.tick + 1, stage, reason, alone, in_turn)
+        presented = scene is not None
+        frame = Frame(index, seconds, scene or 0, presented, self.tick + 1, stage, reason, alone, in_turn)
         if stage is Stage.FLOW:
             tracks = self._move(image, frame, watch)
         else:
@@ -198,7 +199,7 @@ class Looking:
 
     def _move(self, image: Picture, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Show the masks moved along with the picture, without an encoder pass."""
-        self._carry_along()
+        carry_along(self._flow, self.objects.visible)
         watch.lap("flow")
         tracks = self._show(image.shape[0], image.shape[1], frame, watch)
         self.objects.forget()
@@ -244,7 +245,7 @@ class Looking:
         if frame.stage is Stage.KEYFRAME:
             (self._view.found if frame.in_turn else self._view.keyframe)([each.box for each in self.objects.visible])
             self._follower.memorize(embedding, self.objects.everyone, tick)
-            watch.lap("memorize")
+            watch.lap("memorize", wait=True)
         self.objects.forget()
         self.clickable.show(tracks)
         watch.lap("keep")
@@ -262,9 +263,9 @@ class Looking:
             for each in self.objects:
                 each.cut()
         elif frame.alone:
-            self._carry_along()
+            carry_along(self._flow, self.objects.visible)
         else:
-            self._predict(frame.seconds)
+            predict(self._flow, self.objects.visible, frame.seconds)
             self._refine(self.objects.everyone, embedding, frame)
 
     def _arrive(self, frame: Frame, embedding: Embedding) -> None:
@@ -276,28 +277,6 @@ class Looking:
 
     def _say(self, frame: Frame, done: Stage) -> None:
         self.looked = Snapshot(frame.index, frame.scene, done, frame.reason)
-
-    def _carry_along(self) -> None:
-        for each, logits, box in self._warped(self.objects.visible):
-            each.stage = Stage.FLOW
-            if any(box):
-                each.logits = logits
-            else:
-                each.lose()
-
-    def _predict(self, seconds: float) -> None:
-        """Where the picture moved says better where things are now than how they moved before."""
-        for each, logits, box in self._warped(self.objects.visible if self._flow.known else []):
-            if any(box):
-                each.predict(logits, box, seconds)
-            else:
-                each.lose()
-
-    def _warped(self, seen: list[Followed]) -> Iterator[tuple[Followed, torch.Tensor, Share]]:
-        """Objects with their masks and boxes as the picture's motion moved them."""
-        if seen:
-            moved = self._flow.warp(torch.stack([each.logits for each in seen]), -LIMIT)
-            yield from zip(seen, moved, each_bounds(moved), strict=True)
 
     def _refine(self, objects: list[Followed], embedding: Embedding, frame: Frame) -> None:
         self._follower.follow(embedding, objects, frame.seconds, frame.tick, predicted=self._flow.known)
@@ -326,22 +305,24 @@ class Looking:
             if key not in asked:
                 continue
             mine = self.objects.of(key)
-            for logits, score in associate(
+            for new in associate(
                 mine, detected, seconds, tick, alone=alone, recognition=recognition, params=self.params
             ):
-                self.objects.found(key, logits, score, tick, seconds)
+                self.objects.found(key, new, tick, seconds)
             for each in mine:
                 if each.evidence.detected == tick:
                     each.stage = Stage.KEYFRAME
 
     def _show(self, height: int, width: int, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Settle who owns which pixel and who touches whom, and encode what is shown."""
+        watch.answer(partial(showing.fetch, self.objects.visible))
         for same in self.objects.by_key():
             settle(same, self.params)
             entangle(same, frame.seconds, self.params)
         watch.lap("settle")
         size, seen = (height, width), self.objects.visible
-        tracks = showing.tracks(self.model, seen, self.asked.all, size, frame.seconds, frame.tick)
+        fine = not frame.presented
+        tracks = showing.tracks(self.model, seen, self.asked.all, size, frame.seconds, frame.tick, fine=fine)
         watch.lap("encode")
         return tracks
 

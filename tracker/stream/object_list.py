@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Iterator
 
 from torch import Tensor
 
-from tracker.stream.geometry import bounds
+from tracker.stream.association import New
+from tracker.stream.geometry import Share, bounds
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.types import Key, TrackerError, UnknownObject
@@ -48,7 +49,7 @@ class ObjectList:
                 return each
         raise UnknownObject(f"there is no object {object_id}")
 
-    def found(self, key: Key, logits: Tensor, score: float, tick: int, seconds: float) -> Followed | None:
+    def found(self, key: Key, new: New, tick: int, seconds: float) -> Followed | None:
         """Give what a prompt found its id, in the place of who was not seen for longest; None if all are to be seen."""
         if len(self) >= self.most:
             gone = max(self.everyone, key=lambda each: each.doubt.unseen)
@@ -56,12 +57,12 @@ class ObjectList:
                 self.refused += 1
                 return None
             self._drop([gone])
-        return self._add(key, logits, score, tick, seconds)
+        return self._add(key, new.logits, new.score, tick, seconds, new.box)
 
     def pointed_at(self, logits: Tensor, score: float, tick: int, seconds: float) -> Followed:
         """Give what a user pointed at its id. See :meth:`check_room` first."""
         self.check_room()
-        return self._add(None, logits, score, tick, seconds)
+        return self._add(None, logits, score, tick, seconds, bounds(logits))
 
     def check_room(self) -> None:
         """Raises :class:`TrackerError` if a user's object has no place: none that is followed is given up for it."""
@@ -93,8 +94,8 @@ class ObjectList:
         self._drop(list(self.everyone))
         self.refused = 0
 
-    def _add(self, key: Key | None, logits: Tensor, score: float, tick: int, seconds: float) -> Followed:
-        new = Followed(self.next_id, key, logits, score, tick, seconds, bounds(logits), self._params)
+    def _add(self, key: Key | None, logits: Tensor, score: float, tick: int, seconds: float, box: Share) -> Followed:
+        new = Followed(self.next_id, key, logits, score, tick, seconds, box, self._params)
         self.next_id += 1
         self.everyone.append(new)
         return new

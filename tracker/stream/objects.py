@@ -59,6 +59,14 @@ class Told:
     tick: int = -1  # of the frame that its newest mask of a user's was put on
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What the host knows of a mask that is on a device: ``logits`` (s, s), made of the mask ``of`` (S, S)."""
+
+    of: Tensor
+    logits: Tensor
+
+
 @dataclass(slots=True, eq=False)
 class Followed:
     """
@@ -83,6 +91,7 @@ class Followed:
     doubt: Doubt = field(default_factory=Doubt)
     memory: Remembered = field(default_factory=Remembered)
     told: Told = field(default_factory=Told)
+    sight: Sight | None = None  # of the mask that was shown last
     motion: Motion = field(init=False)
     evidence: Evidence = field(init=False)
 
@@ -94,6 +103,11 @@ class Followed:
     def state(self) -> State:
         """Tentative, confirmed, lost or removed."""
         return self.life.state
+
+    @property
+    def known(self) -> Tensor | None:
+        """Its mask (s, s) on the host as it was shown; None: there is another mask since."""
+        return None if self.sight is None or self.sight.of is not self.logits else self.sight.logits
 
     @property
     def visible(self) -> bool:
@@ -170,7 +184,8 @@ class Followed:
     def lose(self) -> None:
         """It cannot be seen on this frame; where it was last seen is kept."""
         if not self.doubt.unseen:
-            self.logits = self.logits.clone()  # a row of them would keep everybody's tensor alive for as long
+            # A row of them would keep everybody's tensor alive for as long.
+            self.logits, self.sight = self.logits.clone(), None
         self.life.lose()
         self.doubt.unseen += 1
         self.doubt.bad += 1
@@ -257,12 +272,13 @@ def settle(objects: Sequence[Followed], params: TrackingParams = DEFAULTS) -> No
     Make the visible objects of one prompt share the frame: no two on one object, no pixel in two masks.
 
     Of two that have come to show the same thing the one believed longer stays; the other counts as lost.
-    Objects that are not shown yet take no pixel from one that is.
+    Objects that are not shown yet take no pixel from one that is. Where the host knows the masks (:class:`Sight`) no
+    device is waited for.
     """
     seen = sorted((each for each in objects if each.visible), key=lambda each: (not each.confirmed, each.born, each.id))
     if len(seen) < 2:
         return
-    binary = torch.stack([each.logits for each in seen]) > 0
+    binary = torch.stack([each.logits if each.known is None else each.known for each in seen]) > 0
     same = (postprocess.pairwise_iou(binary, binary) > params.same_iou).tolist()
     for later, each in enumerate(seen):
         if any(same[earlier][later] and seen[earlier].visible for earlier in range(later)):
@@ -270,5 +286,10 @@ def settle(objects: Sequence[Followed], params: TrackingParams = DEFAULTS) -> No
     shown = [each for each in seen if each.shown]
     if len(shown) < 2:
         return
+    known = [each.known for each in shown]
     for each, logits in zip(shown, postprocess.separate(torch.stack([each.logits for each in shown])), strict=True):
         each.logits = logits
+    sights = [each for each in known if each is not None]
+    if len(sights) == len(shown):
+        for each, logits in zip(shown, postprocess.separate(torch.stack(sights)), strict=True):
+            each.sight = Sight(each.logits, logits)

@@ -7,28 +7,57 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.sam3 import Sam3
 from tracker.presenting.snapshot import MOST_SIDE, Shown
 from tracker.stream.geometry import shares
-from tracker.stream.objects import Followed
-from tracker.types import Key, Prompt, Track, prompt_keys
+from tracker.stream.objects import Followed, Sight
+from tracker.types import Box, Key, Mask, Prompt, Track, prompt_keys
+
+
+def fetch(seen: Sequence[Followed]) -> None:
+    """Let the host know these objects' masks, as fine as is presented, in one copy from the device that they are on."""
+    on_host = not seen or seen[0].logits.device.type == "cpu"
+    known = [None] * len(seen) if on_host else brought(torch.stack([each.logits for each in seen]))
+    for each, logits in zip(seen, known, strict=True):
+        each.sight = None if logits is None else Sight(each.logits, logits)
+
+
+def brought(logits: Tensor) -> Tensor:
+    """(N, S, S) logits of a device on the host, none of a side over ``MOST_SIDE``; they travel in 16 bits."""
+    return presentable(logits).half().cpu().float()
+
+
+def presentable(logits: Tensor) -> Tensor:
+    """(N, S, S) logits, none of a side over ``MOST_SIDE``."""
+    if logits.shape[-1] <= MOST_SIDE:
+        return logits.float()
+    side = (MOST_SIDE, MOST_SIDE)
+    return F.interpolate(logits.float()[None], side, mode="bilinear", antialias=True, align_corners=False)[0]
 
 
 def tracks(
-    model: Sam3, seen: Sequence[Followed], prompts: Sequence[Prompt], size: tuple[int, int], seconds: float, tick: int
+    model: Sam3,
+    seen: Sequence[Followed],
+    prompts: Sequence[Prompt],
+    size: tuple[int, int],
+    seconds: float,
+    tick: int,
+    *,
+    fine: bool = True,
 ) -> list[Track]:
     """
     Place the visible objects on this frame of ``size`` (height, width), and encode those that are shown.
 
-    An object of which nothing is left beside the others is lost.
+    An object of which nothing is left beside the others is lost. Their masks are made of what the host knows of them
+    (:func:`fetch`), or if ``fine`` on the device, as fine as they are, for which it is waited.
     """
     if not seen:
         return []
     height, width = size
-    logits = torch.stack([each.logits for each in seen])
-    masks = model.masks(logits, height, width, hole_area=postprocess.TRACK_SPECK)
+    masks = _masks(model, seen, size, fine=fine)
     asked = dict(zip(prompt_keys(prompts), prompts, strict=True))
     encoded = []
     for each, (mask, box) in zip(seen, masks, strict=True):
@@ -52,17 +81,28 @@ def tracks(
     return encoded
 
 
+def _masks(model: Sam3, seen: Sequence[Followed], size: tuple[int, int], *, fine: bool) -> list[tuple[Mask, Box]]:
+    """Masks at picture size with their boxes; mended as they are for presenting, the host knows them from then on."""
+    logits = torch.stack([each.logits for each in seen])
+    here = [each.known for each in seen if each.known is not None]
+    mended = model.mended(torch.stack(here) if len(here) == len(seen) else logits, postprocess.TRACK_SPECK)
+    for each, row in zip(seen, mended.cpu(), strict=True):
+        each.sight = Sight(each.logits, row)
+    if fine and mended.device != logits.device:
+        return model.masks(logits, *size, hole_area=postprocess.TRACK_SPECK)
+    return postprocess.to_masks(mended, *size)
+
+
 def shown(model: Sam3, seen: Sequence[Followed], prompts: Sequence[Prompt], tick: int) -> tuple[Shown, ...]:
     """The same objects for presenting, their logits on the host, none of a side over ``MOST_SIDE``."""
     asked = dict(zip(prompt_keys(prompts), prompts, strict=True))
     told = [each for each in seen if _told(each, asked)]
     if not told:
         return ()
-    logits = model.mended(torch.stack([each.logits for each in told]), postprocess.TRACK_SPECK).float()
-    if logits.shape[-1] > MOST_SIDE:
-        side = (MOST_SIDE, MOST_SIDE)
-        logits = F.interpolate(logits[None], side, mode="bilinear", antialias=True, align_corners=False)[0]
-    arrays = np.asarray(logits.cpu().numpy(), np.float32)
+    here = [each.known for each in told if each.known is not None]
+    if len(here) < len(told):  # an order changed one since
+        here = [*model.mended(torch.stack([each.logits for each in told]), postprocess.TRACK_SPECK)]
+    arrays = np.asarray(presentable(torch.stack(here)).cpu().numpy(), np.float32)
     return tuple(
         Shown(each.id, each.key, each.score, not each.confirmed, tick - each.born, each.stage, array)
         for each, array in zip(told, arrays, strict=True)

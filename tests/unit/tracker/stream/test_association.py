@@ -92,7 +92,7 @@ def test_a_lost_object_that_is_found_is_visible_again() -> None:
 def test_what_matches_no_object_is_new_unless_it_lies_on_a_visible_object() -> None:
     each = made(square(10, 10, 20))
     new = associate([each], found(square(10, 10, 20), square(12, 12, 5), square(40, 40, 10)), NOW, TICK)
-    assert [bounds(logits) for logits, _ in new] == [bounds(square(40, 40, 10))]
+    assert [bounds(each.logits) for each in new] == [bounds(square(40, 40, 10))]
 
 
 def test_a_new_object_is_confirmed_by_two_of_three_and_rejected_without() -> None:

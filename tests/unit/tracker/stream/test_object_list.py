@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.objects import square
 from tracker import Key, TrackerError, UnknownObject
+from tracker.stream.association import New
 from tracker.stream.object_list import ObjectList
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS
@@ -24,7 +25,7 @@ def filled(*keys: Key | None, most: int = 64) -> ObjectList:
 
 
 def found(objects: ObjectList, key: Key) -> Followed | None:
-    return objects.found(key, square(10, 10, 20), 0.9, 3, 0.1)
+    return objects.found(key, New(square(10, 10, 20), (10 / 64, 10 / 64, 30 / 64, 30 / 64), 0.9), 3, 0.1)
 
 
 def ids(objects: ObjectList) -> list[int]:

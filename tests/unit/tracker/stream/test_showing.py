@@ -7,11 +7,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from tests.support.pretended_torch import pretended_cuda
+from tracker import load_model
 from tracker.model.sam3 import Sam3
 from tracker.presenting.snapshot import MOST_SIDE
-from tracker.stream.objects import Followed
-from tracker.stream.showing import shown
-from tracker.types import Prompt, prompt_keys
+from tracker.stream.objects import Followed, settle
+from tracker.stream.showing import fetch, shown, tracks
+from tracker.types import Box, Prompt, prompt_keys
 
 
 class Mender:
@@ -39,3 +41,37 @@ def test_large_masks_are_made_smaller() -> None:
     prompt = Prompt("cup")
     (told,) = shown(MODEL, [followed(1, prompt, 0.9, 2 * MOST_SIDE)], [prompt], 5)
     assert told.logits.shape == (MOST_SIDE, MOST_SIDE)
+
+
+def test_masks_on_a_device_are_brought_to_the_host_once_however_many_they_are() -> None:
+    prompt = Prompt("cup")
+    with pretended_cuda() as device:
+        every = [followed(number, prompt, 0.9, 2 * MOST_SIDE) for number in (1, 2, 3)]
+        for each in every:
+            each.logits = device.put(each.logits * 40.03)
+        with device.counting() as counts:
+            fetch(every)
+            settle(every)
+            (one,) = [each for each in every if each.visible]  # of three on one place
+            (first,) = tracks(MODEL, [one], [prompt], (96, 128), 0.1, 5, fine=False)
+            assert len(shown(MODEL, [one], [prompt], 5)) == 1
+        assert sum(counts.copies.values()) == 1
+        assert (first.box, first.mask.area) == (Box(0, 0, 128, 96), 96 * 128)
+        every[0].logits = device.put(torch.ones(2 * MOST_SIDE, 2 * MOST_SIDE))
+        with device.counting() as counts:
+            (told,) = shown(MODEL, every[:1], [prompt], 5)  # an order changed it
+        assert sum(counts.copies.values()) == 1
+        assert float(told.logits.max()) == 1
+
+
+def test_masks_that_nobody_presents_leave_the_device_as_fine_as_they_are() -> None:
+    prompt = Prompt("cup")
+    with pretended_cuda() as device:
+        each, model = followed(1, prompt, 0.9, 4 * MOST_SIDE), load_model("nano")
+        each.logits[:, 1::2] = -1  # stripes that nothing of half the size can show
+        each.logits = device.put(each.logits)
+        fetch([each])
+        (fine,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5)
+        (coarse,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5, fine=False)
+        assert fine.mask != coarse.mask
+        assert fine.mask.area == (4 * MOST_SIDE) ** 2 // 2

@@ -49,3 +49,25 @@ def test_what_is_left_out_is_part_of_no_stage(monkeypatch: pytest.MonkeyPatch) -
         watch.leave_out(lambda: 1 / 0)  # type: ignore[arg-type]
     watch.lap("refine")
     assert watch.seconds == {"embed": 2.0, "refine": 2.0}
+
+
+def test_once_the_device_has_answered_laps_are_by_the_host_and_it_is_waited_for_only_where_that_is_asked() -> None:
+    with pretended_cuda() as device, device.counting() as counts:
+        watch = Stopwatch(torch.device("cuda:0"))
+        watch.lap("embed")
+        watch.answer(lambda: None)
+        watch.lap("settle")
+        assert list(watch.seconds) == ["embed", "settle"]
+        assert not counts.copies
+        watch.lap("memorize", wait=True)
+        assert list(watch.seconds) == ["embed", "settle", "memorize"]
+        assert sum(counts.copies.values()) == 1
+
+
+def test_on_a_cpu_an_answer_is_part_of_its_lap(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([10.0, 12.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    watch = Stopwatch(torch.device("cpu"))
+    watch.answer(lambda: None)
+    watch.lap("settle", wait=True)
+    assert watch.seconds == {"settle": 2.0}
