@@ -16,6 +16,7 @@ from tracker.model import compat
 from tracker.model.configs import Config
 from tracker.model.conv_trunk import ConvTrunk
 from tracker.model.decoder import Decoder
+from tracker.model.encoder import Encoder
 from tracker.model.features import Example
 from tracker.model.students import Student
 from tracker.model.text import Tokenizer, text_encoder
@@ -23,7 +24,7 @@ from tracker.model.text import Tokenizer, text_encoder
 compat.prepare()
 
 from sam3.model import decoder as sam3_decoder  # noqa: E402  (only after compat.prepare)
-from sam3.model.encoder import TransformerEncoderFusion, TransformerEncoderLayer  # noqa: E402
+from sam3.model.encoder import TransformerEncoderLayer  # noqa: E402
 from sam3.model.geometry_encoders import SequenceGeometryEncoder  # noqa: E402
 from sam3.model.maskformer_segmentation import PixelDecoder, UniversalSegmentationHead  # noqa: E402
 from sam3.model.memory import CXBlock, SimpleFuser, SimpleMaskDownSampler, SimpleMaskEncoder  # noqa: E402
@@ -120,7 +121,7 @@ def _trunk(c: Config) -> nn.Module:
     return vit
 
 
-def _fusion(c: Config) -> TransformerEncoderFusion:
+def _fusion(c: Config) -> Encoder:
     layer = TransformerEncoderLayer(
         activation="relu",
         d_model=c.dim,
@@ -133,7 +134,7 @@ def _fusion(c: Config) -> TransformerEncoderFusion:
         self_attention=_attention(c, batch_first=True),
         cross_attention=_attention(c, batch_first=True),
     )
-    return TransformerEncoderFusion(
+    return Encoder(
         layer=layer,
         num_layers=c.encoder_layers,
         d_model=c.dim,
