@@ -3,12 +3,13 @@ What makes a model faster is switched on one by one, and stays on only if its an
 
 Known elsewhere: a fused-attention export of the encoder in fp16, fast, with features at a cosine of 0.06 to the right
 ones. So each step is judged on a drawn picture: the features of every level, and, where the weights mean something, the
-masks of refined and remembered objects.
+masks of refined and remembered objects. On CUDA it is timed too: what makes a look slower stays off.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,10 +30,13 @@ from tracker.types import Box
 
 COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
 OBJECTS = 5
+LOOKS = 10  # that are timed: the fastest counts, for whatever else runs only makes them slower
+NOISE = 1.02  # times the fastest look before: two timings of one thing differ by as much
 
 Undo = Callable[[], None]
 Step = Callable[[Sam3], Undo]  # switches something on
 Say = Callable[[str], None]
+Clock = Callable[[Sam3], float]  # seconds of a look
 log = logging.getLogger(__name__)
 
 
@@ -53,16 +57,26 @@ class Verdict:
     iou: float = 0.0  # all objects' pixels together
     judged: bool = True  # whether masks counted
     error: str = ""
+    seconds: float = 0.0  # of a look with it, and before
+    before: float = 0.0  # 0: it was not timed
 
     @property
     def passes(self) -> bool:
         """Whether it stays on."""
-        return not self.error and self.cosine >= COSINE and (not self.judged or self.iou >= IOU)
+        right = self.cosine >= COSINE and (not self.judged or self.iou >= IOU)
+        return not self.error and right and not self.slower
+
+    @property
+    def slower(self) -> bool:
+        """Whether a look takes longer with it."""
+        return self.seconds > NOISE * self.before
 
     def __str__(self) -> str:
         found = (
             self.error or f"cosine {self.cosine:.4f}, mask IoU {self.iou:.4f}{'' if self.judged else ' (not judged)'}"
         )
+        if self.before:
+            found += f", a look in {1000 * self.seconds:.1f} ms (before: {1000 * self.before:.1f})"
         return f"{self.name} is {'on' if self.passes else 'off'}: {found}"
 
 
@@ -95,6 +109,25 @@ class Question:
         followed = model.propagate(model.embed(self.later), banks, 1).logits
         return Answers(features, torch.cat([refined, followed]) > 0)
 
+    def look(self, model: Sam3) -> None:
+        """What a stream asks of most frames: embed, and refine the objects."""
+        embedding = model.embed(self.image)
+        if Ability.CLICKS in model.config.abilities:
+            logits = [torch.zeros(model.side, model.side, device=model.device)] * len(self.boxes)
+            pairs = zip(self.boxes, logits, strict=True)
+            model.segment(embedding, [SegmentPrompt(box=box, logits=each) for box, each in pairs])
+
+    def seconds(self, model: Sam3) -> float:
+        """What such a look takes on a CUDA device."""
+        taken = []
+        for _ in range(1 + LOOKS):  # the first is to warm up
+            torch.cuda.synchronize(model.device)
+            began = time.perf_counter()
+            self.look(model)
+            torch.cuda.synchronize(model.device)
+            taken.append(time.perf_counter() - began)
+        return min(taken[1:])
+
 
 def compare(name: str, found: Answers, expected: Answers, *, judged: bool) -> Verdict:
     """How far answers are from fp32's. What is not finite has no likeness."""
@@ -108,17 +141,34 @@ def compare(name: str, found: Answers, expected: Answers, *, judged: bool) -> Ve
     return Verdict(name, cosine, both / either if either else 1.0, judged)
 
 
-def settle(model: Sam3, steps: Mapping[str, Step], *, judge_masks: bool = True, say: Say = log.info) -> list[Verdict]:
-    """Switch on what passes, in order, each step on top of those before it. ``say`` hears of each."""
+def settle(
+    model: Sam3,
+    steps: Mapping[str, Step],
+    *,
+    judge_masks: bool = True,
+    say: Say = log.info,
+    clock: Clock | None = None,
+) -> list[Verdict]:
+    """
+    Switch on what passes, in order, each step on top of those before it. ``say`` hears of each.
+
+    ``clock`` times looks; left out, a look is timed on CUDA, and nowhere else.
+    """
     question, undo = Question(), plain(model)
     try:
         expected = question.ask(model)
     finally:
         undo()
+    if clock is None and model.device.type == "cuda":
+        clock = question.seconds
+    fastest = clock(model) if clock is not None else 0.0
     verdicts = []
     for name, step in steps.items():
         say(f"trying {name}")
         verdict, back = _try(model, name, step, question, expected, judge_masks)
+        if clock is not None and verdict.passes:
+            verdict = replace(verdict, seconds=clock(model), before=fastest)
+            fastest = min(fastest, verdict.seconds)
         verdicts.append(verdict)
         if not verdict.passes and back is not None:
             back()

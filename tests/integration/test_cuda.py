@@ -118,10 +118,12 @@ def test_the_gate_runs_on_the_device(device: Device, small: Sam3) -> None:
     steps = {"bf16": acceleration.bf16, "bf16 weights": acceleration.halved, "buckets": acceleration.buckets}
     undo = acceleration.plain(small)
     try:
-        verdicts = acceleration.settle(small, steps, judge_masks=False)
+        (timed,) = acceleration.settle(small, {"buckets": acceleration.buckets}, judge_masks=False)
+        verdicts = acceleration.settle(small, steps, judge_masks=False, clock=lambda model: 1.0)
     finally:
         undo()
     assert [verdict.error for verdict in verdicts] == [""] * len(steps)
+    assert timed.before > 0 and timed.seconds > 0
 
 
 def full_size(device: Device) -> Sam3:

@@ -71,6 +71,24 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
     assert "nothing is on: cosine 1.0000, mask IoU 1.0000" in told
 
 
+def test_what_makes_a_look_slower_goes_off(model: Sam3) -> None:
+    def slow(model: Sam3) -> Undo:
+        before, model.segmenter.decoder = model.segmenter.decoder, functools.partial(model.segmenter.decoder)
+
+        def undo() -> None:
+            model.segmenter.decoder = before
+
+        return undo
+
+    taken = iter([1.0, 1.5, 1.01, 0.5, 0.9])  # at first, and with each
+    decoder = model.segmenter.decoder
+    steps = {"slow": slow, "noise": acceleration.buckets, "fast": acceleration.buckets, "slower than fast": slow}
+    found = settle(model, steps, clock=lambda model: next(taken))
+    assert [(each.name, each.before) for each in found if each.slower] == [("slow", 1.0), ("slower than fast", 0.5)]
+    assert str(found[0]).endswith(", a look in 1500.0 ms (before: 1000.0)")
+    assert model.segmenter.decoder is decoder and model.speed.buckets
+
+
 def test_plain_means_no_tf32_either() -> None:
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, matmul.allow_tf32
