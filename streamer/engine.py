@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from streamer.errors import DeviceBroke, NotReady, TooMany
 from streamer.faults import Faults
+from streamer.turns import Turns
 from tracker import Sam3
 
 P = ParamSpec("P")
@@ -59,9 +60,8 @@ class Engine:
     """
     The model, its thread, and the turn. Who changes the model for another: :meth:`change`, and nothing else.
 
-    ``turn`` is an asyncio lock, and those are first come, first served: with one request in line for each session that
-    is round robin. Model state is touched by functions given to :meth:`run` and by nothing else, and they run one after
-    the other in the order they were given.
+    ``turns`` are first come, first served: with one request in line for each session that is round robin. Model state
+    is touched by functions given to :meth:`run` and by nothing else, one after the other in the order they were given.
 
     What a session is told by its readers (:meth:`order`) waits for no turn: it runs as soon as the thread is free, and
     inside of a long look wherever that calls :meth:`between`.
@@ -79,15 +79,15 @@ class Engine:
     ) -> None:
         """``load`` makes the model; ``warm`` asks it everything once, and tells how many seconds that may well take."""
         self.model: Sam3 | None = None
-        self.turn = asyncio.Lock()
+        self.turns = Turns()
+        self.turn = self.turns.turn
         self.failure: Exception | None = None
         self.faults = Faults()
         self._load = load
         self._warm = warm
         self._pass = 0.0  # seconds of all that warming up asks; 0: not known
         self._lane = asyncio.Lock()
-        self._waiting = 0
-        self._outside = 0
+        self._waiting = self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")  # another model, while this one answers
@@ -251,7 +251,7 @@ class Engine:
 
     async def take_turn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Wait in line, then run a function on the model thread. Keep it short: split long work into several turns."""
-        async with self.turn:
+        async with self.turns.take():
             return await self.step(func, *args, **kwargs)
 
     @asynccontextmanager

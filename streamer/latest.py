@@ -26,6 +26,7 @@ class Latest(Generic[T]):
         self._full = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
+        self._put = asyncio.Event()
         self.closed = False
         self.dropped = 0
 
@@ -41,6 +42,7 @@ class Latest(Generic[T]):
         if self._item is not None:
             self.dropped += 1
         self._item = item
+        self._put.set()
         self._full.set()
         self._free.clear()
 
@@ -60,6 +62,13 @@ class Latest(Generic[T]):
         await self._full.wait()
         if self._item is None:
             raise Closed
+
+    async def other(self, than: T | None) -> T:
+        """Wait until another item than that one lies in the slot, and leave it there."""
+        while self._item is None or self._item is than:
+            self._put.clear()
+            await self._put.wait()
+        return self._item
 
     async def room(self) -> None:
         """Wait until the slot is empty, so that a put drops nothing; raise :class:`Closed` when it is closed."""

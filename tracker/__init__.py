@@ -13,7 +13,7 @@ from tracker.model.features import Detected, Embedding, Logits, Segmentation, Se
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
 from tracker.presenting.history import History, MotionPath
-from tracker.presenting.motion import Motion, shrunk
+from tracker.presenting.motion import Grey, Motion, shrunk, small
 from tracker.presenting.presenter import Presented, Presenter
 from tracker.presenting.snapshot import Shown, Snapshot
 from tracker.presenting.worker import Done, Failed, Forget, Job, News, Streams, receive, send
@@ -52,6 +52,7 @@ __all__ = [
     "Fault",
     "Forget",
     "FrameGone",
+    "Grey",
     "History",
     "Job",
     "Key",
@@ -97,5 +98,6 @@ __all__ = [
     "send",
     "set_threads",
     "shrunk",
+    "small",
     "warm_up",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections import deque
 
@@ -18,12 +19,18 @@ class Looks:
 
     def __init__(self) -> None:
         self._done: deque[float] = deque(maxlen=31)
+        self._took: deque[float] = deque(maxlen=31)  # seconds of each
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=8)  # of looked-at frames, by index
 
     @property
     def rate(self) -> float:
         """Looks a second, over the last 30; 0 when the last is older than ``STALE``."""
         return rate(self._done, STALE)
+
+    @property
+    def seconds(self) -> float:
+        """What a look takes, its wait for the turn not counted: the mean of the last 31, keyframes too; 0: not known."""
+        return statistics.fmean(self._took) if self._took else 0.0
 
     @property
     def age(self) -> float | None:
@@ -34,9 +41,10 @@ class Looks:
         """A frame is looked at from now on."""
         self._arrivals.append((frame.index, frame.arrived))
 
-    def done(self, now: float) -> None:
-        """It was looked at, and failed or not."""
+    def done(self, now: float, took: float = 0.0) -> None:
+        """It was looked at, and failed or not; ``took`` seconds."""
         self._done.append(now)
+        self._took.append(took)
 
     def behind(self, snapshot: Snapshot | None) -> LookedAt | None:
         """The look that a snapshot came from. None before the first."""

@@ -19,6 +19,7 @@ from streamer.latest import Closed, Latest
 from streamer.live.jpegs import Pictures
 from streamer.live.keeping import Keeping
 from streamer.live.looks import Looks
+from streamer.live.preparing import Preparing
 from streamer.live.presenters import Worker
 from streamer.live.presenting import Candidate, Moved, Presenting
 from streamer.live.publisher import Publisher, Write
@@ -89,6 +90,7 @@ class Session:
         self._counters = counters
         self._write = write
         self._candidates: Latest[Candidate] = Latest()
+        self._preparing = Preparing(self._candidates)
         self._looks = Looks()
         self._removed: dict[int, int] = {}  # ids by the order that removed them; bound: the tracker's objects
         self._orders = 0  # carried out
@@ -130,6 +132,11 @@ class Session:
     def looks(self) -> float:
         """Looks a second, over the last 30; 0 when the last is older than 10 s."""
         return self._looks.rate
+
+    @property
+    def look_seconds(self) -> float:
+        """What a look of it takes; 0: not known."""
+        return self._looks.seconds
 
     @property
     def subscribers(self) -> int:
@@ -177,6 +184,7 @@ class Session:
             return
         self._candidates.close()
         self._candidates.clear()
+        self._preparing.clear()
         if self.presenting is not None:
             self.presenting.free()
         self.playback.close()
@@ -235,7 +243,7 @@ class Session:
             except Closed:
                 self.publisher.written()
                 return
-            async with self._engine.turn:
+            async with self._engine.turns.take(self._preparing.run):
                 candidate = self._candidates.take()
                 frame = candidate.frame
                 if self.presenting is not None:
@@ -284,10 +292,11 @@ class Session:
         began, frame = time.monotonic(), candidate.frame
         self._looks.began(frame)
         info = FrameInfo.of(frame)
-        look = await self.tracking.look(candidate, self.recent.find(frame.index).seconds)
+        picture = self._preparing.of(frame)
+        look = await self.tracking.look(candidate, picture, self.recent.find(frame.index).seconds)
         self.looked += 1
         now = time.monotonic()
-        self._looks.done(now)
+        self._looks.done(now, now - began)
         age = now - frame.arrived
         result = Result(self.id, info, look.prompts, look.step, look.error, age, now - began, self.dropped)
         self._counters.looked_at(result)

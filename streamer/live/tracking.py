@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -17,6 +16,7 @@ from streamer.engine import Engine
 from streamer.errors import BadRequest, Conflict, FrameGone, NotFound
 from streamer.frame import Picture
 from streamer.live.keeping import Keeping
+from streamer.live.preparing import Prepared
 from streamer.live.presenting import Candidate
 from streamer.live.recent_frames import Decoded
 from tracker import (
@@ -164,7 +164,7 @@ class Tracking:
             await self._engine.run(self._tracker.close)
             self._tracker = None
 
-    async def look(self, candidate: Candidate, seconds: float) -> Look:
+    async def look(self, candidate: Candidate, picture: Awaitable[Prepared], seconds: float) -> Look:
         """
         One step, in a turn that the caller holds; ``seconds`` is the frame's time by the stream's clock.
 
@@ -172,7 +172,7 @@ class Tracking:
         """
         tracker = self._need_tracker()
         try:
-            look = await self._engine.step(self._look_at, tracker, candidate, seconds)
+            look = await self._engine.step(self._look_at, tracker, candidate, await picture, seconds)
         except Exception as problem:
             return await self._failed(tracker, candidate, problem)
         self._failures, self._looked = 0, candidate.frame.index
@@ -294,10 +294,10 @@ class Tracking:
             self._ordered(snapshot, removed)
         return answer
 
-    def _look_at(self, tracker: Tracker, candidate: Candidate, seconds: float) -> Look:
+    def _look_at(self, tracker: Tracker, candidate: Candidate, picture: Prepared, seconds: float) -> Look:
         """Runs on the model thread."""
         self._before(tracker)
-        return _look_at(tracker, candidate, seconds, self._engine.between)
+        return _look_at(tracker, candidate, picture, seconds, self._engine.between)
 
     def _before(self, tracker: Tracker) -> None:
         """Runs on the model thread, before ids may be given."""
@@ -315,13 +315,13 @@ class Tracking:
         return self._tracker
 
 
-def _look_at(tracker: Tracker, candidate: Candidate, seconds: float, between: Callable[[], None]) -> Look:
+def _look_at(
+    tracker: Tracker, candidate: Candidate, picture: Prepared, seconds: float, between: Callable[[], None]
+) -> Look:
     """Runs on the model thread: the step, and the prompts it was made with."""
-    began, frame = time.monotonic(), candidate.frame
-    rgb = frame.rgb()
-    converted = time.monotonic() - began
-    step = tracker.step(rgb, frame.index, seconds, motion=candidate.motion, scene=candidate.scene, between=between)
-    step = replace(step, timings={"convert": converted, **step.timings})
+    known = {"grey": picture.grey, "motion": candidate.motion, "scene": candidate.scene}
+    step = tracker.step(picture.rgb, candidate.frame.index, seconds, between=between, **known)  # type: ignore[arg-type]
+    step = replace(step, timings={"convert": picture.seconds, **step.timings})
     return Look(tuple(tracker.prompts), step, None, None if candidate.scene is None else tracker.snapshot)
 
 

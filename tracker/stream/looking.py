@@ -19,7 +19,7 @@ from tracker.model.batching import groups_of_equals
 from tracker.model.detector import DETECT_BATCH
 from tracker.model.features import Detected, Embedding, kind
 from tracker.model.sam3 import Sam3
-from tracker.presenting.motion import Motion, small
+from tracker.presenting.motion import Grey, Motion, small
 from tracker.presenting.snapshot import Snapshot
 from tracker.stream import showing
 from tracker.stream.association import Recognition, associate
@@ -107,11 +107,12 @@ class Looking:
         seconds: float,
         motion: Motion | None,
         scene: int | None,
+        grey: Grey | None,
         between: Act | None,
     ) -> Step:
         """See :meth:`tracker.Tracker.step`."""
         watch = Stopwatch(self.model.device)
-        self._notice(image, motion, scene)
+        self._notice(image, motion, scene, grey)
         self.schedule.budget.turn(index, seconds)
         in_turn = self.schedule.budget.long
         situation = self._situation()
@@ -159,13 +160,13 @@ class Looking:
         """Detect what is asked on this frame and bring it together with the objects, not refined if ``alone``."""
         self._associate(self._found(ask, embedding), embedding, seconds, tick, alone=alone)
 
-    def _notice(self, image: Picture, motion: Motion | None, scene: int | None) -> None:
+    def _notice(self, image: Picture, motion: Motion | None, scene: int | None, grey: Grey | None) -> None:
         """What about this frame asks for a keyframe?"""
         size = image.shape[0], image.shape[1]
         if self._size not in (None, size):
             self.schedule.demand("resized")
         known = motion is not None and self.looked is not None and motion.before == self.looked.index
-        self._flow.look(image, motion if known else None)
+        self._flow.look(image, motion if known else None, grey)
         cut = self._view.cut(image)
         if scene is not None:
             cut = self.looked is not None and scene != self.looked.scene

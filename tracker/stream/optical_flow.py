@@ -28,13 +28,13 @@ class Flow:
         self._now: Grey | None = None
         self._places: Field | None = None
 
-    def look(self, image: npt.NDArray[np.uint8], motion: Motion | None = None) -> None:
+    def look(self, image: npt.NDArray[np.uint8], motion: Motion | None = None, grey: Grey | None = None) -> None:
         """
         Take the next frame, (height, width, 3) RGB, and how it moved since the last one, if that is known.
 
-        Otherwise its motion is found when it is asked for.
+        Otherwise its motion is found when it is asked for. ``grey``: the frame as ``small`` makes it, if that was done.
         """
-        self._before, self._now = self._now, small(image)
+        self._before, self._now = self._now, small(image) if grey is None else grey
         self._places = None if motion is None else motion.places
 
     def clear(self) -> None:

@@ -13,7 +13,7 @@ from tracker.model import abilities
 from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath
-from tracker.presenting.motion import Motion
+from tracker.presenting.motion import Grey, Motion
 from tracker.presenting.snapshot import Snapshot
 from tracker.stream import showing
 from tracker.stream.clickable_frames import ClickableFrames
@@ -143,6 +143,7 @@ class Tracker:
         *,
         motion: Motion | None = None,
         scene: int | None = None,
+        grey: Grey | None = None,
         between: Callable[[], None] | None = None,
     ) -> Step:
         """
@@ -150,13 +151,14 @@ class Tracker:
 
         Steps may skip frames. The picture's size may change from one to the next: objects keep their ids.
         Who saw the frames between (``tracker.presenting``) says how the picture moved since the last step, and which
-        scene this is: another number is a cut. Left out, both are found by comparing the two frames.
+        scene this is: another number is a cut. Left out, both are found by comparing the two frames. ``grey`` is the
+        picture as ``tracker.small`` makes it, where that was done already.
 
         ``between`` is called between the stages of a look and may ask anything of this tracker but another step, a
         reset or its end. Before the objects were followed onto this frame it meets the frame before; then this one,
         which is then the newest that can be clicked. What it raises ends the step.
         """
-        return self._looking.step(image, index, seconds, motion, scene, between)
+        return self._looking.step(image, index, seconds, motion, scene, grey, between)
 
     @torch.inference_mode()
     def set_prompts(

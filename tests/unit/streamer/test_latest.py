@@ -126,3 +126,14 @@ async def test_what_lies_in_the_slot_can_be_let_go() -> None:
     box.clear()
     with pytest.raises(Closed):
         await box.ready()
+
+
+async def test_an_item_can_be_seen_in_the_slot_and_the_next_that_takes_its_place_waited_for() -> None:
+    latest: Latest[str] = Latest()
+    latest.put("first")
+    assert await latest.other(None) == "first"
+    second = asyncio.ensure_future(latest.other("first"))
+    await asyncio.sleep(0)
+    assert not second.done()
+    latest.put("second")
+    assert await second == latest.take() == "second"

@@ -37,3 +37,12 @@ def test_the_look_behind_a_snapshot_is_as_old_as_its_frame() -> None:
     forgotten = looks.behind(Snapshot(0, 0, Stage.KEYFRAME, "prompts"))  # at least as old as the oldest that is known
     assert forgotten is not None
     assert forgotten.age == pytest.approx(8.0, abs=0.5)
+
+
+def test_what_a_look_takes_is_the_mean_of_the_newest() -> None:
+    looks, now = Looks(), time.monotonic()
+    assert looks.seconds == 0
+    looks.done(now, 9.0)
+    for _ in range(31):
+        looks.done(now, 0.2)
+    assert looks.seconds == pytest.approx(0.2)
