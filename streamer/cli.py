@@ -153,6 +153,7 @@ def _server_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
     group.add_argument("--store", type=Path, metavar="FILE", help=_STORE)
     group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
+    group.add_argument("--least-looks", type=_positive, metavar="N", help=_LEAST_LOOKS)
     group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
@@ -175,6 +176,7 @@ _FOLLOWER = "how objects are followed between keyframes (auto)"
 _RESOLUTION = "pixels the full-size model looks at: 1008, or 840, 672, 504, whose quality we have not measured"
 _PRESENT = "which frames of a live source have results: all (frames, the default), or only those looked at"
 _LOOKS = "looks a second that are wanted of each live source; where they cannot be had, keyframes become rarer"
+_LEAST_LOOKS = "looks a second that must be left for each stream; one more that would leave fewer is refused"
 _RATE = "the same as --looks; of a file, the results a second that are wanted"
 _STORE = "where sessions are kept that outlive the server; none: nowhere; default of serve: the user's state folder"
 _ALLOW_HOST = "without keys: a name that the server answers to besides localhost and addresses; may be repeated"

@@ -118,6 +118,8 @@ class Config(BaseSettings):
     allow_origins: Annotated[tuple[Annotated[str, AfterValidator(hosts.read_origin)], ...], NoDecode, _Commas] = ()
     max_connections: _Count | None = None  # at a time; None: half of the files this process may open, at most 1024
     max_sessions: _Count = 8
+    # A stream that would leave fewer looks a second for each of all is refused.
+    least_looks: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     max_subscribers: _Count = 16  # for each session
     max_viewers: _Count = 16  # who watch its picture, for each session
     max_waiting: int = 8  # HTTP requests in line for the model, the one being served not counted

@@ -29,7 +29,7 @@ class Looks:
 
     @property
     def seconds(self) -> float:
-        """What a look takes, its wait for the turn not counted: the mean of the last 31, keyframes too; 0: not known."""
+        """What a look takes, its wait for the turn not counted: the mean of the last 31; 0: not known."""
         return statistics.fmean(self._took) if self._took else 0.0
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
+import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -24,6 +25,7 @@ from streamer.wire import fields
 from tracker import Prompt, Sam3
 
 ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why they ended
+BUSY = 30  # seconds after which who is refused because the model is busy may ask again: what looks take has changed
 STOPPING = 1.0  # seconds that deleting waits for a session to be gone
 WATCH = 1.0  # seconds between looks at the processes that present frames
 
@@ -102,6 +104,7 @@ class Sessions:
                 f"{self.running} sessions run, which is the limit.",
                 detail="Delete one, or ask again when one has ended.",
             )
+        self._check_share()
         session = Session(
             id or secrets.token_hex(6),
             source,
@@ -120,6 +123,21 @@ class Sessions:
         self._tasks[session] = task
         task.add_done_callback(lambda done: self._ended(session, by_itself=not done.cancelled()))
         return session
+
+    def _check_share(self) -> None:
+        """Raises TooMany where one more stream would leave too few looks a second for each."""
+        least = self._config.least_looks
+        taken = [each.look_seconds for each in self._sessions.values() if each.state is not State.ENDED]
+        known = [seconds for seconds in taken if seconds]
+        if least is None or not known:
+            return
+        left = 1 / (statistics.fmean(known) * (len(taken) + 1))
+        if left < least:
+            raise TooMany(
+                f"The model is busy: with one more stream it would look at each {left:.1f} times a second.",
+                retry_after=BUSY,
+                detail=f"At least {least:g} are to be left for each. Delete one, or ask again when one has ended.",
+            )
 
     @property
     def threshold(self) -> float:

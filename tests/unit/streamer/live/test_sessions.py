@@ -11,6 +11,7 @@ import pytest
 from streamer.config import Config
 from streamer.engine import Engine
 from streamer.errors import Conflict, NotFound, NotReady, TooMany
+from streamer.live.session import Session
 from streamer.live.sessions import ENDED_KEPT, Sessions
 from streamer.sources.base import State
 from tests.support.models import untrained
@@ -56,6 +57,30 @@ async def test_more_than_the_limit_are_refused_until_one_has_ended(sessions: Ses
     assert "Retry-After" in refusal.value.headers
     await _end(sources[0], first)
     assert sessions.create(HandSource()).state is State.CONNECTING
+
+
+async def test_a_stream_that_would_leave_too_few_looks_for_each_is_refused_by_what_looks_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine(untrained)
+    await engine.load()
+    async with Sessions(engine, Config(least_looks=2)) as sessions:
+        took = 0.0
+        monkeypatch.setattr(Session, "look_seconds", property(lambda self: took))
+        first = HandSource()
+        session = sessions.create(first)
+        sessions.create(HandSource())  # nothing is known yet of what a look takes
+        took = 0.2
+        with pytest.raises(TooMany, match=r"1\.7 times a second") as refusal:
+            sessions.create(HandSource())
+        assert int(refusal.value.headers["Retry-After"]) > 5
+        took = 0.16
+        sessions.create(HandSource())
+        await _end(first, session)
+        took = 0.2
+        with pytest.raises(TooMany):
+            sessions.create(HandSource())
+    await engine.close()
 
 
 async def test_those_that_have_ended_stay_in_the_list_but_not_for_ever(sessions: Sessions) -> None:
