@@ -5,6 +5,6 @@ from typing import Any
 import schemathesis
 
 
-@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag")
+@schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag")  # type: ignore[untyped-decorator]
 def text(context: Any, value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else str(value).encode()
