@@ -28,7 +28,7 @@ from tests.support import needs
 
 torch.set_num_threads(1)
 
-HERE = Path(__file__).parent
+REPOSITORY = Path(__file__).parent / "repository"
 
 # What runs in the background of a shell ignores Ctrl+C, and so would the programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,14 +40,10 @@ hypothesis.settings.register_profile("fuzz", deadline=None, derandomize=False, m
 hypothesis.settings.load_profile("project")
 
 
-# Measuring takes a fifth of the time. The lines that these run are run by the unit and the integration tests as well.
-UNMEASURED = ("agreement", "end_to_end", "repository")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole kinds of tests in which coverage is not measured."""
+    """Tests of the repository read files and start processes: measuring coverage there takes time and tells nothing."""
     for item in items:
-        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in UNMEASURED:
+        if item.path.is_relative_to(REPOSITORY):
             item.add_marker(pytest.mark.no_cover)
 
 
