@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tracker import Box, Prompt, Sam3, Segmentation, SegmentPrompt, Tracker
+from benchmarks.gpu_asked import asked
+from tracker import Box, Prompt, Sam3, Segmentation, SegmentPrompt, Tracker, small
 from tracker.model.bank import CONDITIONING, POINTERS, Bank, Memory, Propagation
 from tracker.model.features import Detected, Embedding
 
@@ -151,13 +152,18 @@ def full_banks(model: Sam3, embedding: Embedding, count: int, tick: int) -> list
 def stages(
     model: Sam3, image: Picture, objects: Sequence[int], prompts: Sequence[int], repeats: int
 ) -> dict[str, Timing]:
-    """Each stage alone, at every number of prompts and objects."""
+    """Each stage alone, at every number of prompts and objects, with what it asks of the device."""
     height, width = image.shape[:2]
-    embedding = model.embed(image)
-    found = {"embed": timed(model, lambda: model.embed(image), repeats)}
+    embedding, found = model.embed(image), dict[str, Timing]()
+
+    def measure(name: str, call: Callable[[], object]) -> None:
+        found[name] = timed(model, call, repeats)
+        found[name].note = asked(call, model.device)
+
+    measure("embed", lambda: model.embed(image))
     for count in prompts:
-        asked = [Prompt(f"thing {index}") for index in range(count)]
-        found[f"detect, {count} prompts"] = timed(model, lambda asked=asked: model.detect(embedding, asked), repeats)  # type: ignore[misc]
+        words = [Prompt(f"thing {index}") for index in range(count)]
+        measure(f"detect, {count} prompts", lambda words=words: model.detect(embedding, words))  # type: ignore[misc]
     for count in objects:
         logits = Forced(model, count)._grid(embedding)
         pairs = zip(boxes(count, height, width), logits, strict=True)
@@ -170,7 +176,7 @@ def stages(
             "masks": lambda logits=logits: model.masks(logits, height, width, hole_area=16),  # type: ignore[misc]
         }
         for name, call in calls.items():
-            found[f"{name}, {count} objects"] = timed(model, call, repeats)
+            measure(f"{name}, {count} objects", call)
     return found
 
 
@@ -218,8 +224,9 @@ def streams(model: Sam3, image: Picture, count: int, seconds: float) -> Streams:
     """So many cameras in real time, first come, first served; frames that there is no time for are not looked at."""
     every = [Forced(model, STREAM_OBJECTS) for _ in range(count)]
     trackers = [Tracker(each, [Prompt("thing")], looks=LOOKS) for each in every]  # type: ignore[arg-type]
+    grey = small(image)  # as a server makes it, beside the model's thread
     for tracker in trackers:
-        tracker.step(image, 0, 0.0)
+        tracker.step(image, 0, 0.0, scene=0)
     ages: list[list[float]] = [[] for _ in every]
     looked = [0] * count  # the frame that each looked at last; frame k of stream s arrives at (k + s / count) / FPS
     began = time.perf_counter()
@@ -231,7 +238,8 @@ def streams(model: Sam3, image: Picture, count: int, seconds: float) -> Streams:
             continue
         place = min(due, key=lambda each: looked[each] + each / count)  # who was looked at longest ago
         index = looked[place] = newest[place]
-        trackers[place].step(image, index, index / FPS)
+        trackers[place].step(image, index, index / FPS, scene=0, grey=grey)
+        assert trackers[place].snapshot is not None
         ages[place].append(1000 * (time.perf_counter() - began - (index + place / count) / FPS))
     age = max(float(np.percentile(each or [np.inf], 95)) for each in ages)
     return Streams(count, age, min(len(each) for each in ages) / seconds)

@@ -39,6 +39,7 @@ def test_every_part_is_measured_and_what_cannot_run_is_named(found: Figures) -> 
     for count in plan.objects:
         names |= {f"{stage}, {count} objects" for stage in ("refine", "memory", "memorize", "masks")}
     assert set(found.stages) == names
+    assert all(timing.note.endswith(" waits") for timing in found.stages.values())
     ours = {(name, count) for name in gpu_parts.POLICIES for count in plan.objects}
     assert set(found.policies) == ours | {("wheel, per frame", count) for count in plan.objects}
     assert all(len(timing.milliseconds) == plan.frames and not timing.note for timing in map(found.policies.get, ours))  # type: ignore[union-attr]
