@@ -91,7 +91,7 @@ def faults(answered: Iterable[Answered]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="nano", help="nano-2: the next version, with a checkpoint")
+    parser.add_argument("--model", default="nano")
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="save each click's answer there, to be looked at"

@@ -17,15 +17,16 @@ from benchmarks import gpu_parts as parts
 from tests.support import device_bounds
 from tests.support.pretended_cuda import Device, MixedDevices
 from tests.support.pretended_torch import pretended_cuda
+from tests.support.vit import VIT
 from tracker import Box, Point, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model, warm_up
-from tracker.model.configs import NANO, config_named
+from tracker.model.configs import config_named
 
 OBJECTS = 1, 4, 16, 64
 FRAMES, INTERVAL = 5, 3  # a keyframe, two that are refined, a keyframe, and one with all that a stream can have
 SIDES = 1008, 840, 672, 504
 CUDA = torch.device("cuda:0")
 SMALL = replace(
-    NANO, vit_depth=2, vit_global_blocks=(1,), encoder_layers=1, decoder_layers=1, geometry_layers=1, memory_layers=1
+    VIT, vit_depth=2, vit_global_blocks=(1,), encoder_layers=1, decoder_layers=1, geometry_layers=1, memory_layers=1
 )
 
 

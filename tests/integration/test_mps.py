@@ -14,14 +14,14 @@ from benchmarks import gpu_parts as parts
 from tests.support.pretended_cuda import line
 from tests.support.pretended_tensor import Pretended, leaves
 from tests.support.pretended_torch import pretended_cuda
+from tests.support.vit import VIT
 from tracker import Point, Prompt, Sam3, Tracker
 from tracker.model.backbone import concepts
 from tracker.model.compute import Speed
-from tracker.model.configs import NANO
 
 LACKING = torch.float64, torch.complex128, torch.bfloat16  # the last is missing on the older ones
 SMALL = replace(
-    NANO, vit_depth=2, vit_global_blocks=(1,), encoder_layers=1, decoder_layers=1, geometry_layers=1, memory_layers=1
+    VIT, vit_depth=2, vit_global_blocks=(1,), encoder_layers=1, decoder_layers=1, geometry_layers=1, memory_layers=1
 )
 
 

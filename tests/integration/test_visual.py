@@ -110,15 +110,16 @@ def test_the_best_of_three_or_the_only_one_is_the_models_own_answer(served: Serv
 
 
 def test_all_three_come_best_first_when_they_are_asked_for(served: Served) -> None:
+    """Of a click nano knows the best by its region, not by what it says of each: guides.py."""
     data = ask(served, [CLICK, BOX], return_candidates=True)
     for result, best in zip(data["prompt_results"], data["predictions"], strict=True):
         candidates = result["candidates"]
         assert len(candidates) == 3
         assert candidates[0] == best == result["predictions"][0]
         assert len(result["predictions"]) == 1
-        confidences = [each["confidence"] for each in candidates]
-        assert confidences == sorted(confidences, reverse=True)
         assert len({each["masks"]["counts"] for each in candidates}) > 1
+    confidences = [each["confidence"] for each in data["prompt_results"][1]["candidates"]]
+    assert confidences == sorted(confidences, reverse=True)
 
 
 def test_without_multimask_the_only_mask_is_the_only_candidate(served: Served) -> None:

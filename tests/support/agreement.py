@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tests.support import theirs
+from tests.support.vit import VIT
 from tracker import Box, Embedding, Point, Prompt, Sam3, SegmentPrompt
 from tracker.model.bank import Bank, Memory
-from tracker.model.configs import NANO
 from tracker.model.detector import exemplars
 
 HEIGHT, WIDTH = 96, 128
@@ -222,4 +222,4 @@ def memory(both: Both, steps: int = 3) -> Iterator[Pair]:
 
 
 # 64 is a constant in their memory attention, and pointers are cut into pieces of it; position embeddings are tiled.
-TINY = replace(NANO, dim=128, memory_dim=64, vit_pretrain_size=112, mask_reach=None, one_piece=False)
+TINY = replace(VIT, dim=128, memory_dim=64, vit_pretrain_size=112)

@@ -35,7 +35,7 @@ class Finder(Sam3):
         self.config = NANO
         self.device = torch.device("cpu")
         self.speed = Speed()
-        self.side = 56
+        self.side = NANO.grid * 4
         self.asked: list[tuple[Prompt, ...]] = []
         self.sizes: list[tuple[int, ...]] = []
         self.gate = threading.Event()

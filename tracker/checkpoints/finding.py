@@ -71,14 +71,11 @@ def _there(name: str) -> bool:
 
 
 def _unknown(name: str) -> TrackerError:
-    """Nothing has this name; raised first by the registry, which lists its own."""
-    try:
-        config_named(name)
-    except TrackerError as error:
-        return TrackerError(
-            f"{error}, or name a weights file that is there, or owner/repository/file of huggingface.co"
-        )
-    return TrackerError(f"{name} has no weights of its own yet: give it a checkpoint")
+    known = ", ".join(_NAMES)
+    return TrackerError(
+        f"there is no model {name!r}: choose one of {known}, "
+        "or name a weights file that is there, or owner/repository/file of huggingface.co"
+    )
 
 
 def _only(repository: str, names: list[str]) -> str:

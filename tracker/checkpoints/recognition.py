@@ -46,6 +46,7 @@ def recognise(tensors: Mapping[str, Tensor], path: Path) -> Entry:
     layout = layout_of(tensors)
     named = with_prefixes(tensors) if layout is None else layout.tidy(tensors)
     misfits: dict[str, list[str]] = {}
+    there: dict[str, int] = {}  # how many marks the file has, if in another shape
     for entry in ENTRIES:
         marks: dict[str, tuple[int, ...]] = {}
         for key, shape in entry.marks.items():
@@ -55,15 +56,19 @@ def recognise(tensors: Mapping[str, Tensor], path: Path) -> Entry:
             for key, shape in marks.items()
             if key not in named or named[key].shape != shape
         ]
+        there[entry.name] = len(marks.keys() & named.keys())
     fitting = [entry for entry in ENTRIES if not misfits[entry.name]]
     if fitting:
         return max(fitting, key=lambda entry: len(entry.marks))
-    raise WeightsError(f"{path} is of no model that is known here: {_why(named, misfits, known=layout is not None)}")
+    why = _why(named, misfits, there, known=layout is not None)
+    raise WeightsError(f"{path} is of no model that is known here: {why}")
 
 
-def _why(named: Mapping[str, Tensor], misfits: Mapping[str, list[str]], *, known: bool) -> str:
+def _why(
+    named: Mapping[str, Tensor], misfits: Mapping[str, list[str]], there: Mapping[str, int], *, known: bool
+) -> str:
     strange = [] if known else sorted(key for key in named if not key.startswith(_PARTS))
     if len(strange) == len(named):
         return listing("not understood", strange)
-    nearest = min(misfits, key=lambda name: len(misfits[name]))
+    nearest = min(misfits, key=lambda name: (-there[name], len(misfits[name])))
     return "; ".join(filter(None, [listing("not understood", strange), f"unlike {nearest}: {misfits[nearest][0]}"]))

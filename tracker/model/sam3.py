@@ -38,7 +38,7 @@ class Sam3:
     A loaded model.
 
     ``name`` is that of its configuration (:mod:`tracker.model.configs`); ``side`` is S, the height and width of mask
-    logits (56 for nano, 288 at full size).
+    logits (96 for nano, 288 at full size).
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -170,7 +170,8 @@ class Sam3:
             self._place(levels[-1])
         if self.speed.bf16:
             trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
-        small = guides.small(pixels, self.side) if self.config.guided else None
+        guided = self.config.guided and abilities.able(self.config, Ability.CLICKS)
+        small = guides.small(pixels, self.side) if guided else None
         return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small)
 
     def _place(self, coarse: Tensor) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracker.model.configs import NANO_2
+from tracker.model.configs import NANO
 
-MODEL = NANO_2  # what the recipe makes
+MODEL = NANO  # what the recipe makes
 
 
 @dataclass(frozen=True, slots=True)

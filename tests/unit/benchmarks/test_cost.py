@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from benchmarks import cost
+from tests.support.vit import VIT
 from tracker import ENTRIES, Entry, Sam3
-from tracker.model.configs import NANO
 
 
 def test_a_look_and_a_detection_are_counted_three_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cost.main(["--model", "nano", "--resolutions", "224"]) == 0
-    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 224")]
+    assert cost.main(["--model", "nano", "--resolutions", "384"]) == 0
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 384")]
     counts = {part: [float(each) for each in ways] for _, part, *ways in (line[:5] for line in lines)}
     assert list(counts) == [*cost.LOOK, "a look", *cost.DETECTION, "a detection", "both necks"]
     for wheel, plain, folded in counts.values():
@@ -26,7 +26,7 @@ def test_a_look_and_a_detection_are_counted_three_ways(capsys: pytest.CaptureFix
 
 def test_without_clicks_a_look_is_the_encoder(capsys: pytest.CaptureFixture[str]) -> None:
     assert cost.main(["--model", "nano", "--without-clicks"]) == 0
-    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 224")]
+    lines = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| 384")]
     counts = {part: ways for _, part, *ways in (line[:5] for line in lines)}
     assert list(counts) == ["encoder", "a look", *cost.DETECTION, "a detection", "both necks"]
     assert counts["a look"] == counts["encoder"]
@@ -34,7 +34,7 @@ def test_without_clicks_a_look_is_the_encoder(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_small_encoder_is_run_and_its_map_stretched_late() -> None:
-    config = replace(NANO, trunk="efficientvit_b1", patch=14)
+    config = replace(VIT, trunk="efficientvit_b1", patch=14)
     found = cost.measure(Sam3(config, torch.device("cpu")), [224])[224]
     assert all(each.ms > 0 for each in found["encoder"])
     _, plain, folded = (each.gflop for each in found["neck for clicks"])

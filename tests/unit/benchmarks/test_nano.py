@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.nano import CANDIDATES, HEAD, Change, Question, Row, measure
-from tests.support.models import untrained
+from tests.support.models import SEED, untrained
 from tracker.model.sam3 import Sam3
 
 
@@ -20,7 +20,7 @@ def questions() -> list[Question]:
 
 
 def run(change: Change, questions: list[Question]) -> Row:
-    return measure("candidate", change, partial(Sam3.untrained, "nano", device="cpu"), questions, repeats=1)
+    return measure("candidate", change, partial(Sam3.untrained, "nano", device="cpu", seed=SEED), questions, repeats=1)
 
 
 @pytest.mark.parametrize("name", ["fp32", "fp32, unread parts too"])

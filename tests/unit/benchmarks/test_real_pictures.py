@@ -129,13 +129,13 @@ def test_the_command_prints_a_row_for_each_picture_each_part_and_all(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one-tile.png.jpg", "tiles.png.jpg"]
 
 
-def test_the_model_in_the_making_is_measured_with_a_checkpoint(
+def test_other_weights_are_measured_with_a_checkpoint(
     picture: RealPicture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "some.safetensors"
-    weights.save(Sam3.untrained("nano-2").network, path)
+    weights.save(Sam3.untrained().network, path)
     monkeypatch.setattr(real_pictures, "load", lambda: [picture])
-    monkeypatch.setattr("sys.argv", ["real_pictures", "--model", "nano-2", "--checkpoint", str(path)])
+    monkeypatch.setattr("sys.argv", ["real_pictures", "--checkpoint", str(path)])
     real_pictures.main()
     assert "| tiles.png | 2 |" in capsys.readouterr().out
 

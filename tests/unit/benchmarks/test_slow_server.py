@@ -13,6 +13,7 @@ import torch
 from benchmarks import slow_server
 from benchmarks.slow_server import repeated, slow
 from streamer.engine import Engine
+from tests.support.models import SEED
 from tracker import Box, Prompt, Sam3, SegmentPrompt, Tracker
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
@@ -21,7 +22,7 @@ PARTS = ("backbone", "concepts", "ground", "decode", "attend", "remember")
 
 def untrained() -> Sam3:
     """One of its own for each test, which changes it."""
-    return Sam3.untrained("nano", device="cpu")
+    return Sam3.untrained("nano", device="cpu", seed=SEED)
 
 
 def counting(model: Sam3) -> Counter[str]:
@@ -82,7 +83,7 @@ def test_the_last_answer_is_taken() -> None:
 
 
 def test_another_model_computes_what_is_asked_and_the_served_one_answers() -> None:
-    plain, served, other = untrained(), untrained(), slow_server.random("nano@224")
+    plain, served, other = untrained(), untrained(), slow_server.random("nano@192")
     assert (served.word_seconds, slow_server.beside(served, other).word_seconds) == (None, other.word_seconds)
     calls, once = counting(other), counting(plain)
     for one, two in zip(answers(plain), answers(served), strict=True):

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from tests.support.vit import VIT
 from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model
 from tracker.acceleration import Answers, Undo, accelerate, compare, settle
 from tracker.model.bank import Bank
 from tracker.model.compute import BUCKETS, Speed
-from tracker.model.configs import NANO
 from tracker.model.precision import restore
 
 
@@ -109,7 +109,7 @@ def test_bf16_passes_on_trained_weights(model: Sam3) -> None:
     print(bf16, halved, sep="\n")
     try:
         assert bf16.passes and halved.passes
-        assert model.network.backbone.vision_backbone.trunk.blocks[0].attn.qkv.weight.dtype is torch.bfloat16
+        assert model.network.backbone.vision_backbone.trunk.join.weight.dtype is torch.bfloat16
     finally:
         restore(weights)
 
@@ -125,7 +125,7 @@ def test_weights_in_bf16_are_the_casts_that_autocast_makes() -> None:
     assert untrained.interactive.sam_mask_decoder.transformer.layers[0].mlp.lin1.weight.dtype is torch.bfloat16
     undo()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    assert untrained.network.backbone.vision_backbone.trunk.blocks[0].attn.qkv.weight.dtype is torch.float32
+    assert untrained.network.backbone.vision_backbone.trunk.join.weight.dtype is torch.float32
 
 
 def everything(model: Sam3, image: np.ndarray) -> list[torch.Tensor]:
@@ -171,7 +171,7 @@ def test_objects_added_to_fill_a_bucket_change_nobodys_answer(model: Sam3, embed
 def test_a_stream_of_changing_objects_compiles_nothing_after_the_warm_up() -> None:
     """With the smallest of backbones and the compiler's "eager" backend: what is compiled when, not into what."""
     torch._dynamo.reset()
-    small = Sam3(replace(NANO, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
+    small = Sam3(replace(VIT, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
     small.bf16_backbone = False
     frame = np.random.default_rng(2).integers(0, 255, (96, 128, 3), np.uint8)
     acceleration.compiled_backbone(small, backend="eager")

@@ -18,7 +18,7 @@ from tracker.model.configs.config import Ability, Config
 from tracker.model.configs.efficientsam3 import EFFICIENTSAM3_ENTRIES
 from tracker.model.configs.entry import Entry, RemoteFile
 from tracker.model.configs.litetext import LITETEXT_ENTRIES, LITETEXT_L, LITETEXT_S0, LITETEXT_S1
-from tracker.model.configs.nano import NANO, NANO_2, NANO_ENTRY
+from tracker.model.configs.nano import NANO, NANO_ENTRY
 from tracker.model.configs.sam3 import FULL, SAM3_ENTRY
 from tracker.types import TrackerError
 
@@ -30,7 +30,6 @@ __all__ = [
     "LITETEXT_S0",
     "LITETEXT_S1",
     "NANO",
-    "NANO_2",
     "Ability",
     "Config",
     "Entry",
@@ -41,7 +40,6 @@ __all__ = [
 
 ENTRIES = (NANO_ENTRY, *EFFICIENTSAM3_ENTRIES, *LITETEXT_ENTRIES, SAM3_ENTRY)
 CONFIGS = tuple(entry.config for entry in ENTRIES)
-_MAKING = (NANO_2,)  # not offered: there are no finished weights
 
 
 def entry_named(name: str) -> Entry:
@@ -53,8 +51,5 @@ def entry_named(name: str) -> Entry:
 
 
 def config_named(name: str) -> Config:
-    """The configuration of a model, one in the making too. Raises :class:`TrackerError`."""
-    for config in _MAKING:
-        if config.name == name:
-            return config
+    """The configuration of a model. Raises :class:`TrackerError`."""
     return entry_named(name).config

@@ -34,7 +34,7 @@ def test_every_model_has_a_line(arguments: list[str], capsys: pytest.CaptureFixt
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["model", *(entry.name for entry in ENTRIES)]
     assert re.search(
-        r"nano +ships +about \d+\.\d+ s at 224 px on cpu, estimated +clicks, exemplars, memory, words", lines[1]
+        r"nano +ships +about \d+\.\d+ s at 384 px on cpu, estimated +clicks, exemplars, memory, words", lines[1]
     )
     assert "no, on request" in lines[-1]
 
@@ -42,14 +42,14 @@ def test_every_model_has_a_line(arguments: list[str], capsys: pytest.CaptureFixt
 def test_what_was_measured_is_shown_as_that(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "bench", "nano"]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"nano at 224 px on \S+: look \d+\.\d+ s, detection of one word \d+\.\d+ s", said)
+    assert re.search(r"nano at 384 px on \S+: look \d+\.\d+ s, detection of one word \d+\.\d+ s", said)
     cli.main(["models"])
-    assert re.search(r"nano +ships +\d+ MB +\d+\.\d\d s at 224 px, measured", capsys.readouterr().out)
+    assert re.search(r"nano +ships +\d+ MB +\d+\.\d\d s at 384 px, measured", capsys.readouterr().out)
 
 
 def test_what_was_not_measured_is_estimated_from_the_largest_look_that_was(capsys: pytest.CaptureFixture[str]) -> None:
     nano, small, *_, full = ENTRIES
-    figures.keep(nano.name, 224, {"look": 9.0, "device": "cuda:1"})
+    figures.keep(nano.name, 384, {"look": 9.0, "device": "cuda:1"})
     cli.main(["models"])
     assert "on cuda:1" not in capsys.readouterr().out  # too small to tell of others
     figures.keep(small.name, 1008, {"look": 0.5, "device": "cuda:0"})

@@ -80,7 +80,7 @@ async def test_the_threshold_of_a_request_without_one_is_the_models(monkeypatch:
     monkeypatch.setattr(words_only(), "detect", detect)
     async with hosted(model=words_only) as http:
         body = {"image": IMAGE, "prompts": [{"text": "star"}, {"text": "star", "output_prob_thresh": 0.9}]}
-        for more, first in (({}, 0.2), ({"output_prob_thresh": 0.7}, 0.7)):
+        for more, first in (({}, 0.1), ({"output_prob_thresh": 0.7}, 0.7)):
             answer = await http.post("/concept_segment", json=body | more)
             assert answer.status_code == 200, answer.text
             assert asked[-2:] == [first, 0.9]

@@ -36,8 +36,8 @@ async def test_it_tells_what_is_running_and_what_else_there_is(here: Asked) -> N
         "heads": ["clicks", "exemplars", "memory", "words"],
         "text_context": 8,
         "threshold": 0.5,
-        "resolution": 224,
-        "resolutions": [224],
+        "resolution": 384,
+        "resolutions": [384, 320, 256, 192],
         "licence": "SAM License",
     }
     assert told["change"] is None and told["may_manage"] is True
@@ -70,7 +70,7 @@ async def test_a_model_that_is_not_listed_tells_its_own_threshold_and_heads() ->
     async with asking(model) as here:
         told = (await here.http.get("/models")).json()
     running = told["running"]
-    assert (running["name"], running["threshold"], running["heads"]) == ("words-only", 0.2, ["words"])
+    assert (running["name"], running["threshold"], running["heads"]) == ("words-only", 0.1, ["words"])
     assert running["knows"] is running["licence"] is None
     assert (told["others"][0]["name"], told["others"][0]["downloaded"]) == ("nano", True)
 

@@ -192,5 +192,5 @@ async def test_a_model_without_clicks_refuses_them_in_words_and_lends_prompts_it
             assert f"{field}: the model words-only cannot do {what}: " in answer["message"]
         assert click["request"] == 4
         await ask(stage, type="prompts", prompts=["star", {"text": "circle", "output_prob_thresh": 0.9}])
-        assert [each.threshold for each in stage.session.prompts] == [0.2, 0.9]
+        assert [each.threshold for each in stage.session.prompts] == [0.1, 0.9]
     await engine.close()

@@ -175,7 +175,7 @@ async def test_the_end_of_the_server_ends_a_download_and_keeps_what_came(engine:
     ("name", "resolution", "refusal", "words"),
     [
         ("huge", None, NotFound, "There is no model 'huge'"),
-        ("nano", None, Conflict, "nano answers already, at 224 pixels"),
+        ("nano", None, Conflict, "nano answers already, at 384 pixels"),
         ("nano", 5, BadRequest, "resolution: nano has none of 5 pixels"),
         ("sam3", None, Conflict, "sam3 is not on this machine"),
     ],
@@ -226,7 +226,7 @@ async def test_one_change_at_a_time_and_one_that_fails_leaves_the_old_one_and_sa
     with pytest.raises(Conflict, match="goes over to second already"):
         models.use(NAME)
     with pytest.raises(TooMany, match="one change at a time"):
-        models.use("nano", 224)
+        models.use("nano", 320)
     go_on.set()
     await asyncio.gather(*models._tasks)
     assert (change.state, change.why) == ("failed", "the file ends at byte 12")
@@ -243,7 +243,7 @@ async def test_the_model_that_the_server_began_with_can_be_gone_back_to_with_its
         nano = models._entry("nano")
         assert models.weights(nano) == own
         models._first, engine.model = "nano", fake_model("second")
-        assert models.weights(nano) == own and models._settings(nano, 224).checkpoint == own
+        assert models.weights(nano) == own and models._settings(nano, 320).checkpoint == own
     async with managed(engine, model="some/nano/file.pt") as models:
         models._first = "nano"
         assert models.there(nano) and models.weights(nano) is None

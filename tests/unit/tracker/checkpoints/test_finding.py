@@ -78,12 +78,6 @@ def test_what_is_no_model_is_refused_with_what_would_be_one(name: str) -> None:
         find(name)
 
 
-def test_one_in_the_making_needs_a_checkpoint() -> None:
-    with pytest.raises(TrackerError, match="nano-2 has no weights of its own yet"):
-        find("nano-2")
-    assert find("nano-2", Path("x.pt"))[0] is not None
-
-
 def test_what_ships_is_not_fetched() -> None:
     with pytest.raises(TrackerError, match="nano ships with this project"):
         on_the_hub("nano")

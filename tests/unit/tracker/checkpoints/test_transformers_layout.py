@@ -16,16 +16,16 @@ from torch import Tensor
 
 from tests.support import needs, theirs
 from tests.support.agreement import TINY
-from tests.support.models import untrained
-from tracker import Sam3, WeightsError, load_model
+from tests.support.vit import VIT, built, untrained_vit
+from tracker import Sam3, WeightsError
 from tracker.checkpoints import transformers_layout, weights
 from tracker.checkpoints.keymap import How
 from tracker.checkpoints.transformers_names import TWICE
-from tracker.model.configs import FULL, NANO, Ability, Config
+from tracker.model.configs import FULL, Ability, Config
 
 
 def drawn(seed: int) -> Sam3:
-    model = Sam3.untrained("nano")
+    model = built()
     theirs.randomise(model.network, seed)
     return model
 
@@ -67,7 +67,7 @@ def same(a: Sam3, b: Sam3) -> bool:
 
 # As many layers as the full-size model has, all of them narrow.
 TALL = replace(
-    FULL, name="nano", image_size=224, vit_pretrain_size=112, vit_dim=64, vit_heads=2, vit_mlp_ratio=4.0,
+    FULL, name="tall", image_size=224, vit_pretrain_size=112, vit_dim=64, vit_heads=2, vit_mlp_ratio=4.0,
     dim=128, feedforward=128, text_width=64, text_heads=2, text_vocabulary=256,
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_there_and_back_it_is_the_same(model: Sam3) -> None:
     ours = weights.upstream_keys(model.network)
     back = transformers_layout.from_theirs(transformers_layout.to_theirs(ours), ours)
     absent = transformers_layout.absent(ours)
-    assert {how: len(keys) for how, keys in absent.items()} == {How.COMPUTED: NANO.vit_depth, How.UNUSED: 6}
+    assert {how: len(keys) for how, keys in absent.items()} == {How.COMPUTED: VIT.vit_depth, How.UNUSED: 6}
     assert back.keys() == ours.keys() - {key for keys in absent.values() for key in keys}
     position = "detector.backbone.vision_backbone.trunk.pos_embed"
     assert torch.equal(back.pop(position)[:, 1:], ours[position][:, 1:])
@@ -106,7 +106,8 @@ def test_a_folder_is_loaded_and_what_it_leaves_out_is_said(
 ) -> None:
     told: list[str] = []
     folder = write(tmp_path, checkpoint, shards=shards)
-    loaded = load_model("nano", checkpoint=folder, device="cpu", progress=told.append)
+    loaded = built()
+    weights.load(loaded.network, folder, told.append)
     assert same(loaded, model) and not same(loaded, drawn(2))
     assert any("leaves out 5 tensors" in each and "rotary angles" in each for each in told)
     assert any("leaves out 6 tensors" in each and "exemplar points" in each for each in told)
@@ -118,7 +119,9 @@ def test_a_file_of_it_and_an_index_may_be_named(model: Sam3, checkpoint: dict[st
     one = write(tmp_path / "one", checkpoint) / "model.safetensors"
     many = write(tmp_path / "many", checkpoint, shards=2) / "model.safetensors.index.json"
     for path in (one, many):
-        assert same(load_model("nano", checkpoint=path, device="cpu"), model)
+        loaded = built()
+        weights.load(loaded.network, path)
+        assert same(loaded, model)
 
 
 def test_what_their_own_save_writes_is_loaded(tmp_path: Path) -> None:
@@ -159,10 +162,10 @@ QUERIES = "detector_model.detr_decoder.layers.0.self_attn.q_proj.bias"
         (lambda state: state.pop(QUERIES), f"1 missing: {re.escape(QUERIES)}$"),
         (lambda state: state.update({"tracker_model.more": torch.ones(1)}), "1 unexpected: tracker_model.more$"),
         (lambda state: state.update({QUERIES: torch.ones(7)}), r"1 of the wrong shape: .* \(7,\) instead of \(96,\)$"),
-        (lambda state: state.update({QUERIES: torch.full((NANO.dim,), torch.nan)}), "1 not finite: detector"),
+        (lambda state: state.update({QUERIES: torch.full((VIT.dim,), torch.nan)}), "1 not finite: detector"),
         (lambda state: state[next(iter(TWICE))].add_(1), f"1 unexpected: {re.escape(next(iter(TWICE)))}$"),
         (
-            lambda state: state.update({"tracker_model.prompt_encoder.point_embed.weight": torch.ones(2, NANO.dim)}),
+            lambda state: state.update({"tracker_model.prompt_encoder.point_embed.weight": torch.ones(2, VIT.dim)}),
             r"1 of the wrong shape: .*point_embed.weight \(2, 96\) instead of \(4, 96\)$",
         ),
     ],
@@ -172,18 +175,18 @@ def test_every_key_of_theirs_is_accounted_for(
 ) -> None:
     change(checkpoint)
     with pytest.raises(WeightsError, match=says):
-        weights.load(untrained().network, write(tmp_path, checkpoint))
+        weights.load(untrained_vit().network, write(tmp_path, checkpoint))
 
 
 def test_half_a_checkpoint_finds_by_words_alone(checkpoint: dict[str, Tensor], tmp_path: Path) -> None:
     detector = {key: each for key, each in checkpoint.items() if key.startswith("detector_model.")}
-    assert weights.load(untrained().network, write(tmp_path, detector)) == {Ability.WORDS, Ability.EXEMPLARS}
+    assert weights.load(built().network, write(tmp_path, detector)) == {Ability.WORDS, Ability.EXEMPLARS}
 
 
 def test_half_of_the_tracker_is_refused_by_what_it_lacks(checkpoint: dict[str, Tensor], tmp_path: Path) -> None:
     some = {key: each for key, each in checkpoint.items() if not key.startswith("tracker_model.mask_decoder")}
     with pytest.raises(WeightsError, match=r"missing: tracker_model\.mask_decoder.* and \d+ more$"):
-        weights.load(untrained().network, write(tmp_path, some))
+        weights.load(untrained_vit().network, write(tmp_path, some))
 
 
 def test_a_folder_with_no_weights_or_not_all_of_them_is_refused(checkpoint: dict[str, Tensor], tmp_path: Path) -> None:

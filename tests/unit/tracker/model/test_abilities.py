@@ -74,4 +74,4 @@ def test_without_presence_a_score_is_the_querys_own() -> None:
 
 
 def test_the_threshold_is_that_of_the_weights() -> None:
-    assert (untrained().threshold, words_only().threshold) == (0.5, 0.2)
+    assert (untrained().threshold, words_only().threshold) == (0.5, 0.1)

@@ -18,7 +18,7 @@ from tracker import Box, Embedding, Point, Sam3, SegmentPrompt
 @pytest.fixture(scope="module")
 def model() -> Sam3:
     alone = copy.copy(untrained())
-    alone.config = replace(alone.config, one_piece=False)  # upstream's network, and no rule of ours
+    alone.config = replace(alone.config, one_piece=False, guided=False)  # upstream's network, and no rule of ours
     return alone
 
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import torch
 from torch import fx
 
+from tests.support.vit import VIT
 from tracker import Sam3
 from tracker.model.backbone import Backbone
-from tracker.model.configs import NANO
 from tracker.model.rotary import in_real_numbers
 
 
 def test_features_are_the_same_and_the_graph_has_no_complex_numbers() -> None:
     torch._dynamo.reset()
-    model = Sam3(replace(NANO, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
+    model = Sam3(replace(VIT, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
     backbone = Backbone(model.network)
-    pixels = torch.rand(1, 3, NANO.image_size, NANO.image_size, generator=torch.Generator().manual_seed(0))
+    pixels = torch.rand(1, 3, VIT.image_size, VIT.image_size, generator=torch.Generator().manual_seed(0))
     kinds: list[set[torch.dtype]] = []
 
     def look(graph: fx.GraphModule, _: object) -> fx.GraphModule:

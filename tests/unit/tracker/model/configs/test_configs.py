@@ -12,7 +12,6 @@ from tracker.model.configs import (
     ENTRIES,
     FULL,
     NANO,
-    NANO_2,
     Ability,
     Config,
     Entry,
@@ -27,8 +26,13 @@ def test_sizes_fit_each_other(config: Config) -> None:
     assert config.resolutions[0] == config.image_size
     for side in config.resolutions:
         assert replace(config, image_size=side).grid * config.patch == side
-    assert config.vit_dim % config.vit_heads == config.dim % config.heads == config.text_width % config.text_heads == 0
-    assert max(config.vit_global_blocks) < config.vit_depth
+    assert config.dim % config.heads == config.text_width % config.text_heads == 0
+    if config.trunk == "vit":
+        assert config.vit_dim % config.vit_heads == 0
+        assert max(config.vit_global_blocks) < config.vit_depth
+    if config.trunk == "conv":
+        assert len(config.conv_channels) == len(config.conv_depths) + 1
+        assert config.conv_dim > 0
 
 
 def test_both_have_a_name_of_their_own() -> None:
@@ -57,9 +61,3 @@ def test_names_and_marks_are_of_one_entry_only() -> None:
 def test_a_hash_is_written_as_one() -> None:
     pinned = [entry.file.sha256 for entry in ENTRIES if entry.file is not None and entry.file.sha256 is not None]
     assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in pinned)
-
-
-def test_one_in_the_making_is_built_and_not_offered() -> None:
-    assert config_named("nano-2") is NANO_2
-    with pytest.raises(TrackerError, match="no model 'nano-2'"):
-        entry_named("nano-2")
