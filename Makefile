@@ -51,7 +51,7 @@ $(RUN_INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 
 $(DEV_INSTALLED): $(RUN_INSTALLED)
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev,cluster]'
 	@$(INSTALL) --no-deps trackeval  # it asks for OpenCV with windows, which would overwrite the headless one
 	@touch $@
 

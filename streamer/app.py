@@ -53,6 +53,7 @@ def create_app(
     begin: Callable[[FastAPI], None] = lambda app: None,
     store: Store | None = None,
     storeless: str = STORELESS,
+    secret: bytes | None = None,
 ) -> FastAPI:
     """
     Make the application: ``app.state.config``, ``.keys``, ``.engine`` and ``.sessions``.
@@ -60,7 +61,7 @@ def create_app(
     Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
     until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server; ``begin``
     is called when it is there, before any request meets it: the place to start sessions. ``store``: where they are
-    kept; ``storeless``: why none are.
+    kept; ``storeless``: why none are. ``secret``: what tokens are signed with, 32 bytes; None: of this process alone.
     """
     app = FastAPI(
         title="SAM3 streamer",
@@ -75,7 +76,7 @@ def create_app(
     app.state.engine = engine
     app.state.sessions = live = Sessions(engine, config, store)
     app.state.storeless = storeless
-    app.state.keys = _keyring(config, live.counters)
+    app.state.keys = _keyring(config, live.counters, secret)
     engine.faults.counted = live.counters.out_of_memory.inc
     caches = Caches(config.embeddings_bytes, config.logits_bytes)
     rules = Rules(http=config.fetch_http, networks=config.fetch_networks)
@@ -134,11 +135,11 @@ def _surround(app: FastAPI, config: Config) -> None:
     app.add_middleware(BrowserRules, config=config, keyed=not keys.open)
 
 
-def _keyring(config: Config, counters: Counters) -> Keyring:
+def _keyring(config: Config, counters: Counters, secret: bytes | None) -> Keyring:
     def refused(reason: str) -> None:
         counters.keys_refused.labels(reason).inc()
 
-    return Keyring(config.api_keys, config.keys, refused=refused)
+    return Keyring(config.api_keys, config.keys, refused=refused, secret=secret)
 
 
 def web_folder() -> Path:

@@ -1,4 +1,4 @@
-"""The command line: ``streamer serve``, ``demo``, ``run``, ``keys``, ``models`` and ``doctor``."""
+"""The command line: ``streamer serve``, ``demo``, ``run``, ``keys``, ``models``, ``drain`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     _caller_options(serve)
     options.access(serve)
     serve.add_argument("--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; may be repeated")
+    options.cluster(serve)
     serve.add_argument("--sources", type=Path, metavar="FILE", help=_SOURCES)
     _prompt_option(serve, "what to look for in the sources; may be repeated")
 
@@ -97,8 +98,12 @@ def parser() -> argparse.ArgumentParser:
 
     options.models(_command(commands, "models", _models, "list models, fetch one, measure one on this machine"))
 
+    options.drain(
+        _command(commands, "drain", _drain, "move a cluster worker's sessions to others, and give it no more")
+    )
+
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
-    doctor.add_argument("--port", type=_port, default=DEFAULT_PORT, help="the port that the server will use")
+    doctor.add_argument("--port", type=options.port, default=DEFAULT_PORT, help="the port that the server will use")
     return top
 
 
@@ -132,29 +137,29 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights: a file or a folder")
     group.add_argument("--device", help="cpu, cuda, cuda:0 or mps; default: cuda where there is one")
-    group.add_argument("--resolution", type=_positive, metavar="N", help=_RESOLUTION)
+    group.add_argument("--resolution", type=options.positive, metavar="N", help=_RESOLUTION)
     group.add_argument("--plain", action="store_true", default=None, help="compute in fp32 and compile nothing")
     group.add_argument("--hwaccel", choices=get_args(HwAccel), help="hardware that decodes video; default: none")
     group.add_argument(
-        "--interval", type=_positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
+        "--interval", type=options.positive, metavar="N", help="looked-at frames from keyframe to keyframe (10)"
     )
     group.add_argument("--follower", choices=get_args(Follower), help=_FOLLOWER)
     group.add_argument("--present", choices=get_args(Present), help=_PRESENT)
-    group.add_argument("--looks", type=_positive, metavar="N", help=_LOOKS)
-    group.add_argument("--threads", type=_positive, metavar="N", help="of torch; default: cores - 1")
+    group.add_argument("--looks", type=options.positive, metavar="N", help=_LOOKS)
+    group.add_argument("--threads", type=options.positive, metavar="N", help="of torch; default: cores - 1")
 
 
 def _server_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("server")
     group.add_argument("--host", help="the address to listen on (127.0.0.1); 0.0.0.0 for all")
-    group.add_argument("--port", type=_port, help="the port to listen on (8000); 0 for a free one")
+    group.add_argument("--port", type=options.port, help="the port to listen on (8000); 0 for a free one")
     group.add_argument("--allow-host", dest="allow_hosts", action="append", metavar="NAME", help=_ALLOW_HOST)
     group.add_argument("--allow-origin", dest="allow_origins", action="append", metavar="ORIGIN", help=_ALLOW_ORIGIN)
-    group.add_argument("--rate", type=_positive, metavar="N", help=_RATE)
+    group.add_argument("--rate", type=options.positive, metavar="N", help=_RATE)
     group.add_argument("--store", type=Path, metavar="FILE", help=_STORE)
-    group.add_argument("--max-sessions", type=_positive, metavar="N", help="streams at a time (8)")
-    group.add_argument("--least-looks", type=_positive, metavar="N", help=_LEAST_LOOKS)
-    group.add_argument("--max-viewers", type=_positive, metavar="N", help="viewers of a stream at a time (16)")
+    group.add_argument("--max-sessions", type=options.positive, metavar="N", help="streams at a time (8)")
+    group.add_argument("--least-looks", type=options.positive, metavar="N", help=_LEAST_LOOKS)
+    group.add_argument("--max-viewers", type=options.positive, metavar="N", help="viewers of a stream at a time (16)")
     group.add_argument("--ice-server", dest="ice_servers", action="append", metavar="URL", help=_ICE)
     group.add_argument("--announce", action="append", metavar="IP", help="an address of this host as cameras see it")
     group.add_argument("--udp-ports", metavar="FIRST-LAST", help="of WebRTC; default: the system picks them")
@@ -236,6 +241,9 @@ def _start_server(
     memory.give_back_pictures()
     config = access.prepared(_config(given))
     from streamer.commands.serve import First, serve
+
+    if config.cluster is not None and not demo:
+        from streamer.cluster.serve import serve
     from streamer.commands.signals import Deadline
     from streamer.commands.terminal import Screen, ScreenHandler
     from tracker import TrackerError
@@ -299,6 +307,12 @@ def _models(given: argparse.Namespace) -> int:
     return models.bench(given.name, given.resolutions) if given.action == "bench" else models.show()
 
 
+def _drain(given: argparse.Namespace) -> int:
+    from streamer.commands import drain
+
+    return drain.main(given.worker, given.server, on=not given.end)
+
+
 def _doctor(given: argparse.Namespace) -> int:
     from streamer.commands import doctor
 
@@ -329,18 +343,6 @@ def _words(error: Exception) -> str:
 def _wrong(words: str) -> int:
     print(f"streamer: {redaction.printable(redaction.in_text(words))}", file=sys.stderr)
     return WRONG
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,9 @@ class Config(BaseSettings):
     data: Path | None = None  # the folder of what the server itself writes; None: data_folder
     # The file of the sessions that outlive the process; "none": there is none; None: the command decides.
     store: Path | None = None
+    # Ray's cluster in which sessions run: "auto", "local", host:6379 or ray://host:10001.
+    cluster: str | None = None
+    workers: _Count | None = None  # of the cluster; None: one for each GPU, without GPUs one for four cores
     tls: Literal["self"] | None = None  # a certificate made here, kept in the data folder
     tls_cert: Path | None = None  # PEM, the chain from our own certificate up
     tls_key: Path | None = None  # PEM, not encrypted; None: it is in the same file

@@ -46,8 +46,10 @@ class Keyring:
         refused: Callable[[str], object] = lambda reason: None,
         clock: Callable[[], float] = time.time,
         slowdown: Slowdown | None = None,
+        secret: bytes | None = None,
     ) -> None:
-        self._secret = secrets.token_bytes(32)
+        """``secret``: what tokens are signed with, where several processes are to read them; None: a new one."""
+        self._secret = secret or secrets.token_bytes(32)
         self._chosen = {self._account(digest_of(key)) for key in keys}
         self._file = None if file is None else KeysFile(file)
         self._entries: Mapping[str, Entry] | None = None  # of the file, when the next was made of them

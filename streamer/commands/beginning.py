@@ -104,6 +104,19 @@ def begin(app: FastAPI, wanted: Sequence[Wanted]) -> None:
             sessions.store.forget(kept.id)
 
 
+def new(wanted: Wanted) -> Kept:
+    """What is to be kept of a session that is wanted and not known yet, whatever the model."""
+    return Kept.new(wanted.address, [each.prompt() for each in wanted.prompts], wanted.origin, id=wanted.id)
+
+
+def again(app: FastAPI, kept: Kept) -> None:
+    """Start a session that ran elsewhere. Raises StreamerError."""
+    config: Config = app.state.config
+    callers = config.opening_for_callers(keyed=not app.state.keys.open)
+    opening = callers if kept.origin is Origin.HTTP else config.opening
+    app.state.sessions.create(open_source(kept.address, **opening), kept.prompts, keep=kept)
+
+
 def _known(known: dict[str, Kept], wanted: Wanted) -> Kept | None:
     """What the store has of a session that is wanted; of equal ones each is taken once."""
     if wanted.id is not None:

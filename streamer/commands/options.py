@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from streamer import redaction
+from streamer.choices import DEFAULT_PORT
 
 _KEYS = "the file of keys (keys.json in the data folder)"
+_CLUSTER = "run sessions in Ray's cluster: auto (this machine's, or a new one), local (a new one) or ray://host:10001"
 _DATA = "the folder of keys and certificates (~/.local/share/sam3-streamer)"
+_SERVER = f"http://localhost:{DEFAULT_PORT}"
 _SCOPE = "view (results, pictures), prompt (also prompts, clicks, /sam3), manage (everything); default: view"
 
 
@@ -37,6 +40,13 @@ def access(command: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="FOLDER", help=_DATA)
 
 
+def cluster(command: argparse.ArgumentParser) -> None:
+    """Give ``streamer serve`` what says that its sessions run elsewhere."""
+    group = command.add_argument_group("cluster")
+    group.add_argument("--cluster", metavar="ADDRESS", help=_CLUSTER)
+    group.add_argument("--workers", type=positive, metavar="N", help="when it is made: default one for each GPU")
+
+
 def models(command: argparse.ArgumentParser) -> None:
     """Give ``streamer models`` its actions; without one it lists."""
     actions = command.add_subparsers(dest="action", metavar="ACTION")
@@ -60,3 +70,24 @@ def keys(command: argparse.ArgumentParser) -> None:
     for action in actions.choices.values():
         action.add_argument("--keys", type=Path, metavar="FILE", help=_KEYS)
         action.add_argument("--data", type=Path, metavar="FOLDER", help=_DATA)
+
+
+def drain(command: argparse.ArgumentParser) -> None:
+    """Give ``streamer drain`` its options."""
+    command.add_argument("worker", metavar="WORKER", help="its name in GET /cluster, such as worker-1")
+    command.add_argument("--server", default=_SERVER, metavar="URL", help=f"a front door ({_SERVER})")
+    command.add_argument("--end", action="store_true", help="let it have sessions again")
+
+
+def port(text: str) -> int:
+    """A port, 0 for a free one. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)

@@ -53,7 +53,7 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
     does not serve, and where others could reach a server without keys; and whatever loading the model raises.
     """
     access.check_files(config)
-    wanted = _wanted(config, first)
+    asked = wanted(config, first)
     certificate = tls.certificate(config)
     context = None if certificate is None else certificate.context()
     with listen(config.host, config.port) as bound:
@@ -64,7 +64,7 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
         app = create_app(
             config,
             on_failure=lambda _: stop.set(),
-            begin=lambda app: beginning.begin(app, wanted),
+            begin=lambda app: beginning.begin(app, asked),
             store=store,
             storeless=storeless,
         )
@@ -74,7 +74,7 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
         screen.say(f"streamer: open {address_of(bound, certificate)}")
         if certificate is not None and certificate.made:
             screen.say(f"          browsers ask about this certificate; SHA-256 {certificate.fingerprint()}")
-        with signals(told, lambda: _told(web, stop)):
+        with signals(told, lambda: stop_soon(web, stop)):
             async with asyncio.TaskGroup() as tasks:
                 beside = [tasks.create_task(_end(app, web, stop))]
                 if first.status:
@@ -134,13 +134,13 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     return f"Port {port} of {host} cannot be listened on: {error.strerror or error}."
 
 
-def _wanted(config: Config, first: First) -> list[beginning.Wanted]:
+def wanted(config: Config, first: First) -> list[beginning.Wanted]:
     """What the command line and the file ask for. Raises BadRequest for what can be seen to be wrong."""
     named = beginning.of_command(config, first.sources, first.prompts)
     return named if first.file is None else named + beginning.of_file(config, sources_file.read(first.file))
 
 
-def _told(web: uvicorn.Server, stop: asyncio.Event) -> None:
+def stop_soon(web: uvicorn.Server, stop: asyncio.Event) -> None:
     """Stop in good order; told a second time, without waiting for those who are connected."""
     web.force_exit = stop.is_set()
     stop.set()

@@ -58,7 +58,7 @@ async def start(body: messages.SessionIn, request: Request, response: Response, 
     if body.keep and sessions.store is None:
         raise BadRequest(f"keep: {request.app.state.storeless}", field="keep")
     source = open_source(body.source, **config.opening_for_callers(keyed=not keys.open))
-    keep = Kept.new(body.source, prompts, Origin.HTTP) if body.keep else None
+    keep = Kept.new(body.source, prompts, Origin.HTTP) if body.keep or sessions.keeps_all else None
     session = sessions.create(source, prompts, keep=keep)
     if session.keeping is not None:
         await session.keeping.settled()  # what is answered is true after a kill, too

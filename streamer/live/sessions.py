@@ -44,6 +44,7 @@ class Sessions:
         """``store``: where those are kept that are to stay; None: none is."""
         self.counters = Counters()
         self.store = store
+        self.keeps_all = False  # whether what callers start is kept although they do not ask for it
         self.left_out: dict[str, tuple[Kept, str]] = {}  # what is kept and could not be started, with the reason
         self._engine = engine
         self._config = config

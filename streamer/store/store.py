@@ -9,10 +9,12 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from streamer.errors import NotStored, TooMany
-from streamer.store.database import Database, Lost, is_damage
+from streamer.store.database import Lost, is_damage
 from streamer.store.records import Kept
 
 MAX_KEPT = 256  # sessions; many times as many as run on one machine
@@ -21,6 +23,28 @@ PATIENCE = 5.0  # seconds that who asked for something to stay waits for its wri
 CLOSING = 2.0  # seconds that the end of the server waits for what is still to be written
 
 log = logging.getLogger(__name__)
+
+
+class File(Protocol):
+    """Where it is written: a ``Database``, or one that is elsewhere."""
+
+    path: Path
+
+    def read(self) -> list[Kept]:
+        """All sessions. Raises BadRequest."""
+        ...
+
+    def write(self, changes: Mapping[str, Kept | None]) -> None:
+        """Write sessions, and remove those that are None, all of them or none. Raises sqlite3.Error, OSError."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Take another file, where the one that is there is damaged or gone. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Let others have it."""
+        ...
 
 
 class Store:
@@ -32,7 +56,7 @@ class Store:
     seconds, with the newest of each session. Enter it with ``async with`` before anything is put.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: File) -> None:
         """Takes the database over. Raises BadRequest where it cannot be read."""
         self.writes = 0  # transactions
         self.failures = 0
@@ -105,6 +129,20 @@ class Store:
         if len(self._wanted) >= MAX_KEPT:
             words = f"{len(self._wanted)} sessions are kept, which is the limit."
             raise TooMany(words, detail="Delete one that is kept, or start this one without keep.")
+
+    def take(self, kept: Kept) -> None:
+        """Have a session that the file has already, as another one's. Raises TooMany."""
+        if kept.id not in self._wanted:
+            self.check_room()
+        self._wanted[kept.id] = self._lasting[kept.id] = kept
+
+    def let_go(self, id: str) -> None:  # noqa: A002
+        """Have a session no longer, which stays in the file: it is another one's from now on."""
+        self._wanted.pop(id, None)
+        self._lasting.pop(id, None)
+        self._changed.discard(id)
+        if not self._changed:
+            self._failed = None  # what could not be written was this one
 
     def put(self, kept: Kept) -> None:
         """Let a session stay as it is given. Raises TooMany for a new one that there is no room for."""

@@ -61,3 +61,9 @@ def transformers() -> None:
     """``transformers``, whose own SAM3 ours is compared with."""
     if importlib.util.find_spec("transformers") is None:
         absent('needs transformers: pip install -c constraints.txt -e ".[agreement]"')
+
+
+def ray() -> None:
+    """Ray, which runs a cluster."""
+    if importlib.util.find_spec("ray") is None:
+        absent('needs Ray: pip install -c constraints.txt -e ".[cluster]"')

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 from streamer.store import Database
+from streamer.store.store import File
 
 MANY = 100_000  # pages: more than any test fills
 
 
-def fill(database: Database, *, full: bool = True) -> None:
+def fill(database: File, *, full: bool = True) -> None:
     """Stands for a disk that is full, or has room again: SQLite answers both in one way."""
+    assert isinstance(database, Database)
     pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
     database.connection.execute(f"PRAGMA max_page_count = {pages if full else MANY}")
 

@@ -150,6 +150,7 @@ async def test_no_frame_costs_a_statement(store: Store) -> None:
         session = sessions.create(source, [Prompt("red")], keep=new(Prompt("red")))
         assert session.keeping is not None
         assert await session.keeping.settled()
+        assert isinstance(store._database, Database)
         store._database.connection.set_trace_callback(statements.append)
         for looked in range(1, 101):
             source.give()

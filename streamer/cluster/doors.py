@@ -1,0 +1,172 @@
+"""The front door's application: what it answers itself, and everything else relayed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from streamer import auth
+from streamer.auth import Keyring, Scope
+from streamer.cluster.front import Front
+from streamer.cluster.metrics import labelled
+from streamer.cluster.relay import Unreached, nobody
+from streamer.cluster.reports import Seat
+from streamer.config import Config
+from streamer.errors import NotFound, StreamerError
+from streamer.http.bodies import Bodies
+from streamer.http.openapi import refusals
+
+METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
+
+viewing = auth.guarded(Scope.VIEW, tags=["cluster"], responses=refusals(*auth.REFUSALS))
+managing = auth.guarded(Scope.MANAGE, tags=["cluster"], responses=refusals(*auth.REFUSALS))
+
+
+def create_front(config: Config, front: Front, secret: bytes) -> FastAPI:
+    """
+    Make the application. ``secret``: what tokens are signed with, as at the workers.
+
+    What is relayed goes through a worker's own middleware, which looks at origins, names, keys and bodies; a key that
+    is wrong is refused here already, where the address that it came from is known.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await front.relay.close()
+
+    app = FastAPI(title="SAM3 streamer", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.config = config
+    app.state.front = front
+    app.state.keys = Keyring(config.api_keys, config.keys, secret=secret)
+    app.add_middleware(Bodies, config=config)
+    _answer_errors(app)
+    app.include_router(viewing)
+    app.include_router(managing)
+    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    app.add_api_websocket_route("/{path:path}", _listen)
+    app.add_api_route("/{path:path}", _anywhere, methods=METHODS, response_class=Response)
+    return app
+
+
+def _front(request: Request) -> Front:
+    front: Front = request.app.state.front
+    return front
+
+
+Here = Annotated[Front, Depends(_front)]
+
+
+async def _healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _anywhere(request: Request, front: Here) -> Response:
+    await _known(request)
+    return await front.anywhere(request)
+
+
+async def _listen(socket: WebSocket) -> None:
+    front: Front = socket.app.state.front
+    try:
+        await _known(socket)
+    except StreamerError as error:
+        await socket.accept()
+        await socket.close(4000 + error.status, error.message[:120])
+        return
+    await front.listen(socket)
+
+
+async def _known(connection: Request | WebSocket) -> None:
+    """Raises Unauthorized, or TooMany, for a key that is not one of ours. What a key opens, the worker knows."""
+    if (key := await auth.key_of(connection)) is not None:
+        remote = connection.client.host if connection.client is not None else ""
+        connection.app.state.keys.caller(key, remote)
+
+
+@viewing.get("/sessions")
+async def sessions(request: Request, front: Here) -> Response:
+    """The sessions of all workers, each with its ``worker``; ``store``: how what is kept stands."""
+    told = await _of_all(request, front)
+    found, store = [], {"state": "ok", "reason": "", "kept": 0, "not_started": []}
+    for seat, answer in told:
+        found += [{**each, "worker": seat.name} for each in answer["sessions"]]
+        theirs = answer["store"]
+        if theirs["state"] != "ok":
+            store |= {"state": theirs["state"], "reason": theirs["reason"]}
+        store["kept"] += theirs["kept"]
+        store["not_started"] += theirs["not_started"]
+    return JSONResponse({"sessions": found, "store": store})
+
+
+@viewing.get("/metrics")
+async def metrics(request: Request, front: Here) -> Response:
+    """The metrics of all workers, under the same names, each with the label ``worker``."""
+    seats = await front.seats()
+    answers = await asyncio.gather(
+        *(front.relay.whole(each.address, request) for each in seats), return_exceptions=True
+    )
+    told = {
+        seat.name: each.text for seat, each in zip(seats, answers, strict=True) if not isinstance(each, BaseException)
+    }
+    return Response(labelled(told), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@viewing.get("/cluster")
+async def cluster(front: Here) -> dict[str, Any]:
+    """The workers: ``running`` sessions, ``share`` of the device's time that looks take, whether one is draining."""
+    seats: list[Seat] = await front.roster("seats")
+    return {"workers": [_seat_json(each) for each in seats]}
+
+
+@managing.post("/cluster/workers/{name}/drain", responses=refusals(NotFound))
+async def drain(name: str, front: Here, on: bool = True) -> dict[str, Any]:
+    """Move a worker's kept sessions to others, and give it no new ones; ``on=false`` lets it have some again."""
+    moved: int = await front.roster("drain", name, on)
+    return {"worker": name, "draining": on, "moved": moved}
+
+
+def _seat_json(seat: Seat) -> dict[str, Any]:
+    return {
+        "name": seat.name,
+        "address": seat.address,
+        "ready": seat.ready,
+        "draining": seat.draining,
+        "running": seat.running,
+        "share": round(seat.share, 2),
+    }
+
+
+async def _of_all(request: Request, front: Front) -> list[tuple[Seat, Any]]:
+    seats = await front.seats(anew=True)
+    answers = await asyncio.gather(
+        *(front.relay.whole(each.address, request) for each in seats), return_exceptions=True
+    )
+    told = []
+    for seat, answer in zip(seats, answers, strict=True):
+        if isinstance(answer, Unreached):
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+        answer.raise_for_status()
+        told.append((seat, answer.json()))
+    if not told:
+        raise nobody("No worker answers.")
+    return told
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(StreamerError)
+    async def refused(request: Request, error: StreamerError) -> JSONResponse:
+        return JSONResponse(error.body(), error.status, error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        body = {"message": str(error.detail), "detail": str(error.detail)}
+        return JSONResponse(body, error.status_code, error.headers)

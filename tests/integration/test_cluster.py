@@ -1,0 +1,144 @@
+"""A real cluster of Ray on this machine: two workers, two front doors, and one of each killed with signal 9."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks.cluster import listening
+from benchmarks.kills import SECONDS, Server
+from tests.support import needs
+from tests.support.serving import read
+from tests.support.squares import ids
+
+DEMO = "demo:?size=160x120&fps=5&objects=2&seed={}"
+PROMPTS = [{"text": "thing", "output_prob_thresh": 0.3}]
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@contextlib.contextmanager
+def door(folder: Path, address: str, *more: str) -> Iterator[Server]:
+    server = Server(folder / "cluster.db", "--cluster", address, *more)
+    try:
+        yield server
+    finally:
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(SECONDS)
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A front door that has started Ray, and all of it apart from any other Ray here; the folder of its store."""
+    needs.ray()
+    folder = tmp_path_factory.mktemp("cluster")
+    short = tempfile.mkdtemp(prefix="ray")  # the paths of its sockets have at most 107 characters
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_TMPDIR", short)
+        environment.setenv("RAY_AUTH_MODE", "token")  # who joins by address must say so
+        environment.delenv("RAY_ADDRESS", raising=False)
+        with door(folder, "local", "--workers", "2") as first:
+            until(lambda: len(ready(first)) == 2)
+            yield first, folder
+    shutil.rmtree(short, ignore_errors=True)
+
+
+def until(true: Any) -> Any:
+    """Ask until it is so: nothing tells a client of it."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := true()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def ready(server: Server) -> dict[str, str]:
+    """Addresses of the workers that are ready, by name."""
+    workers = server.http.get("/cluster").json()["workers"]
+    return {each["name"]: each["address"] for each in workers if each["ready"]}
+
+
+def start(server: Server, seed: int) -> dict[str, Any]:
+    answer = server.http.post("/sessions", json={"source": DEMO.format(seed), "prompts": PROMPTS})
+    assert answer.status_code == 201, answer.text
+    return {**answer.json(), "worker": answer.headers["x-worker"]}
+
+
+def seen(server: Server, session: str) -> set[int]:
+    """Ids of the first objects that are found."""
+    with server.results(session) as socket:
+        while not (found := ids(read(socket, "result"))):
+            pass
+    return set(found)
+
+
+def kill(address: str) -> None:
+    """End the process that listens there with signal 9."""
+    os.kill(listening(int(address.rpartition(":")[2])), signal.SIGKILL)
+
+
+def test_a_killed_workers_sessions_go_on_elsewhere_with_their_prompts_and_higher_ids(
+    cluster: tuple[Server, Path],
+) -> None:
+    server, _ = cluster
+    first, second = start(server, 1), start(server, 2)
+    assert {first["worker"], second["worker"]} == set(ready(server))
+    before = seen(server, first["id"])
+    with server.results(first["id"]) as socket:
+        read(socket, "result")
+        kill(ready(server)[first["worker"]])
+        with contextlib.suppress(ConnectionClosed):  # else it fails by its timeout
+            while True:
+                socket.recv(timeout=SECONDS)
+    after = seen(server, first["id"])
+    assert min(after) > max(before)
+    told = server.sessions()
+    assert told[first["id"]]["worker"] == second["worker"]
+    assert [(each["text"], each["output_prob_thresh"]) for each in told[first["id"]]["prompts"]] == [("thing", 0.3)]
+    until(lambda: len(ready(server)) == 2)  # Ray has started its process anew
+    for each in (first, second):
+        assert server.http.delete(f"/sessions/{each['id']}").status_code == 204
+    assert server.sessions() == {}
+
+
+def test_two_doors_serve_one_cluster_and_one_that_was_killed_comes_back_with_all_of_it(
+    cluster: tuple[Server, Path],
+) -> None:
+    first, folder = cluster
+    (place,) = [line.rpartition(" ")[2] for line in first.lines if "its Ray is at" in line]
+    with door(folder, place) as second:
+        session = start(second, 3)["id"]
+        with first.results(session) as one, second.results(session) as other:
+            assert read(one, "result")["session"] == read(other, "result")["session"] == session
+            second.process.kill()
+            read(one, "result")
+    with door(folder, place) as again:
+        assert set(again.sessions()) == {session}
+        assert seen(again, session)
+        assert again.http.delete(f"/sessions/{session}").status_code == 204
+    with contextlib.suppress(httpx.HTTPError):
+        assert first.sessions() == {}
+
+
+def test_a_worker_is_drained_while_it_is_read(cluster: tuple[Server, Path]) -> None:
+    server, _ = cluster
+    session = start(server, 4)
+    before = seen(server, session["id"])
+    answer = server.http.post(f"/cluster/workers/{session['worker']}/drain").json()
+    assert (answer["draining"], answer["moved"]) == (True, 1)
+    assert min(seen(server, session["id"])) > max(before)
+    assert server.sessions()[session["id"]]["worker"] != session["worker"]
+    assert start(server, 5)["worker"] != session["worker"]
+    server.http.post(f"/cluster/workers/{session['worker']}/drain", params={"on": False})
