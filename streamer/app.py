@@ -70,10 +70,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect names the scheme and the host that a proxy in front of us does not have
     )
-    engine = Engine(functools.partial(load, config), warm=warm, max_waiting=config.max_waiting)
-    engine.model = model
     app.state.config = config
-    app.state.engine = engine
+    app.state.engine = engine = Engine(functools.partial(load, config), warm=warm, max_waiting=config.max_waiting)
+    engine.model = model
     app.state.sessions = live = Sessions(engine, config, store)
     app.state.storeless = storeless
     app.state.keys = _keyring(config, live.counters, secret)

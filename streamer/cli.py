@@ -63,22 +63,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     serve = _command(commands, "serve", _serve, "start the server")
-    _model_options(serve)
-    _server_options(serve)
-    _source_options(serve)
-    _caller_options(serve)
-    options.access(serve)
+    _serving_options(serve)
     serve.add_argument("--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; may be repeated")
     options.cluster(serve)
     serve.add_argument("--sources", type=Path, metavar="FILE", help=_SOURCES)
     _prompt_option(serve, "what to look for in the sources; may be repeated")
 
     demo = _command(commands, "demo", _demo, "start the server with a synthetic camera, and show how it goes")
-    _model_options(demo)
-    _server_options(demo)
-    _source_options(demo)
-    _caller_options(demo)
-    options.access(demo)
+    _serving_options(demo)
     demo.add_argument(
         "--source", action="append", default=[], metavar="ADDRESS", help=f"{_SOURCE}; default {DEMO_SOURCE}"
     )
@@ -105,6 +97,14 @@ def parser() -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", _doctor, "say what works on this machine")
     doctor.add_argument("--port", type=options.port, default=DEFAULT_PORT, help="the port that the server will use")
     return top
+
+
+def _serving_options(command: argparse.ArgumentParser) -> None:
+    _model_options(command)
+    _server_options(command)
+    _source_options(command)
+    _caller_options(command)
+    options.access(command)
 
 
 _SOURCES = "a YAML list of sources with their prompts; with passwords in it, a file of mode 600"
