@@ -35,11 +35,12 @@ class Recipe:
 
     # Following by memory: train_memory.py
     memory_minutes: float = 40
-    memory_small: float = 0.8  # the first share of them, in which pictures have half the side: a sixth of the work
+    memory_small: float = 0.75  # the first share of them, in which pictures have half the side: a sixth of the work
     frames: int = 8  # of a clip
     objects: int = 4  # followed in a clip, at most
     memory_rate: float = 4e-4
     memory_warmup: int = 60  # steps
+    absent: float = 2.0  # weight of "it is gone", one case of eight: shown where it is not, it costs more than missed
     same: float = 0.3  # weight of telling objects apart by their pointers
     temperature: float = 0.1  # of that
     memory_pictures: int = 4  # of the clicks and boxes beside each clip

@@ -161,7 +161,8 @@ class MemoryRun:
         for tick, picture in enumerate(pictures[1:], 1):
             found = head.propagate(picture.interactive, self.model.positions, banks, tick, batch)
             there = truth[tick].flatten(1).any(1)
-            exists.append(F.binary_cross_entropy_with_logits(found.score, there.float()))
+            weight = torch.where(there, 1.0, self.recipe.absent)
+            exists.append(F.binary_cross_entropy_with_logits(found.score, there.float(), weight))
             if there.any():
                 masks.append(mask_loss(found.logits[there].float(), truth[tick][there]).mean())
                 on, wanted = found.logits[there] > 0, truth[tick][there] >= 0.5
