@@ -7,18 +7,31 @@ behind as of the object. What lies under the mask tells the two apart, for a mul
 
 from __future__ import annotations
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.model.features import Embedding
 
+_FLAT = 1e-3  # of a feature's spread, at least: one that is the same everywhere tells nothing
+
 
 def appearances(embedding: Embedding, logits: Tensor) -> Tensor:
-    """What each of (N, S, S) masks covers: the mean of its features, less that of the picture, (N, C)."""
+    """
+    What each of (N, S, S) masks covers: the mean of its features, less that of the picture, (N, C).
+
+    Where the embedding has the picture's colours, these count too, and each in units of its spread over the picture:
+    features that were taught to find borders tell two things apart badly.
+    """
     features = embedding.interactive[0][0].float().flatten(1)  # (C, S²)
     inside = (logits > 0).flatten(1).to(features)
-    return inside @ features.T / inside.sum(1, keepdim=True).clamp(min=1) - features.mean(1)
+    spread: Tensor | float = 1.0
+    if embedding.small is not None:
+        colors = torch.from_numpy(cv2.cvtColor(embedding.small, cv2.COLOR_RGB2LAB)).to(features)
+        features = torch.cat([features, colors.flatten(0, 1).T])
+        spread = features.std(1).clamp(min=_FLAT)
+    return (inside @ features.T / inside.sum(1, keepdim=True).clamp(min=1) - features.mean(1)) / spread
 
 
 def alike(some: Tensor, others: Tensor) -> Tensor:

@@ -1,7 +1,10 @@
-"""What masks cover, by the finest features of an embedding."""
+"""What masks cover, by the finest features of an embedding and the colours of its picture."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +21,19 @@ def test_the_same_thing_elsewhere_covers_the_same_and_another_does_not() -> None
     same, other = alike(now, before.expand(2, -1)).tolist()
     assert same == pytest.approx(1.0)
     assert other < 0.5
+
+
+def test_where_features_are_the_same_the_colours_tell_two_things_apart() -> None:
+    seen = FakeModel().embed(picture(("red", 20, 20, 32), ("green", 80, 80, 32)))
+    fine, *others = seen.interactive
+    colors = np.zeros((64, 64, 3), np.uint8)
+    colors[10:26, 10:26], colors[40:56, 40:56] = (200, 30, 30), (30, 200, 30)
+    both = torch.stack([square(10, 10, 16), square(40, 40, 16)])
+    flat = replace(seen, interactive=(torch.ones_like(fine), *others))
+    red, green = appearances(replace(flat, small=colors), both)
+    assert alike(red[None], green[None]) < 0.5
+    again, _ = appearances(replace(flat, small=colors), both)
+    assert alike(red[None], again[None]) == pytest.approx(1.0)
 
 
 def test_an_empty_mask_covers_nothing_and_is_like_nothing() -> None:

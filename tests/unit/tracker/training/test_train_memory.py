@@ -79,8 +79,9 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
     monkeypatch.setattr(run.model, "_positions", (torch.zeros(1),))
     losses = run._follow([cast("Embedding", SimpleNamespace(interactive=()))] * 2, gone)
     losses["follow exists"].backward()
-    assert losses["follow exists"].item() == pytest.approx(40)
-    assert score.grad is not None and score.grad.tolist() == [0.5, 0.5]
+    weight = run.recipe.absent
+    assert losses["follow exists"].item() == pytest.approx(40 * weight)
+    assert score.grad is not None and score.grad.tolist() == [0.5 * weight] * 2
 
 
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
