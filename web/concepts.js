@@ -13,8 +13,8 @@ const COLORS = {
   purple: "#8e4ec6",
   pink: "#e93d82",
 };
-const SHAPES = ["circle", "square", "triangle", "star", "heart", "cross", "ring", "crescent"];
-const THINGS = ["dog", "cat", "bird", "fish", "apple", "banana", "pizza", "car", "bus", "tree", "house", "animal", "fruit", "vehicle"];
+const SHAPES = ["circle", "square", "triangle", "star", "heart", "ring", "crescent"];
+const THINGS = ["dog", "cat", "frog", "owl", "pear", "lemon", "strawberry", "grape", "pizza", "car", "bus", "tree", "flower", "umbrella"];
 const ANYTHING = ["person", "face", "hand", "cup", "phone", "bottle", "chair", "laptop", "book", "dog", "cat", "car", "plant"];
 
 const words = (texts) => texts.map((text) => ({ text, label: text }));

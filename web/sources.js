@@ -6,7 +6,7 @@ import { createSession, deleteSession } from "./api.js";
 
 // The synthetic camera in two flavours, and what is to be seen in each most of the time.
 export const SHAPES = { address: "demo:?seed=22", name: "Synthetic shapes", concepts: ["red circle", "star"] };
-export const THINGS = { address: "demo:?things=100&seed=28", name: "Synthetic things", concepts: ["rabbit", "turtle"] };
+export const THINGS = { address: "demo:?things=100&seed=34", name: "Synthetic things", concepts: ["cat", "grape"] };
 
 /** The server pulls: a stream, a file on the server, or the synthetic camera. */
 export async function openAddress(address, prompts) {

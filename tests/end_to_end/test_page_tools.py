@@ -54,7 +54,7 @@ def test_a_concept_has_a_colour_of_its_own_that_can_be_changed(page: Visit) -> N
 def test_each_synthetic_camera_brings_concepts_that_suit_it(page: Visit) -> None:
     page.page.click("#things")
     page.showing("document.getElementById('screen').dataset.objects > 0")
-    expect(page.page.locator("#prompts .name")).to_have_text(["rabbit", "turtle"])
+    expect(page.page.locator("#prompts .name")).to_have_text(["cat", "grape"])
     page.stop()
     page.page.click("#shapes")
     page.showing("document.getElementById('screen').dataset.objects > 0")
