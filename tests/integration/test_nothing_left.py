@@ -78,7 +78,7 @@ async def test_a_camera_that_sends_sound_alone_is_tried_again_until_it_sends_pic
     viewer = Viewer()
     async with as_before(), viewer.watching(UrlSource(camera)):
         await viewer.seen(1)
-        states = [state for state, _ in viewer.states]
+        states = [state for state, _ in viewer.states[:3]]  # it has little to send, and may be lost again by now
         assert states == [State.CONNECTING, State.RECONNECTING, State.LIVE]
         assert viewer.states[1][1].startswith("It sends no video; there is sound. Trying again in")
 
