@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from streamer.app import create_app
 from streamer.cluster.reports import Report
@@ -49,18 +50,16 @@ class Worker:
         self._why: Exception | None = None
 
     @property
-    def _sessions(self) -> Sessions:
+    def _state(self) -> State:
+        """What the application holds."""
         if self._app is None:
             raise NotReady("This worker is being started.")
-        sessions: Sessions = self._app.state.sessions
-        return sessions
+        return self._app.state
 
     @property
-    def _engine(self) -> Engine:
-        if self._app is None:
-            raise NotReady("This worker is being started.")
-        engine: Engine = self._app.state.engine
-        return engine
+    def _sessions(self) -> Sessions:
+        sessions: Sessions = self._state.sessions
+        return sessions
 
     async def serve(self) -> None:
         """Serve for as long as the process lives. Asked again, wait along. Raises what ended it."""
@@ -143,7 +142,8 @@ class Worker:
     @property
     def _ready(self) -> bool:
         try:
-            self._engine.need_answers()
+            engine: Engine = self._state.engine
+            engine.need_answers()
         except NotReady:
             return False
         return True

@@ -1,5 +1,5 @@
 """
-Is this still the same thing? What a mask covers, by the finest features of the frame's one embedding.
+Is this still the same thing? What a mask covers, by the finest features and the colours of the frame's embedding.
 
 Asked with a box, the interactive head always finds something there, and is as sure of a screen that an object went
 behind as of the object. What lies under the mask tells the two apart, for a multiplication.
