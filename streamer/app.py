@@ -20,6 +20,7 @@ from streamer.auth import Keyring
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import DeviceBroke, NotAllowed, NotReady, StreamerError
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
@@ -38,7 +39,7 @@ from streamer.models.managing import Models
 from streamer.store import Store
 from streamer.webrtc import ports
 from streamer.wire import fields
-from tracker import Sam3
+from tracker import Sam3, devices_named
 
 STORELESS = "This server keeps no sessions: it runs without a store."
 
@@ -56,7 +57,7 @@ def create_app(
     secret: bytes | None = None,
 ) -> FastAPI:
     """
-    Make the application: ``app.state.config``, ``.keys``, ``.engine`` and ``.sessions``.
+    Make the application: ``app.state.config``, ``.keys``, ``.engines`` and ``.sessions``.
 
     Without a ``model`` the one that ``config`` names is loaded in the background once the application has started;
     until then it answers 503. ``on_failure`` hears why it could not be loaded: the place to end the server; ``begin``
@@ -71,16 +72,16 @@ def create_app(
         redirect_slashes=False,  # a redirect names the scheme and the host that a proxy in front of us does not have
     )
     app.state.config = config
-    app.state.engine = engine = Engine(functools.partial(load, config), warm=warm, max_waiting=config.max_waiting)
-    engine.model = model
-    app.state.sessions = live = Sessions(engine, config, store)
+    app.state.engines = engines = _engines(config, model)
+    app.state.sessions = live = Sessions(engines, config, store)
     app.state.storeless = storeless
     app.state.keys = _keyring(config, live.counters, secret)
-    engine.faults.counted = live.counters.out_of_memory.inc
+    for engine in engines.all:
+        engine.faults.counted = live.counters.out_of_memory.inc
     caches = Caches(config.embeddings_bytes, config.logits_bytes)
     rules = Rules(http=config.fetch_http, networks=config.fetch_networks)
-    app.state.embeddings = embeddings = Embeddings(engine, live, caches, rules)
-    app.state.models = Models(engine, config, adopt=_adopting(live, embeddings), rest=live.hang)
+    app.state.embeddings = embeddings = Embeddings(engines, live, caches, rules)
+    app.state.models = Models(engines, config, adopt=_adopting(live, embeddings), rest=_resting(engines, live))
     _surround(app, config)
     metrics.install(app)
     _answer_errors(app)
@@ -92,11 +93,39 @@ def create_app(
     return app
 
 
-def _adopting(sessions: Sessions, embeddings: Embeddings) -> Adopt:
-    """What goes over to another model with the engine: every session; embeddings of the old one mean nothing to it."""
+def _engines(config: Config, model: Sam3 | None) -> Engines:
+    """One for each device that the settings name, with ``model`` on the first. Raises TrackerError."""
+    devices = devices_named(config.device)
+    alike = len(set(devices)) < len(devices)
+    engines = Engines(
+        *(
+            Engine(
+                functools.partial(load, config, device),
+                warm=warm,
+                max_waiting=config.max_waiting,
+                device=device,
+                name=f"{device}#{number}" if alike else "",
+            )
+            for number, device in enumerate(devices, 1)
+        )
+    )
+    engines.all[0].model = model
+    return engines
 
-    def adopt(model: Sam3) -> Callable[[], None]:
-        tell = sessions.use(model)
+
+def _resting(engines: Engines, sessions: Sessions) -> Callable[[str | None], None]:
+    def rest(why: str | None) -> None:
+        for engine in engines.all:
+            sessions.hang(engine, why)
+
+    return rest
+
+
+def _adopting(sessions: Sessions, embeddings: Embeddings) -> Adopt:
+    """What goes over to another model with an engine: its sessions; embeddings of the old one mean nothing to it."""
+
+    def adopt(engine: Engine, model: Sam3) -> Callable[[], None]:
+        tell = sessions.use(engine, model)
 
         def told() -> None:
             embeddings.caches.clear()
@@ -130,7 +159,7 @@ def _surround(app: FastAPI, config: Config) -> None:
     )
     if keys.open:
         app.add_middleware(KnownOrigins, config=config)
-    app.add_middleware(ModelName, engine=app.state.engine)
+    app.add_middleware(ModelName, engines=app.state.engines)
     app.add_middleware(BrowserRules, config=config, keyed=not keys.open)
 
 
@@ -151,27 +180,27 @@ def web_folder() -> Path:
 async def _lifespan(
     app: FastAPI, on_failure: Callable[[Exception], None] | None, begin: Callable[[FastAPI], None]
 ) -> AsyncIterator[None]:
-    engine: Engine = app.state.engine
+    engines: Engines = app.state.engines
     store = app.state.sessions.store or contextlib.nullcontext()
     try:
         with ports.kept_within(app.state.config.udp_ports):
             async with store, app.state.sessions, app.state.models, asyncio.TaskGroup() as tasks:
                 loading = tasks.create_task(_load_in_background(app, on_failure, begin))
                 watching = tasks.create_task(metrics.watch_loop(app.state.sessions.counters))
-                hanging = tasks.create_task(engine.watch(app.state.sessions.hang, on_failure))
+                hanging = tasks.create_task(engines.watch(app.state.sessions.hang, on_failure))
                 yield
                 for task in (loading, watching, hanging):
                     task.cancel()
                 await app.state.sessions.close_all()
     finally:
-        await engine.close()
+        await engines.close()
 
 
 async def _load_in_background(
     app: FastAPI, on_failure: Callable[[Exception], None] | None, begin: Callable[[FastAPI], None]
 ) -> None:
     try:
-        await app.state.engine.load()
+        await app.state.engines.load()
         begin(app)
     except Exception as error:
         if on_failure is None:
@@ -184,7 +213,7 @@ def _watch(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"], responses=openapi.refusals(DeviceBroke))
     async def healthz() -> dict[str, str]:
         """The process answers; 503 with the reason where the model's device broke, and with it the process's use."""
-        broken = app.state.engine.faults.broken
+        broken = app.state.engines.broken
         if broken is not None:
             raise DeviceBroke(broken)
         return {"status": "ok"}
@@ -194,7 +223,7 @@ def _watch(app: FastAPI) -> None:
         """The model is there and answers; 503 with the reason where not. ``store``: ok or failing."""
         store: Store | None = app.state.sessions.store
         told = {} if store is None else {"store": "ok" if store.problem is None else "failing"}
-        return {"status": "ready", "model": app.state.engine.need_answers().name, **told}
+        return {"status": "ready", "model": app.state.engines.need_answers().name, **told}
 
 
 def _methods(request: Request) -> str:
@@ -238,4 +267,4 @@ def _answer_errors(app: FastAPI) -> None:
     async def broken(request: Request, error: Exception) -> JSONResponse:
         body = {"message": "Something failed inside the server.", "detail": "Its log says more."}
         # Made outside of all middleware.
-        return JSONResponse(body, 500, ModelName.header(app.state.engine, request.url.path))
+        return JSONResponse(body, 500, ModelName.header(app.state.engines, request.url.path))

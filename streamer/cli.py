@@ -136,7 +136,7 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         help=_MODEL,
     )
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the model's weights: a file or a folder")
-    group.add_argument("--device", help="cpu, cuda, cuda:0 or mps; default: cuda where there is one")
+    group.add_argument("--device", help="cpu, cuda, cuda:0, cuda:0,cuda:1 or mps; default: cuda if there")
     group.add_argument("--resolution", type=options.positive, metavar="N", help=_RESOLUTION)
     group.add_argument("--plain", action="store_true", default=None, help="compute in fp32 and compile nothing")
     group.add_argument("--hwaccel", choices=get_args(HwAccel), help="hardware that decodes video; default: none")

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from streamer.errors import DeviceBroke, NotReady, TooMany
 from streamer.faults import Faults
@@ -29,36 +29,13 @@ log = logging.getLogger(__name__)
 LONGEST, TIMES, STEPS, PASSES = 30.0, 10, 31, 3
 EVERY = 0.5  # seconds between looks whether it hangs
 RETRY = 10  # seconds after which who is refused because of that may ask again
+SHORTEST = 1.0  # seconds that the share of its time is told of at least: one step alone says little
 ENDING = 1.0  # seconds that closing waits for what runs: the process has 10 to end, and others want some of them
-
-
-class Change(Protocol):
-    """How one model takes another's place."""
-
-    def load(self) -> Sam3:
-        """Make it. Runs on a thread of its own."""
-        ...
-
-    def ready(self, model: Sam3) -> float:
-        """Warm it up; seconds as ``warm`` of :class:`Engine` tells them."""
-        ...
-
-    def rest(self, why: str | None) -> None:
-        """Nothing is answered from now on, and why; None: it is again. On the event loop."""
-        ...
-
-    def adopt(self, model: Sam3) -> None:
-        """Take what holds something of the old model over to the new one. On the model's thread, in a turn."""
-        ...
-
-    def done(self) -> None:
-        """Tell of it, before anybody gets a turn. On the event loop."""
-        ...
 
 
 class Engine:
     """
-    The model, its thread, and the turn. Who changes the model for another: :meth:`change`, and nothing else.
+    The model on one device, its thread, and the turn. Who changes it for another: :class:`streamer.engines.Engines`.
 
     ``turns`` are first come, first served: with one request in line for each session that is round robin. Model state
     is touched by functions given to :meth:`run` and by nothing else, one after the other in the order they were given.
@@ -75,14 +52,26 @@ class Engine:
     """
 
     def __init__(
-        self, load: Callable[[], Sam3], *, warm: Callable[[Sam3], float] | None = None, max_waiting: int = 8
+        self,
+        load: Callable[[], Sam3],
+        *,
+        warm: Callable[[Sam3], float] | None = None,
+        max_waiting: int = 8,
+        device: str | None = None,
+        name: str = "",
     ) -> None:
-        """``load`` makes the model; ``warm`` asks it everything once, and tells how many seconds that may well take."""
+        """
+        ``load`` makes the model; ``warm`` asks it everything once, and tells how many seconds that may well take.
+
+        ``device`` is what torch calls the device, None the one that it chooses; ``name`` is what people are told.
+        """
+        self.device = device
         self.model: Sam3 | None = None
         self.turns = Turns()
         self.turn = self.turns.turn
         self.failure: Exception | None = None
         self.faults = Faults()
+        self._name = name
         self._load = load
         self._warm = warm
         self._pass = 0.0  # seconds of all that warming up asks; 0: not known
@@ -90,12 +79,12 @@ class Engine:
         self._waiting = self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")  # another model, while this one answers
         self._next: str | None = None  # the model that the thread makes ready, and answers nothing meanwhile
         self._orders: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # bound: one a reader, who waits for it
         self._ident = 0  # of the thread
         self._began: float | None = None  # when what runs on it began
         self._steps: deque[float] = deque(maxlen=STEPS)  # seconds that they took
+        self._begins: deque[float] = deque(maxlen=STEPS)  # when they began
         self._hanging: float | None = None  # when the step that hangs began
         self._stopped = False
         self._waits: set[asyncio.Timeout] = set()  # of what waits for the thread; bound: requests in line, and orders
@@ -106,9 +95,20 @@ class Engine:
         return self.model is not None
 
     @property
+    def name(self) -> str:
+        """The device in words; empty while nobody knows."""
+        return self._name or (str(self.model.device) if self.model is not None else "")
+
+    @property
     def waiting(self) -> int:
         """HTTP requests in line for the model, the one being served among them."""
         return self._waiting
+
+    @property
+    def share(self) -> float:
+        """How much of its time the last steps took, 0 to 1."""
+        begins = list(self._begins)
+        return min(1.0, sum(self._steps) / max(SHORTEST, time.monotonic() - begins[0])) if begins else 0.0
 
     async def load(self) -> None:
         """Load the model on its thread. On failure the reason is kept in ``failure`` and raised."""
@@ -123,39 +123,37 @@ class Engine:
             raise
         self.model = model
 
-    async def change(self, change: Change) -> None:
-        """
-        Go over to another model, between two turns and two requests. What loading it raises is raised; this one stays.
-
-        It is loaded on a thread of its own, while the present one goes on answering, and on a CPU made ready there too.
-        Elsewhere compiled parts belong to the model's thread: what is asked meanwhile is refused with NotReady.
-        """
-        loop = asyncio.get_running_loop()
-        model = await loop.run_in_executor(self._loader, change.load)
-        beside = model.device.type == "cpu"
-        seconds = await loop.run_in_executor(self._loader, change.ready, model) if beside else 0.0
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Hold the lane and the turn: nothing is asked of the model, and orders alone are carried out."""
         async with self._lane, self.turn:
-            if not beside:
-                seconds = await self._made_ready(model, change)
-            await self.run(self._take, model, change)
-            self._pass = seconds
-            self._steps.clear()
-            change.done()
+            yield
 
-    async def _made_ready(self, model: Sam3, change: Change) -> float:
-        self._next = model.name
-        self._give_up()
-        change.rest(self._refusal().message)
-        try:
-            return await self.run(change.ready, model)
-        finally:
-            self._next = None
-            change.rest(None)
+    def rest(self, coming: str | None) -> None:
+        """Refuse what waits and what comes while the model ``coming`` is made ready; None: answer again."""
+        self._next = coming
+        if coming is not None:
+            self._give_up()
 
-    def _take(self, model: Sam3, change: Change) -> None:
-        """Runs on the model thread: whatever comes after it there finds the new model everywhere."""
-        change.adopt(model)
-        self.model = model
+    async def take(self, model: Sam3, adopt: Callable[[Sam3], None]) -> None:
+        """
+        Answer with another model from now on. Call it :meth:`alone`.
+
+        ``adopt`` takes what holds something of the old one over, on the model's thread: whatever comes after it there
+        finds the new model everywhere.
+        """
+
+        def taken() -> None:
+            adopt(model)
+            self.model = model
+
+        await self.run(taken)
+
+    def renewed(self, seconds: float) -> None:
+        """Forget how long steps took: it is another model, and ``seconds`` as ``warm`` told them."""
+        self._pass = seconds
+        self._steps.clear()
+        self._begins.clear()
 
     def need_model(self) -> Sam3:
         """The model, or NotReady with the reason why it is not there yet."""
@@ -170,7 +168,7 @@ class Engine:
         model = self.need_model()
         held_up = self._hanging is not None or self._next is not None or self.faults.broken is not None
         if self._stopped or held_up:
-            raise self._refusal()
+            raise self.refusal()
         return model
 
     @property
@@ -223,6 +221,7 @@ class Engine:
             try:
                 answer = func(*args, **kwargs)
             finally:
+                self._begins.append(began)
                 self._steps.append(time.monotonic() - began)
             self.faults.well()
             return answer
@@ -286,7 +285,6 @@ class Engine:
     async def close(self) -> None:
         """Drop what waits, and end the thread; what runs on it is waited for ``ENDING`` seconds, then left alone."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._loader.shutdown(wait=False, cancel_futures=True)
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def wait() -> None:
@@ -330,7 +328,7 @@ class Engine:
                     self._waits.discard(waiting)
         except TimeoutError:
             if waiting.expired():
-                raise self._refusal() from None
+                raise self.refusal() from None
             raise
 
     def _give_up(self) -> None:
@@ -339,7 +337,8 @@ class Engine:
             waiting.reschedule(0)
         self._waits.clear()
 
-    def _refusal(self) -> NotReady:
+    def refusal(self) -> NotReady:
+        """Why nothing is answered."""
         if self._stopped:
             return NotReady("The server is being stopped.", retry_after=RETRY)
         if self.faults.broken is not None:

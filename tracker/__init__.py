@@ -7,7 +7,7 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.checkpoints.records import read as record
 from tracker.checkpoints.room import check as check_room
 from tracker.checkpoints.room import needed as memory_needed
-from tracker.model.compute import Fault, fault, free_memory
+from tracker.model.compute import Fault, devices_named, fault, free_memory
 from tracker.model.configs import ENTRIES, Ability, Entry
 from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
@@ -82,6 +82,7 @@ __all__ = [
     "WeightsError",
     "accelerate",
     "check_room",
+    "devices_named",
     "download",
     "fault",
     "free_memory",

@@ -18,7 +18,7 @@ from streamer.cluster.shared import Shared
 from streamer.commands import beginning
 from streamer.commands.serve import listen
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import Conflict, NotReady
 from streamer.http.server import server
 from streamer.live.session import Session
@@ -135,15 +135,15 @@ class Worker:
     def report(self) -> Report:
         """How it goes."""
         sessions = self._sessions.list()
-        share = sum(_share(each) for each in sessions)
+        share = sum(_share(each) for each in sessions) / len(self._state.engines.all)
         running = self._sessions.running
         return Report({each.id for each in sessions}, running, min(1.0, share), self._ready)
 
     @property
     def _ready(self) -> bool:
         try:
-            engine: Engine = self._state.engine
-            engine.need_answers()
+            engines: Engines = self._state.engines
+            engines.need_answers()
         except NotReady:
             return False
         return True

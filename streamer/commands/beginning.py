@@ -82,7 +82,7 @@ def begin(app: FastAPI, wanted: Sequence[Wanted]) -> None:
     """Start what is wanted, each as the store knows it if it does, and what else is kept. The model is there."""
     sessions: Sessions = app.state.sessions
     config: Config = app.state.config
-    log.info("The model %s is ready.", app.state.engine.need_model().name)
+    log.info("The model %s is ready.", app.state.engines.need_model().name)
     known = {} if sessions.store is None else {kept.id: kept for kept in sessions.store.kept}
     for each in wanted:
         kept = _known(known, each)

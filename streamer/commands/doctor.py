@@ -102,10 +102,15 @@ def torch_pair() -> Iterator[Finding]:
 def device() -> Iterator[Finding]:
     """Where the model runs unless told otherwise."""
     if torch.cuda.is_available():
-        free, total = (size / 2**30 for size in torch.cuda.mem_get_info(0))
-        yield Finding(Mark.OK, "device", f"cuda: {torch.cuda.get_device_name(0)}, {total:.0f} GiB")
-        words = "" if free >= ROOM else f": the full-size model wants {ROOM}, what else runs on this device?"
-        yield Finding(Mark.NOTE if words else Mark.OK, "gpu memory", f"{free:.1f} GiB are free{words}")
+        count = torch.cuda.device_count()
+        for place in range(count):
+            free, total = (size / 2**30 for size in torch.cuda.mem_get_info(place))
+            name, which = ("cuda", "") if count == 1 else (f"cuda:{place}", f"cuda:{place}: ")
+            yield Finding(Mark.OK, "device", f"{name}: {torch.cuda.get_device_name(place)}, {total:.0f} GiB")
+            words = "" if free >= ROOM else f": the full-size model wants {ROOM}, what else runs on this device?"
+            yield Finding(Mark.NOTE if words else Mark.OK, "gpu memory", f"{which}{free:.1f} GiB are free{words}")
+        if count > 1:
+            yield Finding(Mark.NOTE, "devices", "the first is used unless --device says so: cuda:all uses all of them")
         yield from compiling()
         return
     yield Finding(Mark.NOTE, "device", "cpu: right for nano; the full-size model takes most of a minute a frame")

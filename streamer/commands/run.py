@@ -23,6 +23,7 @@ from streamer.commands.results_file import Recorder
 from streamer.commands.terminal import Bar, Screen
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, BadSource
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
@@ -60,11 +61,13 @@ async def run(job: Job, config: Config, stop: asyncio.Event, screen: Screen) -> 
     source = open_source(job.source, **config.opening)
     with _lines(job) as lines:
         recorder = Recorder(lines, job.video)
-        engine = Engine(partial(load, config))  # not warmed up: nobody waits for an answer to the first frame
+        engine = Engine(
+            partial(load, config, config.device)
+        )  # not warmed up: nobody waits for an answer to the first frame
         try:
             if not await _load(engine, stop):
                 return INTERRUPTED
-            async with recorder, Sessions(engine, config) as sessions:
+            async with recorder, Sessions(Engines(engine), config) as sessions:
                 prompts = fields.text_prompts(job.prompts, engine.need_model().threshold)
                 session = sessions.create(source, prompts, write=recorder.write)
                 for hint in session.tracking.hints(prompts):

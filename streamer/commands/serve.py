@@ -18,7 +18,7 @@ from streamer.commands import access, beginning, sources_file, tls
 from streamer.commands.signals import signals
 from streamer.commands.terminal import Screen, status_line
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, DeviceBroke
 from streamer.http.server import server
 from streamer.live.sessions import Sessions
@@ -84,11 +84,11 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
                     await web.lifespan.shutdown()
                 for task in beside:
                     task.cancel()
-    engine: Engine = app.state.engine
-    if isinstance(engine.failure, DeviceBroke):
+    engines: Engines = app.state.engines
+    if isinstance(engines.failure, DeviceBroke):
         return 1  # not 2, after which supervisors leave a server alone: the log has said why
-    if engine.failure is not None:
-        raise engine.failure
+    if engines.failure is not None:
+        raise engines.failure
     return 0
 
 
@@ -153,7 +153,7 @@ async def _end(app: FastAPI, web: uvicorn.Server, stop: asyncio.Event) -> None:
         await asyncio.sleep(POLL)
     web.should_exit = True
     await asyncio.sleep(SERVED)
-    app.state.engine.stop()
+    app.state.engines.stop()
 
 
 async def _show(sessions: Sessions, screen: Screen) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from cachetools import FIFOCache, LRUCache
 
+from streamer.engine import Engine
 from tracker import Box, Embedding, Logits, Point, SegmentPrompt
 
 OVERHEAD = 1024  # bytes that an entry is counted with beside its tensors: small ones are not free
@@ -57,6 +59,10 @@ class Cache(Generic[K, V]):
             self.hits += 1
         return item
 
+    def peek(self, key: K) -> V:
+        """The item under a key that is there; not counted."""
+        return self._items[key]
+
     def put(self, key: K, item: V) -> None:
         """Keep an item, in place of one that had the key."""
         self._items.pop(key, None)
@@ -83,6 +89,19 @@ class Cache(Generic[K, V]):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An embedding, and the engine whose model made it and can be asked about it."""
+
+    engine: Engine
+    embedding: Embedding
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        return self.embedding.nbytes
+
+
 Account = str  # a digest of the API key, whether or not the server has any: nobody is given what another one left
 MAX_IDS = 10_000  # names that clients gave to pictures; about 5 MB
 
@@ -95,7 +114,7 @@ class Caches:
     """
 
     def __init__(self, embeddings: int, logits: int) -> None:
-        self.embeddings: Cache[tuple[Account, str], Embedding] = Cache(embeddings)
+        self.embeddings: Cache[tuple[Account, str], Made] = Cache(embeddings)
         self.logits: Cache[tuple[Account, str, Box | None, tuple[Point, ...]], Logits] = Cache(logits)
         self._ids: FIFOCache[tuple[Account, str], str] = FIFOCache(MAX_IDS)
 
@@ -104,9 +123,9 @@ class Caches:
         picture = None if image_id is None else self._ids.get((account, image_id))
         return picture if picture is not None and (account, picture) in self.embeddings else None
 
-    def keep(self, account: Account, picture: str, embedding: Embedding) -> None:
+    def keep(self, account: Account, picture: str, made: Made) -> None:
         """Keep a picture's embedding."""
-        self.embeddings.put((account, picture), embedding)
+        self.embeddings.put((account, picture), made)
 
     def name(self, account: Account, image_id: str, picture: str) -> None:
         """Let an id mean a picture from now on."""

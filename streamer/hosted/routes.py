@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from streamer import auth
 from streamer.auth import Scope
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, Gone, NotAllowed, NotFound
 from streamer.hosted import visual_segment as visual
 from streamer.hosted.cache import Account, Caches
@@ -39,7 +39,7 @@ async def concept_segment(body: ConceptRequest, request: Request, response: Resp
     async with _asking(request, response, body) as (_, asked):
         _hint(response, _words(asked.model, body))
         prompts = _prompts(body, asked.model.threshold, *asked.size)
-        found = await _find(request.app.state.engine, asked, prompts)
+        found = await _find(asked, prompts)
         form: MaskFormat = "rle" if body.format == "rle" else "polygon"
         shown = partial(_prediction, form=form, holes=body.holes)
         results = await asyncio.to_thread(_answer, asked, prompts, found, body.nms_iou_threshold, shown)
@@ -59,7 +59,7 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
         caches: Caches = request.app.state.embeddings.caches
         if body.load_logits_from_cache:
             prompts = visual.primed(prompts, [caches.load(account, asked.name, prompt) for prompt in prompts])
-        found = await visual.segment(request.app.state.engine, asked, prompts, multimask=body.multimask_output)
+        found = await visual.segment(asked, prompts, multimask=body.multimask_output)
         if body.save_logits_to_cache:
             for prompt, logits in zip(prompts, found.logits, strict=True):
                 caches.save(account, asked.name, prompt, logits[0].clone())
@@ -110,8 +110,8 @@ async def _admit(request: Request, body: OnPicture) -> Account:
     caller = auth.allow(request, await auth.key_of(request) or body.api_key, Scope.PROMPT)
     if ADMITTED in request.scope:
         request.scope[ADMITTED]()
-    engine: Engine = request.app.state.engine
-    _check(engine.need_model(), body)
+    engines: Engines = request.app.state.engines
+    _check(engines.need_model(), body)
     return caller.account
 
 
@@ -187,7 +187,7 @@ def _prompts(body: ConceptRequest, threshold: float, height: int, width: int) ->
     return prompts
 
 
-async def _find(engine: Engine, asked: Asked, prompts: Sequence[Prompt]) -> list[Detected]:
+async def _find(asked: Asked, prompts: Sequence[Prompt]) -> list[Detected]:
     """One turn for each prompt, so that live streams come in between."""
 
     def detect(prompt: Prompt) -> Detected:
@@ -196,7 +196,7 @@ async def _find(engine: Engine, asked: Asked, prompts: Sequence[Prompt]) -> list
     found = []
     for prompt in prompts:
         await asked.there()
-        found.append(await engine.take_turn(detect, prompt))
+        found.append(await asked.engine.take_turn(detect, prompt))
     return found
 
 

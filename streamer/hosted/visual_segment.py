@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from streamer.engine import Engine
 from streamer.errors import BadRequest, TooLarge
 from streamer.hosted.embeddings import Asked
 from streamer.hosted.schemas import VisualRequest
@@ -64,13 +63,13 @@ def primed(prompts: Sequence[SegmentPrompt], earlier: Sequence[Logits | None]) -
     return [replace(prompt, logits=logits) for prompt, logits in zip(prompts, earlier, strict=True)]
 
 
-async def segment(engine: Engine, asked: Asked, prompts: Sequence[SegmentPrompt], *, multimask: bool) -> Segmentation:
+async def segment(asked: Asked, prompts: Sequence[SegmentPrompt], *, multimask: bool) -> Segmentation:
     """Ask the model, SLICE objects a turn, so that live streams come in between."""
     parts = []
     for start in range(0, len(prompts), SLICE):
         await asked.there()
         part = prompts[start : start + SLICE]
-        parts.append(await engine.take_turn(asked.model.segment, asked.embedding, part, multimask=multimask))
+        parts.append(await asked.engine.take_turn(asked.model.segment, asked.embedding, part, multimask=multimask))
     return Segmentation.joined(parts)
 
 

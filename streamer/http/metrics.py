@@ -15,8 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer import auth
 from streamer.counters import Counters
-from streamer.engine import Engine
-from streamer.errors import NotReady
+from streamer.engines import Engines
 from streamer.http.openapi import refusals
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
@@ -43,7 +42,7 @@ async def metrics(request: Request) -> Response:
 def install(app: FastAPI) -> None:
     """Let an application answer ``/metrics``. It has its ``state`` by now, and no middleware that is added later."""
     counters: Counters = app.state.sessions.counters
-    counters.registry.register(Present(app.state.engine, app.state.sessions, app.state.embeddings.caches))
+    counters.registry.register(Present(app.state.engines, app.state.sessions, app.state.embeddings.caches))
     ProcessCollector(registry=counters.registry)
     app.add_middleware(Refusals, counters=counters)
     app.include_router(router)
@@ -92,8 +91,8 @@ class Refusals:
 class Present(Collector):
     """How things stand, read when somebody asks, on the event loop. Only sessions that have not ended have lines."""
 
-    def __init__(self, engine: Engine, sessions: Sessions, caches: Caches) -> None:
-        self._engine = engine
+    def __init__(self, engines: Engines, sessions: Sessions, caches: Caches) -> None:
+        self._engines = engines
         self._sessions = sessions
         self._caches = caches
 
@@ -101,14 +100,16 @@ class Present(Collector):
         """All gauges, and the counters of the caches."""
         sessions = self._sessions.list()
         running = [session for session in sessions if session.state is not State.ENDED]
-        hangs = self._engine.hangs is not None
-        yield _gauge("streamer_ready", "1 while the model is there and answers.", _answers(self._engine))
-        yield _gauge("streamer_model_hangs", "1 while a step of the model does not come back.", float(hangs))
+        engines, model = self._engines, self._engines.model
+        ready = len(engines.answering) == len(engines.all)
+        yield _gauge("streamer_ready", "1 while the model is there and answers.", float(ready))
+        yield _gauge("streamer_model_hangs", "1 while a step of the model does not come back.", float(engines.hangs))
         loaded = GaugeMetricFamily("streamer_model", "1 for the model that is loaded, by its name.", labels=["model"])
-        if self._engine.model is not None:
-            loaded.add_metric([self._engine.model.name], 1.0)
+        if model is not None:
+            loaded.add_metric([model.name], 1.0)
         yield loaded
-        yield _gauge("streamer_requests_waiting", "HTTP requests in line for the model.", self._engine.waiting)
+        yield _gauge("streamer_requests_waiting", "HTTP requests in line for the model.", engines.waiting)
+        yield from _of_devices(engines, running)
         yield _gauge("streamer_readers", "Readers of results.", sum(session.subscribers for session in running))
         yield _gauge(
             "streamer_viewers",
@@ -129,12 +130,15 @@ class Present(Collector):
         yield from _of_caches(self._caches)
 
 
-def _answers(engine: Engine) -> float:
-    try:
-        engine.need_answers()
-    except NotReady:
-        return 0.0
-    return 1.0
+def _of_devices(engines: Engines, running: list[Session]) -> Iterator[Metric]:
+    answers = GaugeMetricFamily("streamer_device_ready", "1 while its model is there and answers.", labels=["device"])
+    share = GaugeMetricFamily("streamer_device_share", "Of its time that steps took of late.", labels=["device"])
+    streams = GaugeMetricFamily("streamer_device_sessions", "Sessions that run on it.", labels=["device"])
+    for engine in engines.all if engines.model is not None else ():
+        answers.add_metric([engine.name], float(engine in engines.answering))
+        share.add_metric([engine.name], engine.share)
+        streams.add_metric([engine.name], sum(session.engine is engine for session in running))
+    yield from (answers, share, streams)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from streamer import auth, figures
 from streamer.auth import Scope
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, Conflict, NotFound, NotReady, TooMany
 from streamer.http.openapi import refusals
 from streamer.models.managing import Download, Models
@@ -115,10 +115,10 @@ class UseIn(fields.Input):
 @viewing.get("/models", response_model=ModelList)
 def models(request: Request) -> dict[str, Any]:
     """Tell which model is running, and which others there are. Nothing is downloaded."""
-    engine: Engine = request.app.state.engine
+    engines: Engines = request.app.state.engines
     known: Models = request.app.state.models
     manages = auth.caller_of(request).scope >= Scope.MANAGE
-    model, change, tell = engine.model, known.change, _Teller(known, engine, manages=manages)
+    model, change, tell = engines.model, known.change, _Teller(known, engines.model, manages=manages)
     return {
         "running": None if model is None else _running(model, known),
         "others": [tell.other(each) for each in known.entries if model is None or each.name != model.name],
@@ -168,9 +168,9 @@ async def use(name: str, request: Request, body: UseIn | None = None) -> dict[st
 class _Teller:
     """Tells a caller of models."""
 
-    def __init__(self, known: Models, engine: Engine, *, manages: bool) -> None:
+    def __init__(self, known: Models, model: Sam3 | None, *, manages: bool) -> None:
         self._known, self._manages = known, manages
-        self._device = None if engine.model is None else engine.model.device.type
+        self._device = None if model is None else model.device.type
         self._figures = figures.measured()
 
     def why(self, words: str | None) -> str | None:

@@ -174,6 +174,7 @@ def describe(session: Session, *, general: bool = False) -> dict[str, Any]:
         "keep": session.keeping is not None,
         "kept": session.keeping is not None and session.keeping.lasts,
         "kind": session.source.kind,
+        "device": session.engine.name,
         "state": str(session.state),
         "reason": session.standing.why(general=general),
         "since": session.standing.since.isoformat(timespec="milliseconds"),

@@ -86,7 +86,7 @@ class Session:
         self._newest_told = -1  # the index of the newest of them
         self.dropped = 0  # frames decoded before the last one that has a result, and without one themselves
         self.lost = NONE_LEFT_OUT  # frames that the source left out
-        self._engine = engine
+        self.engine = engine  # for its life
         self._counters = counters
         self._write = write
         self._candidates: Latest[Candidate] = Latest()
@@ -243,7 +243,7 @@ class Session:
             except Closed:
                 self.publisher.written()
                 return
-            async with self._engine.turns.take(self._preparing.run):
+            async with self.engine.turns.take(self._preparing.run):
                 candidate = self._candidates.take()
                 frame = candidate.frame
                 if self.presenting is not None:

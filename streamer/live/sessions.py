@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import statistics
@@ -14,6 +15,7 @@ from types import TracebackType
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.live.keeping import Keeping
 from streamer.live.presenters import workers
@@ -26,6 +28,7 @@ from tracker import Prompt, Sam3
 
 ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why they ended
 BUSY = 30  # seconds after which who is refused because the model is busy may ask again: what looks take has changed
+NEW = 0.25  # of a device's time that a stream counts as until it was looked at: 8 looks a second of 30 ms
 STOPPING = 1.0  # seconds that deleting waits for a session to be gone
 WATCH = 1.0  # seconds between looks at the processes that present frames
 
@@ -40,13 +43,13 @@ class Sessions:
     deleted or ``ENDED_KEPT`` others have ended after it.
     """
 
-    def __init__(self, engine: Engine, config: Config, store: Store | None = None) -> None:
+    def __init__(self, engines: Engines, config: Config, store: Store | None = None) -> None:
         """``store``: where those are kept that are to stay; None: none is."""
         self.counters = Counters()
         self.store = store
         self.keeps_all = False  # whether what callers start is kept although they do not ask for it
         self.left_out: dict[str, tuple[Kept, str]] = {}  # what is kept and could not be started, with the reason
-        self._engine = engine
+        self._engines = engines
         self._config = config
         self._sessions: dict[str, Session] = {}  # bound: max_sessions running and ENDED_KEPT ended
         self._tasks: dict[Session, asyncio.Task[None]] = {}
@@ -97,7 +100,7 @@ class Sessions:
         ``keep``: what the store is to have of it. Raises NotReady, TooMany, Conflict when the id is taken.
         """
         id = id if keep is None else keep.id  # noqa: A001
-        self._engine.need_answers()
+        self._engines.need_one()
         if id is not None and id in self._sessions:
             raise Conflict(f"There is a session {id} already.")
         if self.running >= self._config.max_sessions:
@@ -105,12 +108,12 @@ class Sessions:
                 f"{self.running} sessions run, which is the limit.",
                 detail="Delete one, or ask again when one has ended.",
             )
-        self._check_share()
+        engine = self._place()
         session = Session(
             id or secrets.token_hex(6),
             source,
             prompts,
-            engine=self._engine,
+            engine=engine,
             executor=self._executor,
             presenters=self._presenters,
             worker=min(self._workers, key=lambda worker: worker.streams),
@@ -125,15 +128,37 @@ class Sessions:
         task.add_done_callback(lambda done: self._ended(session, by_itself=not done.cancelled()))
         return session
 
-    def _check_share(self) -> None:
-        """Raises TooMany where one more stream would leave too few looks a second for each."""
+    def _place(self) -> Engine:
+        """
+        The device that does least, in tenths of its time, then in sessions, of those with room for one more stream.
+
+        Raises TooMany where one more would leave too few looks a second for each on any of them, and NotReady.
+        """
+        engines, least = self._engines.need_one(), self._config.least_looks
+        left = {engine: self._left(engine) for engine in engines}
+        self._check_share(max(left.values()))
+        roomy = [engine for engine in engines if least is None or left[engine] >= least]
+        return min(roomy, key=self._load)
+
+    def _load(self, engine: Engine) -> tuple[float, int]:
+        """What a device does, to be compared."""
+        seconds = [session.look_seconds for session in self._on(engine)]
+        return round(engine.share + NEW * seconds.count(0.0), 1), len(seconds)
+
+    def _left(self, engine: Engine) -> float:
+        """Looks a second that a device would have for each stream with one more; infinite where that is not known."""
+        seconds = [session.look_seconds for session in self._on(engine)]
+        known = [each for each in seconds if each]
+        return 1 / (statistics.fmean(known) * (len(seconds) + 1)) if known else math.inf
+
+    def _on(self, engine: Engine) -> list[Session]:
+        """The running sessions of a device."""
+        return [each for each in self._sessions.values() if each.engine is engine and each.state is not State.ENDED]
+
+    def _check_share(self, left: float) -> None:
+        """Raises TooMany where so many looks a second for each are too few."""
         least = self._config.least_looks
-        taken = [each.look_seconds for each in self._sessions.values() if each.state is not State.ENDED]
-        known = [seconds for seconds in taken if seconds]
-        if least is None or not known:
-            return
-        left = 1 / (statistics.fmean(known) * (len(taken) + 1))
-        if left < least:
+        if least is not None and left < least:
             raise TooMany(
                 f"The model is busy: with one more stream it would look at each {left:.1f} times a second.",
                 retry_after=BUSY,
@@ -143,7 +168,7 @@ class Sessions:
     @property
     def threshold(self) -> float:
         """The least score that counts, where a prompt names none: the model's. (Without one no session is made.)"""
-        model = self._engine.model
+        model = self._engines.model
         return fields.DEFAULT_THRESHOLD if model is None else model.threshold
 
     @property
@@ -183,13 +208,13 @@ class Sessions:
         """Stop all of them, all at once; those that are kept come back."""
         await asyncio.gather(*(self._stop(session) for session in self.list()))
 
-    def use(self, model: Sam3) -> Callable[[], None]:
+    def use(self, engine: Engine, model: Sam3) -> Callable[[], None]:
         """
-        Let every session go on with another model. Runs on the model thread, in a turn.
+        Let every session of an engine go on with another model. Runs on its thread, in a turn.
 
         Returns what tells them and their readers, to be called on the event loop.
         """
-        shown = [(session, session.tracking.use(model)) for session in self.list()]
+        shown = [(session, session.tracking.use(model)) for session in self.list() if session.engine is engine]
 
         def tell() -> None:
             for session, snapshot in shown:
@@ -199,10 +224,11 @@ class Sessions:
 
         return tell
 
-    def hang(self, reason: str | None) -> None:
-        """Why the model answers nothing for now, None when it does again: every session says so."""
+    def hang(self, engine: Engine, reason: str | None) -> None:
+        """Why an engine answers nothing for now, None when it does again: every session of it says so."""
         for session in self.list():
-            session.standing.hang(reason)
+            if session.engine is engine:
+                session.standing.hang(reason)
 
     def _ended(self, session: Session, *, by_itself: bool) -> None:
         self._tasks.pop(session, None)

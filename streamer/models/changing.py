@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Literal
 
 from streamer.config import Config
+from streamer.engine import Engine
 from streamer.models import loading
 from tracker import Sam3, set_threads
 
 State = Literal["running", "done", "failed"]
-Adopt = Callable[[Sam3], Callable[[], None]]
+Adopt = Callable[[Engine, Sam3], Callable[[], None]]
 BESIDE = 1  # threads that loading computes with: the model that answers has the others
 
 
 class Changing:
     """
-    A change, as :meth:`streamer.engine.Engine.change` wants it; see there for what is called where.
+    A change, as :meth:`streamer.engines.Engines.change` wants it; see there for what is called where.
 
     ``words`` says what is being done, ``why`` what went wrong. ``adopt`` and ``rest`` as for ``managing.Models``.
     """
@@ -30,12 +31,12 @@ class Changing:
         self.rest = rest
         self._config = config
         self._adopt = adopt
-        self._tell: Callable[[], None] = _nothing
+        self._tell: dict[Engine, Callable[[], None]] = {}
 
-    def load(self) -> Sam3:
-        """Read the model."""
+    def load(self, device: str | None) -> Sam3:
+        """Read the model for a device."""
         set_threads(BESIDE)
-        return loading.read(self._config, self._say)
+        return loading.read(self._config, device, self._say)
 
     def ready(self, model: Sam3) -> float:
         """Make it fast, and warm it up: as fast as it will be, for what that takes is what it will be judged by."""
@@ -43,19 +44,16 @@ class Changing:
         loading.quicken(self._config, model)
         return loading.warm(model, self._say)
 
-    def adopt(self, model: Sam3) -> None:
-        """Take over what holds something of the old model."""
-        self._tell = self._adopt(model)
+    def adopt(self, engine: Engine, model: Sam3) -> None:
+        """Take over what holds something of an engine's old model."""
+        self._tell[engine] = self._adopt(engine, model)
 
     def done(self) -> None:
         """Tell of it, and let go of what knows the old model."""
-        self._tell()
-        self._tell = _nothing
+        for tell in self._tell.values():
+            tell()
+        self._tell.clear()
 
     def _say(self, words: str) -> None:
         self.words = words
         loading.log.info("%s", words)
-
-
-def _nothing() -> None:
-    """Nobody is to be told."""

@@ -12,24 +12,24 @@ Say = Callable[[str], None]
 log = logging.getLogger(__name__)
 
 
-def load(config: Config) -> Sam3:
-    """The model that the settings name, ready for use. Runs on its thread, where torch keeps its number of threads."""
+def load(config: Config, device: str | None) -> Sam3:
+    """The model that the settings name, ready on a device. On its thread: torch keeps a number of threads for each."""
     set_threads(config.threads)
-    model = read(config)
+    model = read(config, device)
     quicken(config, model)
     return model
 
 
-def read(config: Config, say: Say = log.info) -> Sam3:
+def read(config: Config, device: str | None, say: Say = log.info) -> Sam3:
     """
-    The model that the settings name, as its weights are; ``say`` is told in words what happens.
+    The model that the settings name, on a device, as its weights are; ``say`` is told in words what happens.
 
     Raises what loading raises, and Unable where it cannot follow objects in the way that is asked for.
     """
     model = load_model(
         config.model,
         checkpoint=config.checkpoint,
-        device=config.device,
+        device=device,
         progress=say,
         half=not config.plain,
     )

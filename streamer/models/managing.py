@@ -14,7 +14,7 @@ from typing import Any
 
 from streamer import figures, redaction
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, Conflict, NotFound, TooMany
 from streamer.models.apart import apart
 from streamer.models.changing import Adopt, Changing, State
@@ -51,7 +51,7 @@ class Models:
 
     def __init__(
         self,
-        engine: Engine,
+        engines: Engines,
         config: Config,
         *,
         adopt: Adopt,
@@ -60,7 +60,7 @@ class Models:
         self.entries = ENTRIES
         self.downloads: dict[str, Download] = {}  # the last of each; bound: the entries
         self.change: Changing | None = None  # the last one
-        self._engine, self._config = engine, config
+        self._engines, self._config = engines, config
         self._adopt, self._rest = adopt, rest
         self._first: str | None = None  # the model that the server began with, once another took its place
         self._group = asyncio.TaskGroup()
@@ -83,7 +83,7 @@ class Models:
 
     def speed(self) -> figures.Speed | None:
         """How fast this machine is, found out once; None: not known of the device that the model is on. May block."""
-        model, measured = self._engine.model, figures.measured()
+        model, measured = self._engines.model, figures.measured()
         with self._speeding:
             if self._speed is None and (model is None or model.device.type == "cpu" or measured):
                 self._speed = figures.speed(measured, PRODUCTS)
@@ -126,7 +126,7 @@ class Models:
         answers already, is not on this machine or would not fit into memory, TooMany while another change is under way,
         NotReady.
         """
-        entry, present = self._entry(name), self._engine.need_answers()
+        entry, present = self._entry(name), self._engines.need_answers()
         side = self._side(entry, resolution)
         busy = self.change if self.change is not None and self.change.state == "running" else None
         if busy is not None and busy.name == name:
@@ -140,7 +140,8 @@ class Models:
         weights = self.weights(entry)
         try:
             if weights is not None:
-                check_room(name, weights, present.device)
+                for engine in self._engines.all:
+                    check_room(name, weights, engine.need_model().device)
         except TrackerError as error:
             words = "Give it more memory, or start the server with that model alone: --model."
             raise Conflict(str(error), detail=words) from None
@@ -150,7 +151,7 @@ class Models:
 
     def _own(self, entry: Entry) -> bool:
         """Whether it is the model that the server began with, and its weights are other than those of the list."""
-        first = self._first or getattr(self._engine.model, "name", None)
+        first = self._first or getattr(self._engines.model, "name", None)
         return entry.name == first and (self._config.checkpoint is not None or self._config.model != first)
 
     def _entry(self, name: str) -> Entry:
@@ -198,7 +199,7 @@ class Models:
 
     async def _use(self, change: Changing) -> None:
         try:
-            await self._engine.change(change)
+            await self._engines.change(change)
             change.state = "done"
             log.info("The model %s answers from now on.", change.name)
         except Exception as error:

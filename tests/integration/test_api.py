@@ -134,7 +134,7 @@ def test_a_turn_is_taken_for_the_picture_and_for_each_prompt(
     served: Served, finder: Finder, monkeypatch: pytest.MonkeyPatch, nms: float | None
 ) -> None:
     """Live streams come in between, with suppression too."""
-    engine, turns = served.app.state.engine, 0
+    engine, turns = served.app.state.engines.all[0], 0
     take_turn = engine.take_turn
 
     async def counted(*args: Any, **kwargs: Any) -> Any:

@@ -240,7 +240,7 @@ def test_callers_that_hang_up_do_not_hold_up_the_others(finder: Finder) -> None:
             for _ in range(8):
                 caller = callers.enter_context(socket.create_connection((host, int(port))))
                 caller.sendall(head.encode() + body)
-            while served.app.state.engine.waiting < 8:
+            while served.app.state.engines.all[0].waiting < 8:
                 served.http.get("/healthz")
         served.http.get("/healthz")  # answered after the server has heard that they hung up
         finder.gate.set()
@@ -296,7 +296,7 @@ def test_while_the_model_is_not_there_the_answer_is_503() -> None:
 def test_while_the_model_is_being_loaded_the_answer_is_503(finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def load(config: Any) -> Sam3:
+    def load(config: Any, device: str | None) -> Sam3:
         begun.set()
         go_on.wait(SECONDS)
         return finder

@@ -294,7 +294,7 @@ def test_many_objects_take_several_turns_and_are_answered_in_their_order(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live streams come in between."""
-    engine, sizes = served.app.state.engine, []
+    engine, sizes = served.app.state.engines.all[0], []
     take_turn = engine.take_turn
 
     async def counted(func: Any, *args: Any, **kwargs: Any) -> Any:

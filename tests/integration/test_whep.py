@@ -85,7 +85,7 @@ async def test_a_player_that_knows_h264_alone_is_shown_it_and_each_codec_is_enco
 async def test_frames_that_were_not_looked_at_are_shown_too(cinema: Cinema) -> None:
     """While the model's turn is held there is no result, and the picture moves on all the same."""
     viewer, _ = await cinema.join()
-    async with cinema.service.app.state.engine.turn:
+    async with cinema.service.app.state.engines.all[0].turn:
         for _ in range(12):
             await cinema.show()
         pictures = [await asyncio.wait_for(viewer.picture(), WAIT) for _ in range(10)]

@@ -100,7 +100,7 @@ async def test_more_messages_than_can_wait_close_the_channel_and_nothing_else(se
             began.set()
             done.wait(WAIT)
 
-        busy = asyncio.ensure_future(service.app.state.engine.run(occupy))
+        busy = asyncio.ensure_future(service.app.state.engines.all[0].run(occupy))
         await asyncio.to_thread(began.wait, WAIT)  # behind a look in line, orders would still be carried out
         for _ in range(channel.INBOX + 2):
             camera.channel.send('{"type":"prompts","prompts":[]}')

@@ -24,11 +24,34 @@ from tracker.types import TrackerError
 T = TypeVar("T")
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)  # numbers of objects that compiled parts are called with
+ALL = "cuda:all"  # names every device with CUDA
 RECOMPILE_LIMIT = 64  # shapes of one function; torch's own limit, 8, is a guard against shapes that never end
+
+
+def devices_named(names: str | None) -> tuple[str | None, ...]:
+    """
+    The devices that are named with commas between them; ``cuda:all``: every one with CUDA. One alone is not looked at.
+
+    Several are of one kind, for streams go to any of them; the CPU may be named twice. Raises :class:`TrackerError`.
+    """
+    each: list[str | None] = [name.strip() for name in names.split(",") if name.strip()] if names else [None]
+    if each == [ALL]:
+        each = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cuda"]
+    if len(each) < 2:
+        return tuple(each)
+    found = [device_named(name) for name in each]
+    if len({device.type for device in found}) > 1:
+        raise TrackerError(f"{names!r} are devices of several kinds: a stream may go to any, so name one kind alone")
+    places = [device.index or 0 for device in found]
+    if found[0].type != "cpu" and len(set(places)) < len(places):
+        raise TrackerError(f"{names!r} names a device twice: each has room for the model once")
+    return tuple(each)
 
 
 def device_named(name: str | None) -> torch.device:
     """A device that is there; None: CUDA where there is one, else the CPU. Raises :class:`TrackerError`."""
+    if name is not None and ("," in name or name == ALL):
+        raise TrackerError(f"{name!r} is several devices, which `streamer serve` alone takes: name one")
     try:
         device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:

@@ -27,7 +27,7 @@ async def test_it_says_that_it_lives_and_is_ready(here: Asked) -> None:
 
 
 async def test_a_device_that_broke_is_told_by_both_checks_of_health(here: Asked) -> None:
-    here.app.state.engine.faults.note(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    here.app.state.engines.all[0].faults.note(RuntimeError("CUDA error: an illegal memory access was encountered"))
     for path in ("/healthz", "/readyz"):
         answer = await here.http.get(path)
         assert answer.status_code == 503
@@ -93,5 +93,5 @@ async def test_an_error_of_ours_is_told_without_its_inside(here: Asked, monkeypa
 def test_an_app_can_be_made_without_starting_it() -> None:
     app = create_app(Config(), untrained())
     assert app.state.config == Config()
-    assert app.state.engine.ready
+    assert app.state.engines.all[0].ready
     assert app.state.sessions.list() == []

@@ -100,6 +100,7 @@ def test_models_that_are_here_are_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_beside_a_gpu_it_says_what_of_compiler_triton_and_memory_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "H100")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2 * 2**30, 80 * 2**30))
     monkeypatch.setattr(shutil, "which", lambda _: None)
@@ -112,6 +113,21 @@ def test_beside_a_gpu_it_says_what_of_compiler_triton_and_memory_is_missing(monk
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     found = {finding.what: finding for finding in doctor.device()}
     assert found["compiler"] == Finding(Mark.OK, "compiler", "/usr/bin/cc")
+
+
+def test_each_of_several_gpus_has_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda place: ("H100", "A100")[place])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda place: ((70 - 69 * place) * 2**30, 80 * 2**30))
+    found = [(finding.what, finding.words) for finding in doctor.device()][:5]
+    assert found[:3] == [
+        ("device", "cuda:0: H100, 80 GiB"),
+        ("gpu memory", "cuda:0: 70.0 GiB are free"),
+        ("device", "cuda:1: A100, 80 GiB"),
+    ]
+    assert found[3][1].startswith("cuda:1: 1.0 GiB are free: the full-size model wants")
+    assert found[4][0] == "devices" and "cuda:all" in found[4][1]
 
 
 def test_a_torch_for_cuda_without_a_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.hosted.cache import MAX_IDS, OVERHEAD, Cache, Caches
+from streamer.engine import Engine
+from streamer.hosted.cache import MAX_IDS, OVERHEAD, Cache, Caches, Made
+from tests.support.models import untrained
 from tracker import Box, Embedding, Point, SegmentPrompt
 
 LIMIT = 20_000
@@ -144,6 +146,10 @@ def embedding(numbers: int = 100) -> Embedding:
     return Embedding(48, 64, one, (one, one, one))
 
 
+def made() -> Made:
+    return Made(Engine(untrained), embedding())
+
+
 def logits(value: float) -> torch.Tensor:
     return torch.full((8, 8), value, dtype=torch.float32)
 
@@ -155,19 +161,19 @@ def caches() -> Caches:
 
 def test_an_id_is_a_name_of_a_picture_for_as_long_as_its_embedding_is_kept() -> None:
     caches = Caches(embedding().nbytes + OVERHEAD, 0)
-    caches.keep(ME, "first", embedding())
+    caches.keep(ME, "first", made())
     caches.name(ME, "dog", "first")
     assert caches.named(ME, "dog") == "first"
     assert caches.named(ME, "cat") is None
     assert caches.named(ME, None) is None
-    caches.keep(ME, "second", embedding())
+    caches.keep(ME, "second", made())
     assert caches.named(ME, "dog") is None
     caches.name(ME, "dog", "second")
     assert caches.named(ME, "dog") == "second"
 
 
 def test_ids_are_bounded_and_the_one_that_was_named_longest_ago_goes(caches: Caches) -> None:
-    caches.keep(ME, "picture", embedding())
+    caches.keep(ME, "picture", made())
     for number in range(MAX_IDS):
         caches.name(ME, str(number), "picture")
     caches.name(ME, "0", "picture")  # named anew
@@ -180,13 +186,13 @@ def test_ids_are_bounded_and_the_one_that_was_named_longest_ago_goes(caches: Cac
 
 def test_no_account_is_given_what_another_one_left(caches: Caches) -> None:
     prompt = SegmentPrompt(points=(Point(1, 2),))
-    caches.keep(ME, "picture", embedding())
+    caches.keep(ME, "picture", made())
     caches.name(ME, "dog", "picture")
     caches.save(ME, "picture", prompt, logits(1))
     assert caches.named(OTHER, "dog") is None
     assert caches.embeddings.get((OTHER, "picture")) is None
     assert caches.load(OTHER, "picture", prompt) is None
-    caches.keep(OTHER, "picture", embedding())
+    caches.keep(OTHER, "picture", made())
     caches.name(OTHER, "dog", "another")
     assert caches.named(ME, "dog") == "picture"
     assert caches.load(ME, "picture", prompt) is not None
@@ -238,7 +244,7 @@ def test_a_box_begins_a_prompt_of_the_same_box_and_points_and_nothing_begins_not
 
 
 def test_both_caches_tell_their_figures(caches: Caches) -> None:
-    caches.keep(ME, "picture", embedding())
+    caches.keep(ME, "picture", made())
     caches.save(ME, "picture", SegmentPrompt(), logits(1))
     figures = caches.figures()
     assert figures["embeddings"]["bytes"] == embedding().nbytes + OVERHEAD
@@ -247,7 +253,7 @@ def test_both_caches_tell_their_figures(caches: Caches) -> None:
 
 def test_what_is_of_a_model_that_answers_no_more_is_dropped_and_the_counters_stay() -> None:
     caches = Caches(2**20, 2**20)
-    caches.keep(ME, "picture", embedding())
+    caches.keep(ME, "picture", made())
     caches.name(ME, "mine", "picture")
     caches.save(ME, "picture", SegmentPrompt(), torch.zeros(4, 4))
     assert caches.named(ME, "mine") == "picture" and caches.embeddings.get((ME, "picture")) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncIterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import Conflict, NotFound, TooMany
 from streamer.hosted import embeddings as module
 from streamer.hosted.cache import OVERHEAD, Caches
@@ -34,7 +36,7 @@ class Room:
 
     def __init__(self, engine: Engine, sessions: Sessions) -> None:
         self.engine, self.sessions = engine, sessions
-        self.embeddings = Embeddings(engine, sessions, Caches(2**26, 2**20), Rules())
+        self.embeddings = Embeddings(Engines(engine), sessions, Caches(2**26, 2**20), Rules())
         self.source = HandSource()
 
     async def look(self, session: Session, frames: int = 1) -> None:
@@ -59,7 +61,7 @@ class Room:
 async def room() -> AsyncIterator[Room]:
     engine = Engine(untrained, max_waiting=2)
     await engine.load()
-    async with asyncio.timeout(100), Sessions(engine, Config(max_waiting=2, present="looked")) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config(max_waiting=2, present="looked")) as sessions:
         yield Room(engine, sessions)
         await sessions.close_all()
     await engine.close()
@@ -173,3 +175,49 @@ async def test_equal_pictures_have_one_name_and_the_embedding_is_the_models(room
     wanted = untrained().embed(np.array(PICTURE))
     assert np.allclose(asked.embedding.interactive[2], wanted.interactive[2], atol=1e-5)
     assert (await room.ask(sent(saved(PICTURE, "BMP")))).name == asked.name
+
+
+@pytest.fixture
+async def pair(room: Room) -> AsyncIterator[Room]:
+    """The same with a second device."""
+    second = Engine(lambda: copy.copy(untrained()), max_waiting=2)
+    await second.load()
+    engines = Engines(room.engine, second)
+    room.embeddings = Embeddings(engines, room.sessions, Caches(2**26, 2**20), Rules())
+    yield room
+    await second.close()
+
+
+async def test_a_picture_goes_to_the_device_that_does_least_and_its_id_to_the_one_that_embedded_it(pair: Room) -> None:
+    first = pair.engine
+    async with first.lane():
+        elsewhere = await pair.ask(IMAGE, "mine")
+    assert elsewhere.engine is not first and elsewhere.model is elsewhere.engine.need_model()
+    async with elsewhere.engine.lane():
+        waiting = asyncio.ensure_future(pair.ask(IMAGE, "mine"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (first.waiting, elsewhere.engine.waiting) == (0, 2)
+    again = await waiting
+    assert (again.engine, again.embedding, again.cached) == (elsewhere.engine, elsewhere.embedding, True)
+
+
+async def test_what_another_device_embedded_is_embedded_again_where_no_id_names_it(pair: Room) -> None:
+    here = await pair.ask(IMAGE)
+    async with pair.engine.lane():
+        there = await pair.ask(IMAGE)
+    assert here.engine is pair.engine and there.engine is not pair.engine
+    assert (here.name, here.cached, there.cached) == (there.name, False, False)
+    async with pair.engine.lane():
+        assert (await pair.ask(IMAGE)).cached
+
+
+async def test_a_sessions_frame_is_asked_about_on_its_device(pair: Room) -> None:
+    session = pair.sessions.create(pair.source)
+    await pair.look(session)
+    async with session.engine.lane():
+        waiting = asyncio.ensure_future(pair.ask({"type": "session", "value": session.id}))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert session.engine.waiting == 2
+    assert (await waiting).engine is session.engine

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from streamer.app import create_app
 from streamer.config import Config
-from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.hosted import routes
 from tests.support.models import untrained, words_only
 from tests.support.pictures import patches, saved, sent
@@ -28,10 +28,10 @@ async def hosted(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An application in this process, with the real model and random weights, or while it is still being loaded."""
     app: FastAPI = create_app(Config(api_keys=keys), model() if loaded else None)
-    engine: Engine = app.state.engine
+    engines: Engines = app.state.engines
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1/sam3") as http:
         yield http
-    await engine.close()
+    await engines.close()
 
 
 async def test_whether_a_picture_had_to_be_embedded_stands_in_a_header() -> None:
@@ -140,7 +140,7 @@ async def test_an_answer_names_the_model_that_gave_it_whichever_answers_by_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with hosted() as http:
-        engine = http._transport.app.state.engine  # type: ignore[attr-defined]
+        engine = http._transport.app.state.engines.all[0]  # type: ignore[attr-defined]
         really = routes._answer
 
         def changed(*given: Any) -> Any:

@@ -26,18 +26,18 @@ async def there() -> None:
     """The client has not hung up."""
 
 
-@pytest.fixture(scope="module")
-def asked() -> Asked:
-    model = untrained()
-    return Asked(model, "picture", model.embed(np.array(patches(WIDTH, HEIGHT))), cached=False, there=there)
-
-
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
     engine = Engine(untrained)
     await engine.load()
     yield engine
     await engine.close()
+
+
+@pytest.fixture
+def asked(engine: Engine) -> Asked:
+    model = untrained()
+    return Asked(engine, model, "picture", model.embed(np.array(patches(WIDTH, HEIGHT))), cached=False, there=there)
 
 
 def request(**given: object) -> VisualRequest:
@@ -73,7 +73,7 @@ def test_each_prompt_is_given_what_was_answered_to_its_beginning() -> None:
 
 
 async def test_many_objects_are_asked_for_a_slice_a_turn_and_come_in_their_order(
-    asked: Asked, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: list[int] = []
     segment = Sam3.segment
@@ -84,16 +84,14 @@ async def test_many_objects_are_asked_for_a_slice_a_turn_and_come_in_their_order
 
     monkeypatch.setattr(Sam3, "segment", counted)
     monkeypatch.setattr(visual, "SLICE", 2)
-    found = await visual.segment(engine, asked, CLICKS, multimask=True)
+    found = await visual.segment(asked, CLICKS, multimask=True)
     assert turns == [2, 2, 1]
     whole = segment(asked.model, asked.embedding, CLICKS, multimask=True)
     assert torch.allclose(found.ious, whole.ious, atol=1e-4)
 
 
-async def test_the_best_mask_stands_in_both_lists_and_the_others_beside_it_when_asked(
-    asked: Asked, engine: Engine
-) -> None:
-    found = await visual.segment(engine, asked, CLICKS[:2], multimask=True)
+async def test_the_best_mask_stands_in_both_lists_and_the_others_beside_it_when_asked(asked: Asked) -> None:
+    found = await visual.segment(asked, CLICKS[:2], multimask=True)
     plain = visual.answer(asked, found, request(format="rle"))
     assert [entry["prompt_index"] for entry in plain["prompt_results"]] == [0, 1]
     assert [entry["predictions"][0] for entry in plain["prompt_results"]] == plain["predictions"]
@@ -106,8 +104,8 @@ async def test_the_best_mask_stands_in_both_lists_and_the_others_beside_it_when_
         assert entry["predictions"] == entry["candidates"][:1]
 
 
-async def test_an_archive_holds_masks_logits_and_scores(asked: Asked, engine: Engine) -> None:
-    found = await visual.segment(engine, asked, CLICKS[:2], multimask=True)
+async def test_an_archive_holds_masks_logits_and_scores(asked: Asked) -> None:
+    found = await visual.segment(asked, CLICKS[:2], multimask=True)
     with np.load(io.BytesIO(visual.archive(asked, found))) as arrays:
         assert (arrays["masks"].shape, arrays["masks"].dtype) == ((2, HEIGHT, WIDTH), np.dtype(bool))
         assert np.allclose(arrays["scores"], found.ious[:, 0])

@@ -61,7 +61,7 @@ async def test_before_anything_happened_everything_is_nought(here: Asked) -> Non
 
 
 async def test_a_running_session_is_counted_and_told_of(here: Asked, live: Live) -> None:
-    async with here.app.state.engine.turn:
+    async with here.app.state.engines.all[0].turn:
         live.source.give(30)
         await live.source.taken()
     with live.session.subscribe():
@@ -125,10 +125,26 @@ async def test_the_caches_bytes_hits_and_misses_are_told(here: Asked) -> None:
 async def test_until_the_model_is_there_it_says_so(here: Asked) -> None:
     samples = await scrape(here)
     assert (value(samples, "streamer_ready"), value(samples, "streamer_model", model="nano")) == (1, 1)
-    here.app.state.engine._next = "other"  # which is made ready on the model's thread
+    here.app.state.engines.all[0]._next = "other"  # which is made ready on the model's thread
     assert value(await scrape(here), "streamer_ready") == 0
-    here.app.state.engine._next = here.app.state.engine.model = None
+    here.app.state.engines.all[0]._next = here.app.state.engines.all[0].model = None
     assert value(await scrape(here), "streamer_ready") == 0
+
+
+async def test_each_device_is_told_of() -> None:
+    async with asking(device="cpu,cpu") as here:
+        first, second = here.app.state.engines.all
+        assert not any(name.startswith("streamer_device") for name, _ in await scrape(here))  # the second is loaded
+        second.model = first.model
+        live = await here.start()
+        first._hanging = 1.0
+        samples = await scrape(here)
+        for name, values in (("ready", (0, 1)), ("sessions", (1, 0)), ("share", (0, 0))):
+            told = [value(samples, f"streamer_device_{name}", device=device) for device in ("cpu#1", "cpu#2")]
+            assert tuple(told) == values
+        assert (value(samples, "streamer_ready"), value(samples, "streamer_model_hangs")) == (0, 1)
+        first._hanging = None
+        assert (await here.http.get(f"/sessions/{live.session.id}")).json()["device"] == "cpu#1"
 
 
 async def test_where_the_server_has_keys_it_wants_one() -> None:

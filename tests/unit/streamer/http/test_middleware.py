@@ -19,5 +19,5 @@ async def test_the_hosted_api_names_the_model_on_refusals_too_and_nothing_else_d
     assert (await here.http.post("/sam3/embed_image", json={})).headers["X-Model"] == "nano"
     assert (await here.http.get("/sam3/nothing")).headers["X-Model"] == "nano"
     assert "X-Model" not in (await here.http.get("/sessions")).headers
-    here.app.state.engine.model = None
+    here.app.state.engines.all[0].model = None
     assert "X-Model" not in (await here.http.post("/sam3/embed_image", json={})).headers

@@ -76,7 +76,7 @@ async def test_a_model_that_is_not_listed_tells_its_own_threshold_and_heads() ->
 
 
 async def test_while_none_is_loaded_none_is_running(here: Asked) -> None:
-    here.app.state.engine.model = None
+    here.app.state.engines.all[0].model = None
     told = (await here.http.get("/models")).json()
     assert told["running"] is None and len(told["others"]) == len(ENTRIES)
 

@@ -86,7 +86,7 @@ async def test_options_name_the_ice_servers_to_who_has_the_key() -> None:
 
 
 async def test_while_there_is_no_model_the_answer_is_503(here: Asked) -> None:
-    here.app.state.engine.model = None
+    here.app.state.engines.all[0].model = None
     answer = await post(here, OFFER)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.support.fake_model import FakeModel
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.live.jpegs import jpeg
 from streamer.live.keeping import BLOCK, MARGIN, Keeping
 from streamer.live.sessions import Sessions
@@ -145,7 +146,7 @@ async def test_no_frame_costs_a_statement(store: Store) -> None:
     engine = Engine(lambda: cast(Sam3, FakeModel()))
     await engine.load()
     statements: list[str] = []
-    async with Sessions(engine, Config(present="looked", presenters=0), store) as sessions:
+    async with Sessions(Engines(engine), Config(present="looked", presenters=0), store) as sessions:
         source = HandSource()
         session = sessions.create(source, [Prompt("red")], keep=new(Prompt("red")))
         assert session.keeping is not None

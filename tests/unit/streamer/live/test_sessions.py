@@ -10,6 +10,7 @@ import pytest
 
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import Conflict, NotFound, NotReady, TooMany
 from streamer.live.session import Session
 from streamer.live.sessions import ENDED_KEPT, Sessions
@@ -22,7 +23,7 @@ from tests.support.sources import HandSource
 async def sessions() -> AsyncIterator[Sessions]:
     engine = Engine(untrained)
     await engine.load()
-    async with asyncio.timeout(100), Sessions(engine, Config(max_sessions=3, present="looked")) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config(max_sessions=3, present="looked")) as sessions:
         yield sessions
     await engine.close()
 
@@ -64,7 +65,7 @@ async def test_a_stream_that_would_leave_too_few_looks_for_each_is_refused_by_wh
 ) -> None:
     engine = Engine(untrained)
     await engine.load()
-    async with Sessions(engine, Config(least_looks=2)) as sessions:
+    async with Sessions(Engines(engine), Config(least_looks=2)) as sessions:
         took = 0.0
         monkeypatch.setattr(Session, "look_seconds", property(lambda self: took))
         first = HandSource()
@@ -140,7 +141,7 @@ async def test_the_model_is_shared_fairly(sessions: Sessions) -> None:
 
 async def test_before_the_model_is_there_nothing_starts() -> None:
     engine = Engine(untrained)
-    async with Sessions(engine, Config()) as sessions:
+    async with Sessions(Engines(engine), Config()) as sessions:
         with pytest.raises(NotReady):
             sessions.create(HandSource())
     await engine.close()
@@ -150,7 +151,7 @@ async def test_leaving_stops_all_of_them() -> None:
     engine = Engine(untrained)
     await engine.load()
     sources = [HandSource() for _ in range(4)]
-    async with asyncio.timeout(100), Sessions(engine, Config()) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config()) as sessions:
         for source in sources:
             sessions.create(source)
         for source in sources:

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.support.fake_model import FakeModel, picture
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest
 from streamer.frame import Picture
 from streamer.live import pointing
@@ -45,7 +46,7 @@ class Change:
     def __init__(self, sessions: Sessions, model: Sam3) -> None:
         self._sessions, self._model = sessions, model
 
-    def load(self) -> Sam3:
+    def load(self, device: str | None) -> Sam3:
         return self._model
 
     def ready(self, model: Sam3) -> float:
@@ -53,8 +54,8 @@ class Change:
 
     def rest(self, why: str | None) -> None: ...
 
-    def adopt(self, model: Sam3) -> None:
-        self._tell = self._sessions.use(model)
+    def adopt(self, engine: Engine, model: Sam3) -> None:
+        self._tell = self._sessions.use(engine, model)
 
     def done(self) -> None:
         self._tell()
@@ -71,7 +72,7 @@ async def engine() -> AsyncIterator[Engine]:
 @pytest.mark.parametrize("present", ["frames", "looked"])
 async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engine, present: Any) -> None:
     source = Squares()
-    async with asyncio.timeout(100), Sessions(engine, Config(present=present, presenters=0)) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config(present=present, presenters=0)) as sessions:
         session = sessions.create(source, (RED, GREEN))
         with session.subscribe() as reader:
             stage = Stage(session, source, reader)
@@ -79,7 +80,7 @@ async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engi
             while len(ids(message)) < 2:
                 message = await stage.frame()
             before, old = ids(message), weakref.ref(engine.need_model())
-            await engine.change(Change(sessions, fake("new")))
+            await Engines(engine).change(Change(sessions, fake("new")))
             state = await stage.read("state")
             while "model" not in state:
                 state = await stage.read("state")
@@ -97,12 +98,12 @@ async def test_a_session_keeps_its_source_and_prompts_and_ids_go_on(engine: Engi
 
 async def test_clicks_that_the_new_model_cannot_do_are_refused_in_words(engine: Engine) -> None:
     source = Squares()
-    async with asyncio.timeout(100), Sessions(engine, Config(present="looked")) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config(present="looked")) as sessions:
         session = sessions.create(source, (RED,))
         with session.subscribe() as reader:
             stage = Stage(session, source, reader)
             await stage.frame()
-            await engine.change(Change(sessions, fake("new", Ability.CLICKS, Ability.MEMORY)))
+            await Engines(engine).change(Change(sessions, fake("new", Ability.CLICKS, Ability.MEMORY)))
             message = await stage.frame()
             frame = session.recent.find(message["frame"]["index"])
             with pytest.raises(BadRequest, match="the model new cannot do clicks and boxes"):
@@ -113,12 +114,12 @@ async def test_clicks_that_the_new_model_cannot_do_are_refused_in_words(engine: 
 async def test_one_that_starts_meanwhile_begins_with_the_new_one_and_an_ended_one_is_left_alone(
     engine: Engine,
 ) -> None:
-    async with asyncio.timeout(100), Sessions(engine, Config(present="looked")) as sessions:
+    async with asyncio.timeout(100), Sessions(Engines(engine), Config(present="looked")) as sessions:
         ended = sessions.create(Squares(), (RED,))
         await sessions.delete(ended.id)
         async with engine.turn:
             starting = sessions.create(source := Squares(), (RED,))
-            change = asyncio.ensure_future(engine.change(Change(sessions, new := fake("new"))))
+            change = asyncio.ensure_future(Engines(engine).change(Change(sessions, new := fake("new"))))
             await source.running.wait()
         await change
         assert starting.tracking._tracker is not None
@@ -130,11 +131,11 @@ async def test_an_example_of_a_kept_session_is_shown_to_the_new_model_too(engine
     shown = Drawn(jpeg(picture(("white", 10, 10, 40))), ((0.1, 0.1, 0.4, 0.4),))
     kept = replace(Kept.new("demo:", [RED, boxed], Origin.HTTP), asked=(Asked(RED), Asked(boxed, shown)))
     source, store = White(), Store(Database(tmp_path / "sessions.db"))
-    async with asyncio.timeout(100), store, Sessions(engine, Config(present="looked"), store) as sessions:
+    async with asyncio.timeout(100), store, Sessions(Engines(engine), Config(present="looked"), store) as sessions:
         session = sessions.create(source, kept.prompts, keep=kept)
         with session.subscribe() as reader:
             stage = Stage(session, source, reader)
             await stage.frame()
-            await engine.change(Change(sessions, fake("new")))
+            await Engines(engine).change(Change(sessions, fake("new")))
             message = await stage.frame()
         assert [len(each["predictions"]) for each in message["prompt_results"]] == [1, 1]

@@ -18,5 +18,5 @@ def test_a_way_of_following_that_the_model_cannot_go_is_refused_when_it_is_loade
 ) -> None:
     monkeypatch.setattr(loading, "load_model", lambda name, **options: words_only())
     with pytest.raises(Unable, match="the model words-only cannot do clicks and boxes"):
-        loading.load(Config(follower=follower))
-    assert loading.load(Config()) is words_only()
+        loading.load(Config(follower=follower), "cpu")
+    assert loading.load(Config(), None) is words_only()

@@ -20,6 +20,7 @@ import tracker.checkpoints.download
 from streamer import figures
 from streamer.config import Config
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import BadRequest, Conflict, NotFound, StreamerError, TooMany
 from streamer.models import managing
 from streamer.models.managing import Download, Models
@@ -55,7 +56,7 @@ async def models(engine: Engine, hub: Hub) -> AsyncIterator[Models]:
 
 
 def managed(engine: Engine, **settings: Any) -> Models:
-    return Models(engine, Config(**settings), adopt=lambda model: lambda: None, rest=lambda why: None)
+    return Models(Engines(engine), Config(**settings), adopt=lambda engine, model: lambda: None, rest=lambda why: None)
 
 
 async def ended(models: Models) -> Download:
@@ -210,7 +211,7 @@ async def test_one_change_at_a_time_and_one_that_fails_leaves_the_old_one_and_sa
     begun, go_on = threading.Event(), threading.Event()
     read: list[Config] = []
 
-    def load(config: Config, say: Callable[[str], None]) -> Sam3:
+    def load(config: Config, device: str | None, say: Callable[[str], None]) -> Sam3:
         read.append(config)
         say("reading it")
         begun.set()

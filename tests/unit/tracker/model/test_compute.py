@@ -9,7 +9,17 @@ from torch import Tensor, nn
 from tests.support.pretended_torch import pretended_cuda
 from tracker import TrackerError
 from tracker.model import compute
-from tracker.model.compute import BUCKETS, Fault, Speed, Static, device_named, fault, matrix_bf16, on_model
+from tracker.model.compute import (
+    BUCKETS,
+    Fault,
+    Speed,
+    Static,
+    device_named,
+    devices_named,
+    fault,
+    matrix_bf16,
+    on_model,
+)
 
 
 def test_buckets_hold_every_number_of_objects() -> None:
@@ -131,3 +141,35 @@ def test_errors_of_the_device_are_told_from_others() -> None:
     assert fault(RuntimeError("CUDA error: device-side assert triggered")) is Fault.BROKEN
     assert fault(RuntimeError("shapes do not fit")) is None
     compute.free_memory()  # where there is no CUDA, nothing
+
+
+def test_one_device_is_taken_as_it_is_written_and_the_cpu_may_be_named_twice() -> None:
+    assert devices_named(None) == devices_named("") == (None,)
+    assert devices_named("toaster") == ("toaster",)  # which loading says
+    assert devices_named(" cpu, cpu ") == ("cpu", "cpu")
+
+
+def test_several_devices_are_looked_at_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pretended_cuda(devices=2):
+        assert devices_named("cuda:0,cuda:1") == devices_named("cuda:all") == ("cuda:0", "cuda:1")
+        for names, words in (
+            ("cuda:0,cuda:2", "there is no cuda:2: this machine has cuda:0 to cuda:1"),
+            ("cuda:1,cuda:1", "names a device twice"),
+            ("cuda,cuda:0", "names a device twice"),
+            ("mps,mps", "names a device twice"),
+            ("mps,cuda:0", "of several kinds"),
+            ("cpu,cuda:0", "of several kinds"),
+            ("cpu,toaster", "is not a device: write cpu"),
+        ):
+            with pytest.raises(TrackerError, match=words):
+                devices_named(names)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert devices_named("cuda:all") == ("cuda",)  # which loading refuses in words
+
+
+@pytest.mark.parametrize("names", ["cpu,cpu", "cuda:all"])
+def test_what_takes_one_device_says_so(names: str) -> None:
+    with pytest.raises(TrackerError, match="is several devices, which `streamer serve` alone takes: name one"):
+        device_named(names)

@@ -1,4 +1,4 @@
-"""One model takes another's place: between turns and requests, and nothing is half changed."""
+"""One model takes another's place: between turns and requests, on every device, and nothing is half changed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from streamer.engine import Engine
+from streamer.engines import Engines
 from streamer.errors import NotReady
 
 
@@ -35,7 +36,7 @@ class Change:
         if call == self._fail:
             raise ValueError(f"{call} failed")
 
-    def load(self) -> Any:
+    def load(self, device: str | None) -> Any:
         self._note("load")
         return fake_model("new", self._device)
 
@@ -46,7 +47,7 @@ class Change:
     def rest(self, why: str | None) -> None:
         self.rests.append(why)
 
-    def adopt(self, model: Any) -> None:
+    def adopt(self, engine: Engine, model: Any) -> None:
         self._note("adopt")
 
     def done(self) -> None:
@@ -64,7 +65,7 @@ async def engine() -> AsyncIterator[Engine]:
 
 async def test_it_is_loaded_beside_the_old_one_and_taken_over_on_the_models_thread(engine: Engine) -> None:
     change = Change()
-    await engine.change(change)
+    await Engines(engine).change(change)
     assert change.calls == [("load", "loading"), ("ready", "loading"), ("adopt", "model"), ("done", "MainThread")]
     assert (engine.need_model().name, change.rests) == ("new", [])
     assert engine.limit >= 9.0
@@ -74,7 +75,7 @@ async def test_it_is_loaded_beside_the_old_one_and_taken_over_on_the_models_thre
 async def test_while_it_is_loaded_the_old_one_answers(engine: Engine, held: str) -> None:
     change = Change(held=held)
     async with asyncio.TaskGroup() as tasks:
-        changing = tasks.create_task(engine.change(change))
+        changing = tasks.create_task(Engines(engine).change(change))
         await asyncio.to_thread(change.begun.wait, 60)
         async with engine.lane() as model:
             assert (model.name, await engine.take_turn(lambda: "answered")) == ("old", "answered")
@@ -88,17 +89,17 @@ async def test_while_it_is_loaded_the_old_one_answers(engine: Engine, held: str)
 async def test_one_that_fails_leaves_the_old_one(engine: Engine, fail: str) -> None:
     change = Change(fail=fail)
     with pytest.raises(ValueError, match=f"{fail} failed"):
-        await engine.change(change)
+        await Engines(engine).change(change)
     assert engine.need_answers().name == "old"
     assert await engine.take_turn(lambda: 1) == 1
-    await engine.change(Change())
+    await Engines(engine).change(Change())
     assert engine.need_model().name == "new"
 
 
 async def test_who_has_the_lane_or_a_turn_keeps_the_old_one_to_its_end(engine: Engine) -> None:
     change, seen = Change(held="ready"), []
     async with asyncio.TaskGroup() as tasks, engine.lane() as model:
-        changing = tasks.create_task(engine.change(change))
+        changing = tasks.create_task(Engines(engine).change(change))
         behind = tasks.create_task(_name(engine))
         await asyncio.to_thread(change.begun.wait, 60)
         change.go_on.set()
@@ -118,7 +119,7 @@ async def _name(engine: Engine) -> str:
 async def test_what_waits_in_line_behind_the_change_meets_the_new_one(engine: Engine) -> None:
     change = Change(held="adopt")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(engine.change(change))
+        tasks.create_task(Engines(engine).change(change))
         await asyncio.to_thread(change.begun.wait, 60)
         behind = tasks.create_task(_name(engine))
         made = tasks.create_task(engine.run(lambda: engine.need_model().name))
@@ -133,7 +134,7 @@ async def test_off_the_cpu_it_is_made_ready_on_the_models_thread_and_what_is_ask
     change, begun = Change("cuda", held="ready"), threading.Event()
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(engine.watch(told.append))
-        changing = tasks.create_task(engine.change(change))
+        changing = tasks.create_task(Engines(engine).change(change))
         await asyncio.to_thread(change.begun.wait, 60)
         asked: list[Callable[[], Any]] = [lambda: _name(engine), lambda: engine.order(begun.is_set)]
         for ask in asked:
@@ -152,5 +153,80 @@ async def test_off_the_cpu_it_is_made_ready_on_the_models_thread_and_what_is_ask
 async def test_one_that_fails_off_the_cpu_leaves_the_old_one_answering(engine: Engine) -> None:
     change = Change("cuda", fail="ready")
     with pytest.raises(ValueError, match="ready failed"):
-        await engine.change(change)
+        await Engines(engine).change(change)
     assert (change.rests[-1], await _name(engine)) == (None, "old")
+
+
+class Places(Change):
+    """A change that notes the devices it loads for and the engines that adopt it; adopting fails there once."""
+
+    def __init__(self, device: str = "cpu", fails: Engine | None = None) -> None:
+        super().__init__(device, held="load")
+        self.go_on.set()
+        self.loaded: list[str | None] = []
+        self.adopted: list[tuple[Engine, str]] = []
+        self._fails = fails
+
+    def load(self, device: str | None) -> Any:
+        self.loaded.append(device)
+        return super().load(device)
+
+    def adopt(self, engine: Engine, model: Any) -> None:
+        self.adopted.append((engine, model.name))
+        if engine is self._fails and model.name == "new":
+            raise ValueError("adopting failed")
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Engines]:
+    engines = Engines(Engine(fake_model, device="one"), Engine(fake_model, device="two"))
+    await engines.load()
+    async with asyncio.timeout(60):
+        yield engines
+    await engines.close()
+
+
+def names(engines: Engines) -> list[str]:
+    return [engine.need_answers().name for engine in engines.all]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+async def test_all_devices_go_over_in_one_moment(pair: Engines, device: str) -> None:
+    change, (first, second) = Places(device), pair.all
+    seen: list[list[str]] = []
+    change.done = lambda: seen.append([engine.need_model().name for engine in pair.all])  # type: ignore[method-assign]
+    async with second.turn:
+        changing = asyncio.ensure_future(pair.change(change))
+        await asyncio.to_thread(change.begun.wait, 60)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert names(pair) == ["old", "old"]  # until the last of them is free
+    await changing
+    assert (change.loaded, change.adopted) == (["one", "two"], [(first, "new"), (second, "new")])
+    assert seen == [names(pair)] == [["new", "new"]]
+    assert change.rests == ([] if device == "cpu" else ["The model new is being made ready.", None])
+
+
+async def test_one_that_a_device_cannot_take_is_taken_from_the_others_again(pair: Engines) -> None:
+    first, second = pair.all
+    change = Places(fails=second)
+    with pytest.raises(ValueError, match="adopting failed"):
+        await pair.change(change)
+    assert names(pair) == ["old", "old"]
+    assert change.adopted == [(first, "new"), (second, "new"), (first, "old"), (second, "old")]
+    assert change.calls[-1][0] == "done"  # streams that lost what they followed are told
+
+
+async def test_one_that_cannot_be_made_ready_on_the_second_leaves_the_old_one_on_both(pair: Engines) -> None:
+    change, readied = Places("cuda"), list[str]()
+
+    def ready(model: Any) -> float:
+        readied.append(model.name)
+        if len(readied) == 2:
+            raise ValueError("no room")
+        return 1.0
+
+    change.ready = ready  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="no room"):
+        await pair.change(change)
+    assert (names(pair), change.adopted, change.rests[-1]) == (["old", "old"], [], None)
