@@ -97,6 +97,7 @@ export class App {
         result: (result, blob) => player.put(result, blob),
         state: (state, reason) => (state === "ended" ? this.#end(reason) : panel.state(state, reason)),
         line: (up) => (up ? this.#up() : panel.state("reconnecting", "the server does not answer")),
+        offer: () => source.again?.(),
         model: () => this.#changed(),
         failure: panel.note,
         gone: (error) => this.#gone(error),

@@ -21,8 +21,9 @@ export class Session {
    * `pictures`: each result comes with its picture. `ahead`: masks moved on by one frame, to hide the delay.
    *
    * `on.result(result, blob | null)`, `on.state(state, reason)`, `on.line(connected)`: is the socket up,
-   * `on.model()`: another model answers from now on, `on.failure(message)`: something failed that nobody asked for,
-   * `on.gone(error)`: there is no way back to this session.
+   * `on.offer()`: the session waits for its camera to connect anew (may be left out), `on.model()`: another model answers
+   * from now on, `on.failure(message)`: something failed that nobody asked for, `on.gone(error)`: there is no way back to
+   * this session.
    */
   constructor(id, { pictures, ahead = false, on }) {
     this.id = id;
@@ -75,6 +76,7 @@ export class Session {
     } else if (message.type === "state") {
       if (message.model) this.on.model();
       this.on.state(message.state, message.reason ?? "");
+      if (message.offer) this.on.offer?.();
     } else if (this.#waiting.has(message.request)) {
       this.#answer(message);
     } else if (message.type === "error") {

@@ -17,6 +17,7 @@ export class Webcam {
   #track = null;
   #published = null;
   #stopped = false;
+  #returning = false;
   #on;
 
   /** `on.lost(error)`: camera or connection are gone for good; `on.line(up)`: the connection broke, or is back. */
@@ -56,12 +57,20 @@ export class Webcam {
     await published.connected;
     const { connection } = published;
     connection.addEventListener("connectionstatechange", () => {
-      if (connection.connectionState === "failed" && published === this.#published) this.#again();
+      if (connection.connectionState === "failed" && published === this.#published) this.again();
     });
   }
 
-  /** The connection is lost: make another for the same session, several times; then it is the session's end. */
-  async #again() {
+  /** The connection is lost, here or at the server: make another for the same session. */
+  async again() {
+    if (this.#returning || this.#stopped) return;
+    this.#returning = true;
+    await this.#return();
+    this.#returning = false;
+  }
+
+  /** Several times; then it is the session's end. */
+  async #return() {
     this.#on.line(false);
     this.#published.close();
     for (const pause of RETRIES) {

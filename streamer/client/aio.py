@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from streamer.client import errors, requests
-from streamer.client.conversation import SessionBase, socket_options
+from streamer.client.conversation import Return, SessionBase, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.opening import Opening
@@ -325,13 +325,26 @@ class _Results(AsyncIterator[Result]):
         self._session = session
         self._end = math.inf if seconds is None else seconds  # from the first wait; then in the loop's time
         self._seen: int | None = None
+        self._way = Return()
 
     async def __anext__(self) -> Result:
         if self._seen is None:
             self._end += asyncio.get_running_loop().time()
             await self._session._open()
             self._seen = self._session._talk.taken
-        if (news := await self._session._next(self._seen, self._end)) is None:
+        if (news := await self._next(self._seen)) is None:
             raise StopAsyncIteration
         self._seen, result = news
         return result
+
+    async def _next(self, seen: int) -> tuple[int, Result] | None:
+        """The next one, also where the session has moved meanwhile."""
+        while True:
+            try:
+                if self._way.looking:
+                    await self._session._open()
+                news = await self._session._next(seen, self._end)
+                self._way.looking = False
+                return news
+            except ClientError as error:
+                await asyncio.sleep(self._way.pause(error))

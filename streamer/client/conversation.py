@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgpack
 
 from streamer.client import errors, messages, requests
-from streamer.client.errors import ClientError
+from streamer.client.errors import Busy, ClientError, Moved
 from streamer.client.messages import Result, SessionInfo
 from streamer.client.pictures import Picture
 from streamer.client.requests import Address, Encoding
 
+T = TypeVar("T")
+
 _ENDED = "ended"
 _PING_TIMEOUT = 60.0  # seconds: a machine that is busy with a model is no dead peer
+RETURNING = 30.0  # seconds that a moved session is looked for: what the server gives a camera, too
+AGAIN = 0.3  # seconds from one try to the next
 _CLOSING = 2.0  # seconds that a server has to take the close frame
 
 
@@ -28,6 +34,41 @@ def socket_options(headers: dict[str, str], timeout: float) -> dict[str, Any]:
         "close_timeout": _CLOSING,
         "max_size": None,  # pictures, and masks of large frames
     }
+
+
+class Return:
+    """
+    How long the reader of a session that was moved tries to find it again.
+
+    It does so for as long as a server answers, up to ``RETURNING`` seconds after the first break.
+    """
+
+    def __init__(self) -> None:
+        self.looking = False
+        self._broke = ClientError("")
+        self._until = 0.0
+
+    def pause(self, error: ClientError) -> float:
+        """Seconds until the next try. Raises the first error where there is no point in one."""
+        if not self.looking:
+            if not isinstance(error, Moved):
+                raise error
+            self.looking, self._broke, self._until = True, error, time.monotonic() + RETURNING
+        if not isinstance(error, Busy) or time.monotonic() > self._until:
+            raise self._broke
+        return AGAIN
+
+    def next(self, connect: Callable[[], None], read: Callable[[], T]) -> T:
+        """What is read next, where that takes more than one try, too: for ordinary code."""
+        while True:
+            try:
+                if self.looking:
+                    connect()
+                news = read()
+                self.looking = False
+                return news
+            except ClientError as error:
+                time.sleep(self.pause(error))
 
 
 class SessionBase:

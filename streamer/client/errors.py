@@ -28,6 +28,7 @@ _STATUS = {
 }
 _NORMAL = 1000  # WebSocket close code: nothing went wrong
 _STOPPING = (1001, 1012, 1013)  # going away, restart, try again later
+_RESTART = 1012
 _HTTP = 4000  # close codes from here on are this and an HTTP status
 
 
@@ -66,6 +67,10 @@ class Busy(ClientError):
     """The server is full (429), still loads its model (503), or restarts: the same call may succeed later."""
 
 
+class Moved(Busy):
+    """The server is restarted, or the session goes on at another worker of a cluster: a new connection may find it."""
+
+
 def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
     """The error in an HTTP answer. A proxy's answer, which is not JSON, is told by its status."""
     data = _json(body)
@@ -100,7 +105,8 @@ def of_close(closed: ConnectionClosed) -> ClientError | None:
     if code == _NORMAL:
         return None
     if code in _STOPPING:
-        return Busy("The server is being stopped or restarted.", status=None)
+        kind = Moved if code == _RESTART else Busy
+        return kind("The server is being stopped or restarted.", status=None)
     if _HTTP < code < _HTTP + 1000:
         return _refused(code - _HTTP, reason or f"The server closed the connection with {code}.")
     return ClientError(f"The server closed the connection with {code}{f': {reason}' if reason else ''}.")

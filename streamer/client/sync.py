@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from streamer.client import errors, requests
-from streamer.client.conversation import SessionBase, socket_options
+from streamer.client.conversation import Return, SessionBase, socket_options
 from streamer.client.errors import ClientError
 from streamer.client.messages import Found, Frame, Result, SessionInfo
 from streamer.client.pictures import Picture, Source
@@ -192,13 +193,13 @@ class Session(SessionBase):
         """
         Each frame's result as it comes; ends when the session has ended, or after so many ``seconds``.
 
-        Without ``seconds`` it waits as long as the camera does. Raises ClientError when the connection is lost or
-        refused; calling it again connects again.
+        Without ``seconds`` it waits as long as the camera does. A session that moves within a cluster is found again.
+        Raises ClientError when the connection is lost or refused; calling it again connects again.
         """
-        end = math.inf if seconds is None else time.monotonic() + seconds
+        end, way = math.inf if seconds is None else time.monotonic() + seconds, Return()
         self._open()
         seen = self._talk.taken
-        while (news := self._next(seen, end)) is not None:
+        while (news := way.next(self._open, partial(self._next, seen, end))) is not None:
             seen, result = news
             yield result
 
@@ -206,8 +207,7 @@ class Session(SessionBase):
         """
         Replace the prompts; objects of prompts that stay keep their ids. None at all is allowed.
 
-        ``frame`` is the one that new example boxes were drawn on. Returns what the model has to say about words that
-        it was never taught, else None.
+        ``frame``: the one that new example boxes were drawn on. Returns the model's hint on unknown words, or None.
         """
         self.hint = self._ask(requests.prompts_message(requests.flat(prompts), frame)).get("hint")
         return self.hint
@@ -216,9 +216,9 @@ class Session(SessionBase):
         self, frame: Frame | int, x: float, y: float, *, positive: bool = True, object_id: int | None = None
     ) -> int:
         """
-        Take the thing at a pixel of a frame as an object, or correct the one that ``object_id`` names.
+        Take the thing at a pixel of a frame as an object, or correct the one that ``object_id`` names; its id.
 
-        Returns the object's id. Raises ClientError with code ``frame_gone`` when the frame is not kept any more.
+        Raises ClientError with code ``frame_gone`` when the frame is not kept any more.
         """
         return self.clicks(frame, [(x, y, positive)], object_id=object_id)
 

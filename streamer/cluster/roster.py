@@ -76,6 +76,7 @@ class Roster:
         self._members: dict[str, _Member] = {}  # by name; bound: the workers
         self._complete = False  # all workers have been there, once
         self._draining: set[str] = set()
+        self._leaving: set[str] = set()  # sessions that their worker is giving up; bound: those that have one
         self._again: dict[str, float] = {}  # when to try again what nobody took; bound: what is kept
         self._writing = asyncio.Lock()
         self.moves = 0  # sessions that were given to another worker
@@ -129,6 +130,8 @@ class Roster:
 
     async def where(self, session: str) -> str | None:
         """The worker that has a session; None: there is none of that name, or it is between two workers."""
+        if session in self._leaving:
+            return None
         owner = self._owner.get(session)
         if owner is not None or session in self._kept:
             return owner if owner in self._members else None
@@ -172,11 +175,20 @@ class Roster:
             if not self._free():
                 log.warning("Worker %s keeps session %s: no other worker has room.", name, session)
                 break
-            await self._ask(name, "release", session)
-            self._owner.pop(session, None)
-            await self._place(session)
-            gone += 1
+            if self._owner.get(session) == name and session not in self._leaving:  # nobody else has moved it meanwhile
+                await self._release(name, session)
+                await self._place(session)
+                gone += 1
         return gone
+
+    async def _release(self, name: str, session: str) -> None:
+        self._leaving.add(session)
+        try:
+            await self._ask(name, "release", session)
+        finally:
+            self._leaving.discard(session)
+        if self._owner.get(session) == name:
+            del self._owner[session]
 
     # Who is gone
 

@@ -178,7 +178,7 @@ class Worker:
         if sessions.store is not None:
             sessions.store.let_go(session)
         if await self.has(session):
-            await sessions.delete(session)
+            await sessions.hand_over(session)
 
     async def has(self, session: str) -> bool:
         """Whether it has a session in its list, one that has ended too."""

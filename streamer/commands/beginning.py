@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from streamer.commands.sources_file import Entry
 from streamer.config import NO_STORE, Config
 from streamer.errors import BadRequest, StreamerError
+from streamer.http import whip
 from streamer.live.sessions import Sessions
 from streamer.sources import Source, open_source
 from streamer.store import Asked, Database, Kept, Origin, Store, Unusable
@@ -111,6 +112,9 @@ def new(wanted: Wanted) -> Kept:
 
 def again(app: FastAPI, kept: Kept) -> None:
     """Start a session that ran elsewhere. Raises StreamerError."""
+    if kept.origin is Origin.WHIP:
+        whip.begin(app, kept.address, kept.prompts, kept, lost="the worker that it was connected to is gone")
+        return
     config: Config = app.state.config
     callers = config.opening_for_callers(keyed=not app.state.keys.open)
     opening = callers if kept.origin is Origin.HTTP else config.opening

@@ -91,7 +91,7 @@ class EventStream(EventSourceResponse):
         yield f": {ALIVE}\n\n".encode()  # what lies between sees at once that the stream is there
         async for message in subscription:
             yield message.encode() if isinstance(message, str) else message
-        if subscription.given_up is None:
+        if subscription.given_up is None and not self._session.standing.moved:  # else it is to connect again
             yield event({"type": "end", "session": self._session.id, "reason": self._why}).encode()
 
 

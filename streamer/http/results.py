@@ -14,6 +14,7 @@ from streamer.live.conversation import converse
 from streamer.live.reader_options import Options
 from streamer.live.sessions import Sessions
 
+MOVED = 1012  # "service restart": the session goes on elsewhere, and is found by connecting again
 NOT_READING = 4408  # WebSocket close codes are HTTP's status and 4000: 4404 means no such session
 CLOSING = 1.0  # seconds that a peer has to take the close frame
 
@@ -34,7 +35,7 @@ async def results(socket: WebSocket, id: str) -> None:  # noqa: A002
             pictures=asked.pictures, options=Options().changed(asked), general=general
         ) as subscription:
             await converse(session, subscription, _Socket(socket), caller.scope)
-        code, reason = 1000, session.standing.why(general=general)
+        code, reason = MOVED if session.standing.moved else 1000, session.standing.why(general=general)
         if subscription.given_up is not None:
             code, reason = NOT_READING, subscription.given_up
     except StreamerError as error:

@@ -191,6 +191,7 @@ def describe(session: Session, *, general: bool = False) -> dict[str, Any]:
         "viewers": session.playback.viewers,
         "prompts": [prompt_json(prompt) for prompt in session.prompts],
         **({"hint": " ".join(hints)} if hints else {}),
+        **({} if (offer := session.standing.offer()) is None else {"offer": offer}),
     }
 
 

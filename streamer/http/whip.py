@@ -8,9 +8,10 @@ ICE restarts are refused (aiortc cannot do them): a camera whose network changed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 
 from streamer import auth
 from streamer.auth import Scope
@@ -20,6 +21,7 @@ from streamer.errors import (
     Conflict,
     NotFound,
     NotReady,
+    NotStored,
     TooLarge,
     TooMany,
     UnsupportedMedia,
@@ -31,10 +33,12 @@ from streamer.live.conversation import converse
 from streamer.live.session import Session
 from streamer.live.sessions import Sessions
 from streamer.sources.base import State
+from streamer.store import Kept, Origin
 from streamer.webrtc import ice, sdp
 from streamer.webrtc.channel import Channel
 from streamer.webrtc.source import WebRTCSource
 from streamer.wire import fields
+from tracker import Prompt
 
 router = APIRouter(tags=["webrtc"])
 guarded = auth.guarded(Scope.MANAGE, responses=refusals(*auth.REFUSALS))
@@ -70,15 +74,35 @@ async def publish(
             await found.tracking.set_prompts(prompts)
         return _created(request, found, source, answer)
     offer = sdp.read_offer(body)  # one that cannot be read makes no session
-    source = _new_source(request)
-    made = sessions.create(source, prompts)
-    source.talk = lambda channel: _talk(made, channel)
+    name = f"webrtc from {request.client.host:.64}" if request.client else "webrtc"
+    keep = Kept.new(name, prompts, Origin.WHIP) if sessions.keeps_all else None
+    made, source = begin(request.app, name, prompts, keep)
     try:
         answer = await source.answer(offer)
     except BaseException:
         await sessions.delete(made.id)
         raise
+    if made.keeping is not None:
+        await made.keeping.settled()  # who comes back finds it, wherever
     return _created(request, made, source, answer)
+
+
+def begin(
+    app: FastAPI, name: str, prompts: Sequence[Prompt], keep: Kept | None, *, lost: str | None = None
+) -> tuple[Session, WebRTCSource]:
+    """
+    Make a session that a camera is to send to. Raises what ``Sessions.create`` raises.
+
+    ``keep``: what is kept of it; ``lost``: why the connection that it had elsewhere is lost.
+    """
+    config: Config = app.state.config
+    source = WebRTCSource(
+        name=name, grace=config.grace, ice_servers=ice.of(config), announce=config.announce, lost=lost
+    )
+    session: Session = app.state.sessions.create(source, prompts, keep=keep)
+    source.talk = lambda channel: _talk(session, channel)
+    session.standing.offer = lambda: f"/whip?session={session.id}" if source.lost or session.standing.moved else None
+    return session, source
 
 
 @guarded.patch(
@@ -94,7 +118,7 @@ async def trickle(request: Request, id: str) -> Response:  # noqa: A002
     return await signalling.trickle(request, lambda: _find(request.app.state.sessions, id)[1].peer, instead)
 
 
-@guarded.delete("/whip/{id}", response_class=Response, responses=refusals(NotFound))
+@guarded.delete("/whip/{id}", response_class=Response, responses=refusals(NotFound, NotStored))
 async def stop(request: Request, id: str) -> Response:  # noqa: A002
     """Stop sending; the session ends and is forgotten."""
     sessions: Sessions = request.app.state.sessions
@@ -119,12 +143,6 @@ def _find(sessions: Sessions, id: str) -> tuple[Session, WebRTCSource]:  # noqa:
     if not isinstance(session.source, WebRTCSource):
         raise NotFound(f"Session {id} is not one that a camera sends to.", field="session")
     return session, session.source
-
-
-def _new_source(request: Request) -> WebRTCSource:
-    config: Config = request.app.state.config
-    name = f"webrtc from {request.client.host:.64}" if request.client else "webrtc"
-    return WebRTCSource(name=name, grace=config.grace, ice_servers=ice.of(config), announce=config.announce)
 
 
 def _created(request: Request, session: Session, source: WebRTCSource, answer: str) -> Response:

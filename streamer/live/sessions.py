@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -30,6 +31,8 @@ ENDED_KEPT = 32  # ended sessions that stay in the list, so that people see why 
 BUSY = 30  # seconds after which who is refused because the model is busy may ask again: what looks take has changed
 NEW = 0.25  # of a device's time that a stream counts as until it was looked at: 8 looks a second of 30 ms
 STOPPING = 1.0  # seconds that deleting waits for a session to be gone
+GOODBYE = 0.5  # seconds that readers have to hear that their session goes on elsewhere
+LOOK = 0.01  # seconds between looks whether they all have
 WATCH = 1.0  # seconds between looks at the processes that present frames
 
 log = logging.getLogger(__name__)
@@ -197,8 +200,23 @@ class Sessions:
         if self.store is not None and kept is not None:
             await self.store.remove(id)
 
+    async def hand_over(self, id: str) -> None:  # noqa: A002
+        """Stop a session that goes on elsewhere: its readers are told to connect again. Raises NotFound."""
+        session = self.get(id)
+        del self._sessions[id]
+        session.standing.move()
+        session.publisher.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                while session.subscribers:  # noqa: ASYNC110  (each leaves by itself)
+                    await asyncio.sleep(LOOK)
+        await self._cancel(session)
+
     async def _stop(self, session: Session) -> None:
         del self._sessions[session.id]
+        await self._cancel(session)
+
+    async def _cancel(self, session: Session) -> None:
         task = self._tasks.get(session)
         if task is not None:
             task.cancel()
@@ -232,8 +250,11 @@ class Sessions:
 
     def _ended(self, session: Session, *, by_itself: bool) -> None:
         self._tasks.pop(session, None)
-        if by_itself and session.keeping is not None and session.reason.startswith(FINISHED[:-1]):
-            session.keeping.done()  # a recording that was read to its end; what failed is tried again at the next start
+        over = session.source.kind == "webrtc" or session.reason.startswith(FINISHED[:-1])
+        if by_itself and session.keeping is not None and over:
+            # A camera that came no more, or a recording that was read to its end; what failed is tried again at the
+            # next start.
+            session.keeping.done()
         session.finish("It was stopped.")  # one that was cancelled before its first step could not say so itself
         ended = [other.id for other in self._sessions.values() if other.state is State.ENDED]
         for old in ended[:-ENDED_KEPT]:

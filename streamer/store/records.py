@@ -18,11 +18,16 @@ Share = tuple[float, float, float, float]  # left, top, right, bottom as shares 
 
 
 class Origin(StrEnum):
-    """Who asked for a session. The command line and the file of sources ask again at each start."""
+    """
+    Who asked for a session. The command line and the file of sources ask again at each start.
+
+    WHIP: a camera that sends to us. No one but it can bring its picture again.
+    """
 
     HTTP = "http"
     COMMAND = "command"
     FILE = "file"
+    WHIP = "whip"
 
 
 @dataclass(frozen=True, slots=True)

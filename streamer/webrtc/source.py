@@ -52,7 +52,9 @@ class WebRTCSource:
         grace: float = 30.0,
         ice_servers: ice.Servers = tuple,
         announce: Sequence[str] = (),
+        lost: str | None = None,
     ) -> None:
+        """``lost``: why the connection that it had elsewhere is lost; None: it never had one."""
         self.name = name
         self.talk: Talk | None = None
         self.peer: CameraConnection | None = None
@@ -63,6 +65,8 @@ class WebRTCSource:
         self._closed = False
         self._index = 0
         self._clock = Clock()
+        self._reason = lost or "no connection was made"
+        self.lost = lost is not None  # its connection is lost, and the camera's side is to make a new one
         self._late = 0  # pictures of earlier connections that were not decoded, because decoding was behind
 
     async def answer(self, offer: Offer) -> str:
@@ -88,24 +92,30 @@ class WebRTCSource:
 
     async def run(self, out: Out, state: Tell) -> None:
         """Give frames until the camera is gone for longer than the grace period."""
-        reason = "no connection was made"
+        if self.lost:
+            self._wait_for_it(state)
         try:
-            while await self._connected(reason, state):
+            while await self._connected(state):
                 self._arrived.clear()
                 if self.peer is not None:
-                    reason = await self._follow(self.peer, out, state)
+                    self._reason = await self._follow(self.peer, out, state)
                 if not self._arrived.is_set():
-                    state(State.RECONNECTING, f"{reason}; it may come back within {self._grace:.0f} s")
+                    self._wait_for_it(state)
         finally:
             await self.close()
 
-    async def _connected(self, reason: str, state: Tell) -> bool:
+    def _wait_for_it(self, state: Tell) -> None:
+        self.lost = True
+        state(State.RECONNECTING, f"{self._reason}; it may come back within {self._grace:.0f} s")
+
+    async def _connected(self, state: Tell) -> bool:
         """Wait for a connection; False when none came in time."""
         try:
             async with asyncio.timeout(self._grace):
                 await self._arrived.wait()
+                self.lost = False
         except TimeoutError:
-            state(State.ENDED, f"{reason}; no new connection came within {self._grace:.0f} s")
+            state(State.ENDED, f"{self._reason}; no new connection came within {self._grace:.0f} s")
             return False
         return True
 

@@ -83,9 +83,9 @@ def _received(frame: FrameInfo, age: float) -> dict[str, float]:
     return {} if frame.decoding is None else {"received_ms": milliseconds(age + frame.decoding)}
 
 
-def state_message(state: str, reason: str) -> dict[str, Any]:
-    """A change of state."""
-    return {"type": "state", "state": str(state), "reason": reason}
+def state_message(state: str, reason: str, offer: str | None = None) -> dict[str, Any]:
+    """A change of state; ``offer``: where the session's camera is to post a new offer, None: nowhere."""
+    return {"type": "state", "state": str(state), "reason": reason, **({} if offer is None else {"offer": offer})}
 
 
 def frame_json(frame: FrameInfo) -> dict[str, Any]:

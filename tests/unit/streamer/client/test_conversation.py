@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from streamer.client import ClientError, Picture, Result, SessionInfo
-from streamer.client.conversation import Conversation
+from streamer.client import Busy, ClientError, Picture, Result, SessionInfo, conversation
+from streamer.client.conversation import Conversation, Return
+from streamer.client.errors import Moved
 from streamer.wire import results
 from tests.support.results import result
 
@@ -157,6 +159,22 @@ def test_a_session_that_was_closed_here_says_so(talk: Conversation) -> None:
     talk.end()
     with pytest.raises(ClientError, match="closed"):
         talk.ask({})
+
+
+def test_a_reader_looks_for_a_moved_session_as_long_as_a_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, full, away = Moved("It goes on elsewhere."), Busy("full"), ClientError("No server.")
+    way = Return()
+    assert way.pause(moved) == way.pause(full) == way.pause(moved) > 0
+    for late, error in ((False, away), (True, full)):
+        if late:
+            monkeypatch.setattr(conversation, "RETURNING", -1.0)
+        way = Return()
+        with contextlib.suppress(Moved):
+            way.pause(moved)
+        with pytest.raises(Moved, match="goes on"):
+            way.pause(error)
+    with pytest.raises(Busy, match="full"):
+        Return().pause(full)
 
 
 @pytest.mark.parametrize("odd", ["", "[", "[]", "7", "{}", '{"type": "result"}', '{"type": "state"}'])

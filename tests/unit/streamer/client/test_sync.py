@@ -138,6 +138,17 @@ def test_what_is_asked_is_sent_with_a_number_and_answered_by_it(sockets: list[Fa
     assert [message["request"] for message in sockets[0].sent] == [1, 2, 3]
 
 
+def test_a_session_that_moves_is_found_again(sockets: list[FakeSocket]) -> None:
+    with joined() as session:
+        reading = session.results()
+        next(reading)
+        sockets[0].close(1012)
+        assert next(reading).frame.index == 2
+        sockets[1].close(1001)
+        with pytest.raises(Busy):
+            next(reading)
+
+
 def test_a_connection_that_is_refused_is_an_error_and_the_next_try_connects_again(sockets: list[FakeSocket]) -> None:
     with joined() as session:
         reading = session.results()

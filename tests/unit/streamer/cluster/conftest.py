@@ -58,9 +58,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def cluster(weights: Path, tmp_path: Path) -> AsyncIterator[Cluster]:
-    database = Database(tmp_path / "cluster.db")
-    cluster = Cluster(database, Config(checkpoint=weights, threads=1, presenters=0, max_sessions=2))
+async def cluster(weights: Path, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    """``request.param``: further settings."""
+    database, more = Database(tmp_path / "cluster.db"), getattr(request, "param", {})
+    cluster = Cluster(database, Config(checkpoint=weights, threads=1, presenters=0, max_sessions=2, **more))
     with contextlib.closing(database):
         async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
             for name in (ONE, TWO):

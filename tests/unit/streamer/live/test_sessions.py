@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -47,6 +48,20 @@ async def test_one_deleted_before_it_ran_is_told_that_it_ended(sessions: Session
         await sessions.delete(session.id)
         assert session.state is State.ENDED
         assert len([message async for message in reader]) == 2
+
+
+async def test_one_that_is_handed_over_tells_its_readers_to_connect_again_and_not_that_it_ended(
+    sessions: Sessions,
+) -> None:
+    source = HandSource()
+    session = sessions.create(source)
+    with session.subscribe() as reader:
+        await source.running.wait()
+        await sessions.hand_over(session.id)
+        told = [json.loads(message)["state"] async for message in reader]
+    assert (told[-1], "ended" in told) == ("reconnecting", False)
+    assert source.stopped.is_set()
+    assert sessions.list() == []
 
 
 async def test_more_than_the_limit_are_refused_until_one_has_ended(sessions: Sessions) -> None:

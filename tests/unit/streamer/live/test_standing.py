@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamer.live.standing import Standing
+from streamer.live.standing import MOVED, Standing
 from streamer.sources.base import State
 
 
@@ -35,6 +35,17 @@ def test_one_that_ends_while_the_model_hangs_has_ended() -> None:
     standing.end("stopped")
     standing.hang(None)
     assert (standing.state, standing.reason) == (State.ENDED, "stopped")
+
+
+def test_one_that_goes_on_elsewhere_is_said_to_be_on_its_way_whatever_the_source_says() -> None:
+    told: list[tuple[State, str]] = []
+    standing = Standing(lambda state, reason: told.append((state, reason)))
+    standing.move()
+    standing.hear(State.LIVE, "")
+    assert told == [(State.RECONNECTING, MOVED)]
+    assert standing.message(general=False) == {"type": "state", "state": "reconnecting", "reason": MOVED}
+    standing.offer = lambda: "/whip?session=abc"
+    assert standing.message(general=False)["offer"] == "/whip?session=abc"
 
 
 def test_those_who_may_not_manage_are_told_reasons_in_general() -> None:
