@@ -1,14 +1,15 @@
-"""A real cluster of Ray on this machine: two workers, two front doors, and one of each killed with signal 9."""
+"""A real cluster of Ray on this machine: workers, front doors and the roster are killed with signal 9."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.cluster import listening
 from benchmarks.kills import SECONDS, Server
+from benchmarks.recording import record
+from benchmarks.support.rtsp import Camera as Rtsp
 from tests.support import needs
-from tests.support.serving import read
+from tests.support.camera import Camera
+from tests.support.doors import closed, live, offered, publish, results
+from tests.support.serving import ask, read
 from tests.support.squares import ids
 
 DEMO = "demo:?size=160x120&fps=5&objects=2&seed={}"
@@ -84,6 +89,27 @@ def seen(server: Server, session: str) -> set[int]:
     return set(found)
 
 
+def with_example(server: Server, session: str) -> set[int]:
+    """Ids of the first objects that are found; one of them is an example from then on."""
+    with server.results(session) as socket:
+        while not (found := ids(result := read(socket, "result"))):
+            pass
+        box = next(each["box"] for some in result["prompt_results"] for each in some["predictions"])
+        example = {"text": "thing", "boxes": [dict(zip(("x0", "y0", "x1", "y1"), box, strict=True))]}
+        index = result["frame"]["index"]
+        assert ask(socket, type="prompts", prompts=[*PROMPTS, example], frame_index=index)["kept"]
+    return set(found)
+
+
+@pytest.fixture
+async def cameras() -> AsyncIterator[list[Camera]]:
+    """One that sends, and the same one when it was told to come back."""
+    cameras = [Camera(), Camera()]
+    yield cameras
+    for each in cameras:
+        await each.close()
+
+
 def kill(address: str) -> None:
     """End the process that listens there with signal 9."""
     os.kill(listening(int(address.rpartition(":")[2])), signal.SIGKILL)
@@ -111,6 +137,37 @@ def test_a_killed_workers_sessions_go_on_elsewhere_with_their_prompts_and_higher
     for each in (first, second):
         assert server.http.delete(f"/sessions/{each['id']}").status_code == 204
     assert server.sessions() == {}
+
+
+async def test_cameras_by_rtsp_and_whip_go_on_when_their_worker_is_killed(
+    cluster: tuple[Server, Path], cameras: list[Camera], tmp_path: Path
+) -> None:
+    """Both run at one worker. Prompts, examples and ids go on; who sends by WHIP is told where to connect again."""
+    needs.gstreamer()
+    server, _ = cluster
+    spare, busy = sorted(ready(server))
+    server.http.post(f"/cluster/workers/{spare}/drain")
+    async with httpx.AsyncClient(base_url=server.http.base_url, timeout=SECONDS) as http:
+        with Rtsp(record(tmp_path / "film.mp4", 600)) as rtsp:
+            pulled = start(server, rtsp.url)["id"]
+            before = await asyncio.to_thread(with_example, server, pulled)
+            sent = (await publish(http, cameras[0], "/whip?prompt=star")).headers["location"].removeprefix("/whip/")
+            await live(http, sent)
+            assert {each["worker"] for each in server.sessions().values()} == {busy}
+            server.http.post(f"/cluster/workers/{spare}/drain", params={"on": False})
+            async with results(http, sent) as socket:
+                kill(ready(server)[busy])
+                await closed(socket)
+            async with results(http, sent) as socket:
+                await publish(http, cameras[1], await offered(socket))
+            assert [each["text"] for each in (await live(http, sent))["prompts"]] == ["star"]
+            assert min(await asyncio.to_thread(seen, server, pulled)) > max(before)
+            told = server.sessions()
+            assert {told[each]["worker"] for each in (pulled, sent)} == {spare}
+            assert ["boxes" in each for each in told[pulled]["prompts"]] == [False, True]
+    until(lambda: len(ready(server)) == 2)
+    for each in (pulled, sent):
+        assert server.http.delete(f"/sessions/{each}").status_code == 204
 
 
 def test_two_doors_serve_one_cluster_and_one_that_was_killed_comes_back_with_all_of_it(

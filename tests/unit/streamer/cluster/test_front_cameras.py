@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from streamer.live.keeping import BLOCK
 from streamer.store import Kept, Origin
 from tests.support.camera import Camera, silent_camera
-from tests.support.doors import door
+from tests.support.doors import closed, door, live, offered, publish, results
 from tests.support.stores import until
 from tests.support.whip import FRAGMENT, SDP
 
@@ -37,41 +32,6 @@ async def other() -> AsyncIterator[Camera]:
     camera = Camera()
     yield camera
     await camera.close()
-
-
-async def publish(http: httpx.AsyncClient, camera: Camera, place: str) -> httpx.Response:
-    answer = await http.post(place, content=await camera.offer(), headers=SDP)
-    assert answer.status_code == 201, answer.text
-    await camera.accept(answer.text)
-    return answer
-
-
-async def live(http: httpx.AsyncClient, session: str) -> dict[str, Any]:
-    """The session, once its pictures are looked at."""
-    while True:
-        found: dict[str, Any] = (await http.get(f"/sessions/{session}")).json()
-        if found["state"] == "live" and found["frames"]["looked_at"]:
-            return found
-        await asyncio.sleep(0.05)
-
-
-def results(http: httpx.AsyncClient, session: str) -> connect:
-    return connect(f"ws://{http.base_url.netloc.decode()}/sessions/{session}/results?format=none")
-
-
-async def offered(socket: ClientConnection) -> str:
-    """Where the camera is to post a new offer, once its reader is told."""
-    while "offer" not in (message := json.loads(await socket.recv())):
-        pass
-    assert (message["type"], message["state"]) == ("state", "reconnecting")
-    return str(message["offer"])
-
-
-async def closed(socket: ClientConnection) -> int | None:
-    with contextlib.suppress(ConnectionClosed):  # else it fails by its time
-        while True:
-            await socket.recv()
-    return socket.close_code
 
 
 @pytest.mark.parametrize("cluster", [{"ice_servers": (STUN,)}], indirect=True)
