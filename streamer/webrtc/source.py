@@ -66,7 +66,8 @@ class WebRTCSource:
         self._index = 0
         self._clock = Clock()
         self._reason = lost or "no connection was made"
-        self.lost = lost is not None  # its connection is lost, and the camera's side is to make a new one
+        self._resumes = lost is not None
+        self.lost = False  # its connection is lost, and the camera's side is to make a new one
         self._late = 0  # pictures of earlier connections that were not decoded, because decoding was behind
 
     async def answer(self, offer: Offer) -> str:
@@ -92,7 +93,7 @@ class WebRTCSource:
 
     async def run(self, out: Out, state: Tell) -> None:
         """Give frames until the camera is gone for longer than the grace period."""
-        if self.lost:
+        if self._resumes:
             self._wait_for_it(state)
         try:
             while await self._connected(state):

@@ -75,8 +75,8 @@ def ready(server: Server) -> dict[str, str]:
     return {each["name"]: each["address"] for each in workers if each["ready"]}
 
 
-def start(server: Server, seed: int) -> dict[str, Any]:
-    answer = server.http.post("/sessions", json={"source": DEMO.format(seed), "prompts": PROMPTS})
+def start(server: Server, source: str) -> dict[str, Any]:
+    answer = server.http.post("/sessions", json={"source": source, "prompts": PROMPTS})
     assert answer.status_code == 201, answer.text
     return {**answer.json(), "worker": answer.headers["x-worker"]}
 
@@ -119,7 +119,7 @@ def test_a_killed_workers_sessions_go_on_elsewhere_with_their_prompts_and_higher
     cluster: tuple[Server, Path],
 ) -> None:
     server, _ = cluster
-    first, second = start(server, 1), start(server, 2)
+    first, second = start(server, DEMO.format(1)), start(server, DEMO.format(2))
     assert {first["worker"], second["worker"]} == set(ready(server))
     before = seen(server, first["id"])
     with server.results(first["id"]) as socket:
@@ -176,7 +176,7 @@ def test_two_doors_serve_one_cluster_and_one_that_was_killed_comes_back_with_all
     first, folder = cluster
     (place,) = [line.rpartition(" ")[2] for line in first.lines if "its Ray is at" in line]
     with door(folder, place) as second:
-        session = start(second, 3)["id"]
+        session = start(second, DEMO.format(3))["id"]
         with first.results(session) as one, second.results(session) as other:
             assert read(one, "result")["session"] == read(other, "result")["session"] == session
             second.process.kill()
@@ -191,11 +191,11 @@ def test_two_doors_serve_one_cluster_and_one_that_was_killed_comes_back_with_all
 
 def test_a_worker_is_drained_while_it_is_read(cluster: tuple[Server, Path]) -> None:
     server, _ = cluster
-    session = start(server, 4)
+    session = start(server, DEMO.format(4))
     before = seen(server, session["id"])
     answer = server.http.post(f"/cluster/workers/{session['worker']}/drain").json()
     assert (answer["draining"], answer["moved"]) == (True, 1)
     assert min(seen(server, session["id"])) > max(before)
     assert server.sessions()[session["id"]]["worker"] != session["worker"]
-    assert start(server, 5)["worker"] != session["worker"]
+    assert start(server, DEMO.format(5))["worker"] != session["worker"]
     server.http.post(f"/cluster/workers/{session['worker']}/drain", params={"on": False})

@@ -101,6 +101,8 @@ async def test_a_camera_whose_worker_is_drained_is_asked_to_come_back(
             pass
         assert heard["offer"] == place == f"/whip?session={session}"
         await camera.closed.wait()
+        async with results(http, session) as socket:
+            assert await offered(socket) == place
         assert (await http.get(f"/sessions/{session}")).json()["offer"] == place
         await publish(http, other, place)
         await live(http, session)
