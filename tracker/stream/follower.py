@@ -132,7 +132,8 @@ class Follower:
             if answers[row].iou * answers[row].present > best[each].iou * best[each].present:
                 best[each] = answers[row]
         for each, one in best.items():
-            _take(each, one, predicted=predicted and each.motion.off_course is None)
+            moved = predicted and each.motion.off_course is None
+            _take(each, one, predicted=moved, steady=self.model.config.steady)
             each.motion.off_course = None
 
     def _by_place(
@@ -234,7 +235,7 @@ def _due(objects: Sequence[Followed], params: TrackingParams) -> list[Followed]:
     return sorted(due, key=lambda each: each.doubt.unseen)[: params.doubt_batch]
 
 
-def _take(each: Followed, found: Found, *, predicted: bool = False) -> bool:
+def _take(each: Followed, found: Found, *, predicted: bool = False, steady: float | None = None) -> bool:
     """Take what was found for an object on this frame; whether it is now followed well."""
     each.stage = Stage.REFINE
     each.follow(
@@ -245,6 +246,7 @@ def _take(each: Followed, found: Found, *, predicted: bool = False) -> bool:
         agrees=found.agrees,
         predicted=predicted,
         same=found.same,
+        steady=steady,
     )
     return each.doubt.bad == 0
 

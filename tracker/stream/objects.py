@@ -152,6 +152,7 @@ class Followed:
         agrees: float = 1.0,
         predicted: bool = False,
         same: bool = True,
+        steady: float | None = None,
     ) -> None:
         """
         Take what a follower found on this frame: seen well, seen badly, or lost.
@@ -159,7 +160,8 @@ class Followed:
         ``there``: anything of the mask is positive; ``agrees``: its IoU with the one that the object has.
         ``predicted``: its mask was already moved along with the picture. Where look-alikes touch or the model is in
         doubt, what was found must agree with it, or refinement has slipped onto something else, and the moved mask
-        stays for a few steps. ``same``: the mask covers what its masks covered before; else it is of
+        stays for a few steps. ``steady``: the model's refined masks wander, so they must always agree this much, and
+        the moved mask stays until they do. ``same``: the mask covers what its masks covered before; else it is of
         something else, and only what a user chose is given a few steps, for the detector does not bring it back.
         """
         params, doubt = self.params, self.doubt
@@ -168,9 +170,10 @@ class Followed:
         if gone or present < params.present or not there or not (same or self.told.chosen):
             self.lose()
             return
-        unsure = self.entangled or iou < params.good_iou
-        slipped = not same or (unsure and agrees < params.agree_iou)
-        if predicted and slipped and doubt.bad < params.hold_steps:
+        unsure = steady is not None or self.entangled or iou < params.good_iou
+        wandered = unsure and agrees < (params.agree_iou if steady is None else steady)
+        held = doubt.bad < params.hold_steps or (same and steady is not None)
+        if predicted and (wandered or not same) and held:
             self.life.see()
             self.stage, doubt.unseen, doubt.bad = Stage.FLOW, 0, doubt.bad + 1
             return

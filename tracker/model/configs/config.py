@@ -55,6 +55,7 @@ class Config:
     memory_frames: int = 7
     same_look: float | None = None  # cosine of two pointers of one object, at least; None: nobody has measured it
     same_appearance: float | None = None  # cosine of what two masks of one object cover, at least; None: not measured
+    steady: float | None = None  # IoU with the moved mask, under which a refined one is not taken; None: any is
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
     one_piece: bool = False  # its masks run over onto look-alikes: a click's is held to the part under it (pieces.py)
     guided: bool = False  # boxes and clicks are given as masks too (guides.py): it was taught so

@@ -93,6 +93,18 @@ def test_a_mask_moved_along_stands_for_a_while_against_a_doubted_one_that_disagr
     assert bounds(each.logits) == bounds(square(40, 40, 10))
 
 
+def test_masks_of_a_model_that_wander_are_taken_where_they_agree_with_the_moved_one_however_long_they_do_not() -> None:
+    each = made(square(10, 10, 10))
+    for step in range(3 * DEFAULTS.hold_steps):
+        each.follow(square(10, 10, 11), 0.99, 0.99, predicted=True, agrees=0.83, steady=0.9)
+        assert bounds(each.logits) == bounds(square(10, 10, 10))
+        assert (each.visible, each.doubt.bad, each.stage) == (True, step + 1, Stage.FLOW)
+    each.follow(square(10, 10, 11), 0.99, 0.99, predicted=True, agrees=0.92, steady=0.9)
+    assert bounds(each.logits) == bounds(square(10, 10, 11))
+    each.follow(square(10, 10, 11), 0.99, 0.2, predicted=True, agrees=0.92, steady=0.9)
+    assert not each.visible
+
+
 def test_a_believed_mask_stands_against_one_moved_along_unless_look_alikes_touch() -> None:
     for touching in (False, True):
         each = made(square(10, 10, 10))
