@@ -10,35 +10,30 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from fastapi import FastAPI
 
 from streamer.auth import Keyring
 from streamer.config import Config
 from streamer.counters import Counters
 from streamer.engine import Engine
 from streamer.engines import Engines
-from streamer.errors import DeviceBroke, NotAllowed, NotReady, StreamerError
+from streamer.errors import DeviceBroke, NotReady
 from streamer.hosted import routes
 from streamer.hosted.cache import Caches
 from streamer.hosted.contract import contract
 from streamer.hosted.embeddings import Embeddings
 from streamer.hosted.fetch import Rules
-from streamer.http import metrics, models, openapi, page, results, sessions, tokens, whep, whip
+from streamer.http import error_answers, metrics, models, openapi, page, results, sessions, tokens, whep, whip
 from streamer.http.bodies import Bodies
 from streamer.http.headers import BrowserRules
 from streamer.http.middleware import ModelName
-from streamer.http.origins import KnownOrigins, Pages
+from streamer.http.origins import KnownOrigins, Pages, callers
 from streamer.live.sessions import Sessions
 from streamer.models.changing import Adopt
 from streamer.models.loading import load, warm
 from streamer.models.managing import Models
 from streamer.store import Store
 from streamer.webrtc import ports
-from streamer.wire import fields
 from tracker import Sam3, devices_named
 
 STORELESS = "This server keeps no sessions: it runs without a store."
@@ -84,7 +79,7 @@ def create_app(
     app.state.models = Models(engines, config, adopt=_adopting(live, embeddings), rest=_resting(engines, live))
     _surround(app, config)
     metrics.install(app)
-    _answer_errors(app)
+    error_answers.install(app, lambda request: ModelName.header(app.state.engines, request.url.path))
     _watch(app)
     for each in (sessions, results, whip, whep, tokens, models, routes):
         app.include_router(each.router)
@@ -140,23 +135,7 @@ def _surround(app: FastAPI, config: Config) -> None:
     """What every request goes through; the last one added is the first one met."""
     keys: Keyring = app.state.keys
     app.add_middleware(Bodies, config=config)
-    app.add_middleware(
-        Pages,
-        allow_origins=config.allow_origins if keys.open else ["*"],
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=[
-            "Location",
-            "ETag",
-            "Link",
-            "Accept-Patch",
-            "Retry-After",
-            "X-Model",
-            "X-Cache",
-            "X-Hint",
-            "X-Holes",
-        ],
-    )
+    app.add_middleware(Pages, **callers(config, keys))
     if keys.open:
         app.add_middleware(KnownOrigins, config=config)
     app.add_middleware(ModelName, engines=app.state.engines)
@@ -224,47 +203,3 @@ def _watch(app: FastAPI) -> None:
         store: Store | None = app.state.sessions.store
         told = {} if store is None else {"store": "ok" if store.problem is None else "failing"}
         return {"status": "ready", "model": app.state.engines.need_answers().name, **told}
-
-
-def _methods(request: Request) -> str:
-    """All the methods that the address of a request takes; the framework names those of its first route alone."""
-    routes = request.app.router.routes
-    taken = [
-        method
-        for method in ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
-    return ", ".join(taken)
-
-
-def _answer_errors(app: FastAPI) -> None:
-    @app.exception_handler(StreamerError)
-    async def refused(request: Request, error: StreamerError) -> JSONResponse:
-        return JSONResponse(error.body(), error.status, error.headers)
-
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
-        if error.status_code == NotAllowed.status:
-            return await refused(request, NotAllowed(request.method, _methods(request)))
-        cause = error.__cause__
-        if isinstance(cause, ValueError | RecursionError):  # FastAPI's 400 for a body that is no JSON
-            words = "It is nested too deeply" if isinstance(cause, RecursionError) else "A number in it is too long"
-            words = "The body is not UTF-8" if isinstance(cause, UnicodeError) else words
-            problem = {"loc": ["body"], "msg": f"JSON decode error: {words}", "type": "json_invalid"}
-            return JSONResponse({"detail": [problem]}, 422)
-        body = {"message": str(error.detail), "detail": str(error.detail)}
-        return JSONResponse(body, error.status_code, error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        shown = fields.public_errors(error.errors())
-        given = request.headers.get("content-type", "")
-        if [problem["loc"] for problem in shown] == [["body"]] and "json" not in given.lower():
-            shown[0]["msg"] = f"Content-Type is {given!r:.80}; the body must be JSON, sent as application/json"
-        return JSONResponse({"detail": shown}, 422)
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> JSONResponse:
-        body = {"message": "Something failed inside the server.", "detail": "Its log says more."}
-        # Made outside of all middleware.
-        return JSONResponse(body, 500, ModelName.header(app.state.engines, request.url.path))

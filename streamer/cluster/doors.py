@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asgi
 
 from streamer import auth
+from streamer.app import web_folder
 from streamer.auth import Keyring, Scope
-from streamer.cluster.front import Front
+from streamer.cluster.front import Front, wants_direct
 from streamer.cluster.metrics import labelled
 from streamer.cluster.relay import Unreached, nobody
-from streamer.cluster.reports import Seat
+from streamer.cluster.reports import Door, Seat
 from streamer.config import Config
 from streamer.errors import NotFound, StreamerError
+from streamer.http import error_answers, page
 from streamer.http.bodies import Bodies
+from streamer.http.headers import BrowserRules
 from streamer.http.openapi import refusals
+from streamer.http.origins import KnownOrigins, Pages, callers
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
 
@@ -45,14 +52,30 @@ def create_front(config: Config, front: Front, secret: bytes) -> FastAPI:
     app.state.config = config
     app.state.front = front
     app.state.keys = Keyring(config.api_keys, config.keys, secret=secret)
+    keys: Keyring = app.state.keys
     app.add_middleware(Bodies, config=config)
-    _answer_errors(app)
+    app.add_middleware(OwnPages, **callers(config, keys))
+    if keys.open:
+        app.add_middleware(KnownOrigins, config=config)
+    app.add_middleware(BrowserRules, config=config, keyed=not keys.open)
+    error_answers.install(app)
     app.include_router(viewing)
     app.include_router(managing)
+    page.install(app, web_folder())
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_websocket_route("/{path:path}", _listen)
     app.add_api_route("/{path:path}", _anywhere, methods=METHODS, response_class=Response)
     return app
+
+
+class OwnPages(Pages):
+    """Lets pages call what the door answers itself; a worker says who may call what is relayed to it."""
+
+    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        """Say so, or pass on."""
+        path = scope.get("path", "")
+        ours = path.startswith(("/cluster", "/metrics")) or (path == "/sessions" and scope.get("method") == "GET")
+        await (super().__call__ if ours else self.app)(scope, receive, send)
 
 
 def _front(request: Request) -> Front:
@@ -69,13 +92,24 @@ async def _healthz() -> dict[str, str]:
 
 async def _anywhere(request: Request, front: Here) -> Response:
     await _known(request)
+    if wants_direct(request):
+        auth.allow(request, await auth.key_of(request), Scope.VIEW, session=_session(request))
+        return await front.direct(request)
     return await front.anywhere(request)
+
+
+def _session(connection: HTTPConnection) -> str:
+    return connection.url.path.strip("/").split("/")[1]
 
 
 async def _listen(socket: WebSocket) -> None:
     front: Front = socket.app.state.front
     try:
         await _known(socket)
+        if wants_direct(socket):
+            auth.allow(socket, await auth.key_of(socket), Scope.VIEW, session=_session(socket))
+            await socket.send_denial_response(await front.direct(socket))
+            return
     except StreamerError as error:
         await socket.accept()
         await socket.close(4000 + error.status, error.message[:120])
@@ -120,9 +154,14 @@ async def metrics(request: Request, front: Here) -> Response:
 
 @viewing.get("/cluster")
 async def cluster(front: Here) -> dict[str, Any]:
-    """The workers: ``running`` sessions, ``share`` of the device's time that looks take, whether one is draining."""
+    """
+    The workers: ``running`` sessions, ``share`` of the device's time that looks take, whether one is draining or gone.
+
+    And the doors, by their address and the name of their machine.
+    """
     seats: list[Seat] = await front.roster("seats")
-    return {"workers": [_seat_json(each) for each in seats]}
+    doors: list[Door] = await front.roster("doors")
+    return {"workers": [_seat_json(each) for each in seats], "doors": [asdict(each) for each in doors]}
 
 
 @managing.post("/cluster/workers/{name}/drain", responses=refusals(NotFound))
@@ -138,6 +177,7 @@ def _seat_json(seat: Seat) -> dict[str, Any]:
         "address": seat.address,
         "ready": seat.ready,
         "draining": seat.draining,
+        "gone": seat.gone,
         "running": seat.running,
         "share": round(seat.share, 2),
     }
@@ -159,14 +199,3 @@ async def _of_all(request: Request, front: Front) -> list[tuple[Seat, Any]]:
     if not told:
         raise nobody("No worker answers.")
     return told
-
-
-def _answer_errors(app: FastAPI) -> None:
-    @app.exception_handler(StreamerError)
-    async def refused(request: Request, error: StreamerError) -> JSONResponse:
-        return JSONResponse(error.body(), error.status, error.headers)
-
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
-        body = {"message": str(error.detail), "detail": str(error.detail)}
-        return JSONResponse(body, error.status_code, error.headers)

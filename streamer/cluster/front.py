@@ -8,20 +8,24 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
+from urllib.parse import quote, urlencode
 
 from cachetools import LRUCache
 from fastapi import Request, Response, WebSocket
+from fastapi.requests import HTTPConnection
+from fastapi.responses import JSONResponse
 
 from streamer.cluster.relay import GONE, Relay, Unreached, nobody
 from streamer.cluster.reports import Seat
 from streamer.cluster.roster import Ask
-from streamer.errors import NotReady, StreamerError
+from streamer.errors import NotFound, NotReady, StreamerError
 
 REMEMBERED = 65536  # sessions, and pictures, whose worker is remembered; what is forgotten is asked for again
 FRESH = 0.5  # seconds that what is known of the workers is used for
 MOVING = 6.0  # seconds that a request waits for a session that is between two workers
 AGAIN = 0.1  # seconds between looks whether it has one
 FULL = (429, 503)  # answers of a worker after which another one is asked to start a session
+DIRECT = "direct"  # in the query of what is asked of a session: the worker's own address is wanted
 OF_SESSIONS = ("sessions", "whip", "whep")  # the first part of addresses whose second is a session
 
 log = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ class Front:
             except Exception as error:
                 log.warning("The roster does not answer: %s", error)  # relaying goes on with what is known
             else:
-                self._seats = {each.name: each for each in found}
+                self._seats = {each.name: each for each in found if not each.gone}
             self._fresh = now + FRESH
         ready = [each for each in self._seats.values() if each.ready]
         if not ready:
@@ -179,6 +183,18 @@ class Front:
             raise nobody("No worker answers.")
         return last
 
+    async def direct(self, connection: HTTPConnection) -> Response:
+        """Where a session's worker itself answers what is asked: results and pictures then skip the door."""
+        scheme, parts = connection.scope["type"], connection.url.path.strip("/").split("/")
+        owner = await self.owner(parts[1], anew=True)
+        if owner is None:
+            raise NotFound(f"There is no session {parts[1]:.64}.", detail="GET /sessions lists them.", field="session")
+        query = urlencode([each for each in connection.query_params.multi_items() if each[0] != DIRECT])
+        address = owner.address.replace("http", "ws", 1) if scheme == "websocket" else owner.address
+        place = f"{address}{quote(connection.url.path)}{'?' if query else ''}{query}"
+        headers = {"Location": place, "X-Worker": owner.name, "Cache-Control": "no-store"}
+        return JSONResponse({"worker": owner.name, "address": place}, 307, headers)
+
     async def listen(self, client: WebSocket) -> None:
         """Relay a session's WebSocket."""
         parts = client.url.path.strip("/").split("/")
@@ -196,6 +212,14 @@ class Front:
             code, why = 4000 + error.status, error.message
         await client.accept()
         await client.close(code, why[:120])
+
+
+def wants_direct(connection: HTTPConnection) -> bool:
+    """Whether the address of a session's worker is asked for."""
+    parts = connection.url.path.strip("/").split("/")
+    asked = connection.query_params.get(DIRECT, "0").lower() not in ("0", "", "false", "off", "no")
+    reads = connection.scope["type"] == "websocket" or connection.scope["method"] in ("GET", "HEAD")
+    return asked and reads and len(parts) > 1 and parts[0] == "sessions"
 
 
 async def _drop(answer: Response) -> None:

@@ -22,7 +22,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A worker as front doors know it; ``address`` is where it answers HTTP, such as http://10.0.0.5:41234."""
+    """
+    A worker as front doors know it. ``address`` is where it answers HTTP, such as http://10.0.0.5:41234.
+
+    ``gone``: it was there, and is not now.
+    """
 
     name: str
     address: str
@@ -30,6 +34,7 @@ class Seat:
     running: int = 0
     share: float = 0.0
     draining: bool = False
+    gone: bool = False
 
     def with_one_more(self) -> Seat:
         """The same with one more session, until it says so itself."""
@@ -39,3 +44,11 @@ class Seat:
     def load(self) -> tuple[float, int]:
         """What it does, to be compared: in tenths of the device's time, then in sessions."""
         return round(self.share, 1), self.running
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A front door: the address that it says it is open at, and its machine's name."""
+
+    address: str
+    machine: str

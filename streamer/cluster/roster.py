@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from streamer.cluster.reports import Report, Seat
+from streamer.cluster.reports import Door, Report, Seat
 from streamer.errors import NotFound
 from streamer.store import Kept
 
@@ -74,6 +74,8 @@ class Roster:
         self._kept = {each.id: each for each in file.read()}
         self._owner: dict[str, str] = {}  # by session; bound: what is kept
         self._members: dict[str, _Member] = {}  # by name; bound: the workers
+        self._gone: dict[str, Seat] = {}  # workers that were there; bound: the same
+        self._doors: dict[Door, float] = {}  # when each was heard; bound: those that are there
         self._complete = False  # all workers have been there, once
         self._draining: set[str] = set()
         self._leaving: set[str] = set()  # sessions that their worker is giving up; bound: those that have one
@@ -90,6 +92,7 @@ class Roster:
             self.lost(name, known.life)
         seat = Seat(name, address, draining=name in self._draining)
         self._members[name] = _Member(life, seat, self._clock(), set(sessions))
+        self._gone.pop(name, None)
         for each in sessions & self._kept.keys():
             self._owner.setdefault(each, name)
         self._complete = self._complete or len(self._members) >= self._expected
@@ -125,8 +128,20 @@ class Roster:
     # What front doors ask
 
     async def seats(self) -> list[Seat]:
-        """The workers that are there, by name."""
-        return [self._members[name].seat for name in sorted(self._members)]
+        """The workers that are there, and those that were, by name."""
+        return sorted(
+            [*(each.seat for each in self._members.values()), *self._gone.values()], key=lambda seat: seat.name
+        )
+
+    async def door(self, door: Door) -> None:
+        """A front door is there."""
+        self._doors[door] = self._clock()
+
+    async def doors(self) -> list[Door]:
+        """The front doors that are there."""
+        now = self._clock()
+        self._doors = {door: heard for door, heard in self._doors.items() if now - heard <= SILENT}
+        return sorted(self._doors, key=lambda door: (door.machine, door.address))
 
     async def where(self, session: str) -> str | None:
         """The worker that has a session; None: there is none of that name, or it is between two workers."""
@@ -198,6 +213,7 @@ class Roster:
         if member is None or (life is not None and member.life != life):
             return
         del self._members[name]
+        self._gone[name] = Seat(name, member.seat.address, draining=name in self._draining, gone=True)
         orphans = [each for each, owner in self._owner.items() if owner == name]
         for each in orphans:
             del self._owner[each]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
+import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ import uvicorn
 
 from streamer.cluster.doors import create_front
 from streamer.cluster.front import Front
+from streamer.cluster.reports import Door
+from streamer.cluster.roster import Ask
 from streamer.commands import access, beginning, tls
 from streamer.commands.serve import First, address_of, listen, stop_soon, wanted
 from streamer.commands.signals import signals
@@ -22,7 +26,10 @@ from streamer.errors import BadRequest, NotReady
 from streamer.http.server import server
 
 FILE = "cluster.db"  # beside the store of one machine
+BEAT = 2.0  # seconds from one word to the roster to the next
 POLL = 0.2  # seconds between looks whether a worker is ready, and whether the web server has started
+
+log = logging.getLogger(__name__)
 
 
 async def serve(config: Config, first: First, screen: Screen, *, told: Callable[[], None] = lambda: None) -> int:
@@ -54,7 +61,9 @@ async def serve(config: Config, first: First, screen: Screen, *, told: Callable[
             stop = asyncio.Event()
             with signals(told, lambda: stop_soon(web, stop)):
                 async with asyncio.TaskGroup() as tasks:
-                    beside = [tasks.create_task(_stop(web, stop)), tasks.create_task(_say_when_ready(front, screen))]
+                    door = Door(address_of(bound, certificate), socket.gethostname())
+                    sides = (_stop(web, stop), _say_when_ready(front, screen), _tell(roster, door))
+                    beside = [tasks.create_task(each) for each in sides]
                     await web.serve(sockets=[bound])
                     for task in beside:
                         task.cancel()
@@ -84,6 +93,16 @@ async def _say_when_ready(front: Front, screen: Screen) -> None:
             screen.say(f"streamer: {seats[0].name} of the cluster is ready")
             return
         await asyncio.sleep(POLL)
+
+
+async def _tell(roster: Ask, door: Door) -> None:
+    """Tell the roster for ever that this door is there."""
+    while True:
+        try:
+            await roster("door", door)
+        except Exception as error:
+            log.warning("The roster does not answer: %s", str(error) or type(error).__name__)
+        await asyncio.sleep(BEAT)
 
 
 async def _stop(web: uvicorn.Server, stop: asyncio.Event) -> None:

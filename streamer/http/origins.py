@@ -10,6 +10,7 @@ With keys none of this matters: a page that has one may call.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -17,11 +18,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streamer import hosts
+from streamer.auth import Keyring
 from streamer.config import Config
 from streamer.errors import StreamerError
 
 SHOWN = 120  # characters of a header that a refusal repeats
-PAGES = ("/", "/docs")  # and what is under /static/: where a link on another page may lead
+PAGES = ("/", "/docs", "/cluster.html")  # and what is under /static/: where a link on another page may lead
 
 
 class Foreign(StreamerError):
@@ -45,6 +47,26 @@ class Pages(CORSMiddleware):
         if any(name.strip().startswith(("forwarded", "x-forwarded-")) for name in asked):
             return PlainTextResponse("A page may not send the headers of a proxy.", 400)
         return super().preflight_response(request_headers)
+
+
+def callers(config: Config, keys: Keyring) -> dict[str, Any]:
+    """The settings of :class:`Pages`."""
+    return {
+        "allow_origins": config.allow_origins if keys.open else ["*"],
+        "allow_methods": ["*"],
+        "allow_headers": ["*"],
+        "expose_headers": [
+            "Location",
+            "ETag",
+            "Link",
+            "Accept-Patch",
+            "Retry-After",
+            "X-Model",
+            "X-Cache",
+            "X-Hint",
+            "X-Holes",
+        ],
+    }
 
 
 class KnownOrigins:

@@ -24,6 +24,10 @@ def install(app: FastAPI, folder: Path) -> None:
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
 
+    @router.api_route("/cluster.html", methods=["GET", "HEAD"])
+    async def workers(request: Request) -> Response:
+        return await files.get_response("cluster.html", request.scope)
+
     @router.api_route("/docs", methods=["GET", "HEAD"])
     async def description(request: Request) -> Response:
         return await files.get_response("docs.html", request.scope)

@@ -48,7 +48,13 @@ class Served:
 def serving(model: Sam3 | None, **settings: Any) -> Iterator[Served]:
     """Serve on an ephemeral port until the block ends."""
     config = Config(port=0, **settings)
-    app = create_app(config, model)
+    with running(create_app(config, model), config) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def running(app: FastAPI, config: Config) -> Iterator[Served]:
+    """The same with an application that is given."""
     uvicorn = server(app, config)
     uvicorn.config.ws_ping_timeout = 10 * SECONDS  # nor is a test's client that is not given the processor
     started = threading.Event()

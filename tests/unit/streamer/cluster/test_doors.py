@@ -9,7 +9,7 @@ import httpx
 from streamer.auth import Keyring
 from streamer.cluster.doors import create_front
 from streamer.cluster.front import Front
-from streamer.cluster.reports import Seat
+from streamer.cluster.reports import Door, Seat
 from streamer.config import Config
 
 SECRET = b"1" * 32
@@ -20,8 +20,8 @@ def asking(**settings: Any) -> httpx.AsyncClient:
     """A door to a cluster whose one worker is not ready."""
 
     async def ask(method: str, *given: Any) -> Any:
-        assert method == "seats"
-        return [Seat("worker-1", "http://127.0.0.1:9", share=0.123)]
+        told = {"seats": [Seat("worker-1", "http://127.0.0.1:9", share=0.123)], "doors": [Door("http://here:1", "me")]}
+        return told[method]
 
     app = create_front(Config(**settings), Front(ask), SECRET)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
@@ -29,21 +29,27 @@ def asking(**settings: Any) -> httpx.AsyncClient:
 
 async def test_while_no_worker_is_ready_it_says_so_and_when_to_come_back() -> None:
     async with asking() as http:
-        for path in ("/sessions", "/", "/metrics", "/readyz"):
+        for path in ("/sessions", "/metrics", "/readyz"):
             answer = await http.get(path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert (await http.get("/healthz")).status_code == 200
+        page = await http.get("/cluster.html")
+        assert "cluster.js" in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
 async def test_it_lists_the_workers_to_whom_may_view() -> None:
     async with asking(api_keys=(KEY,)) as http:
         assert (await http.get("/cluster")).status_code == 401
-        (worker,) = (await http.get("/cluster", params={"api_key": KEY})).json()["workers"]
+        told = (await http.get("/cluster", params={"api_key": KEY})).json()
+        assert told["doors"] == [{"address": "http://here:1", "machine": "me"}]
+        (worker,) = told["workers"]
         assert worker == {
             "name": "worker-1",
             "address": "http://127.0.0.1:9",
             "ready": False,
             "draining": False,
+            "gone": False,
             "running": 0,
             "share": 0.12,
         }
@@ -57,3 +63,28 @@ async def test_a_token_of_any_worker_is_known_at_every_door() -> None:
         other = Keyring((KEY,), secret=b"2" * 32)
         foreign = other.token(other.caller(KEY, ""), 60).text
         assert (await http.get("/cluster", params={"api_key": foreign})).status_code == 401
+
+
+async def test_pages_of_other_origins_may_not_drain_a_worker_of_a_cluster_without_keys() -> None:
+    foreign = {"Origin": "https://elsewhere.example"}
+    async with asking() as http:
+        refused = await http.post("/cluster/workers/worker-1/drain", headers=foreign)
+        assert (refused.status_code, "may not use this server" in refused.json()["message"]) == (403, True)
+    async with asking(api_keys=(KEY,)) as http:
+        told = await http.get("/cluster", params={"api_key": KEY}, headers=foreign)
+        assert told.headers["access-control-allow-origin"] == "*"
+
+
+async def test_what_makes_no_sense_is_answered_as_one_machine_answers_it() -> None:
+    async with asking() as http:
+        wrong = await http.post("/cluster/workers/worker-1/drain", params={"on": "secret"})
+        assert (wrong.status_code, wrong.json()["detail"][0]["loc"]) == (422, ["query", "on"])
+        assert "secret" not in wrong.text
+        other = await http.request("TRACE", "/cluster")
+        assert (other.status_code, other.headers["allow"].split(", ")[:2]) == (405, ["DELETE", "GET"])
+
+
+async def test_the_address_of_a_worker_is_told_to_those_who_may_view_that_session() -> None:
+    async with asking(api_keys=(KEY,)) as http:
+        for path in ("/sessions/abc", "/sessions/abc/results", "/sessions/abc/frames/latest.jpg"):
+            assert (await http.get(path, params={"direct": 1})).status_code == 401

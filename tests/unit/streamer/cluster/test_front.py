@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -118,7 +119,27 @@ async def test_what_every_worker_answers_is_relayed_and_metrics_are_of_all(clust
         assert (await http.post("/cluster/workers/nobody/drain")).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/sessions", "/cluster", "/"])
+async def test_results_and_pictures_are_had_from_the_worker_itself(cluster: Any) -> None:
+    async with door(cluster) as http:
+        session = (await http.post("/sessions", json={"source": DEMO})).json()["id"]
+        (seat,) = [each for each in await cluster.roster.seats() if each.name == await cluster.roster.where(session)]
+        told = await http.get(f"/sessions/{session}/events", params={"direct": 1, "format": "none"})
+        assert (told.status_code, told.headers["x-worker"]) == (307, seat.name)
+        place = f"{seat.address}/sessions/{session}/events?format=none"
+        assert told.headers["location"] == told.json()["address"] == place
+        found = await http.get(f"/sessions/{session}?direct=true", follow_redirects=True)
+        assert (found.json()["id"], str(found.url)) == (session, f"{seat.address}/sessions/{session}")
+        async with connect(f"ws://{http.base_url.netloc.decode()}/sessions/{session}/results?direct=1") as socket:
+            assert socket.transport.get_extra_info("peername")[1] == int(seat.address.rpartition(":")[2])
+            assert json.loads(await socket.recv())["type"] == "state"
+        assert (await http.get("/sessions/nobody/events?direct=1")).status_code == 404
+        assert (await http.get(f"/sessions/{session}?direct=0")).status_code == 200
+        assert (await http.delete(f"/sessions/{session}?direct=1")).status_code == 204
+    async with httpx.AsyncClient(base_url=seat.address) as http:
+        assert (await http.get("/sessions?direct=1")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/cluster", "/readyz"])
 async def test_a_wrong_key_is_refused_at_the_door(cluster: Any, path: str) -> None:
     async with door(cluster, api_keys=("right",)) as http:
         answer = await http.get(path, headers={"Authorization": "Bearer wrong"})

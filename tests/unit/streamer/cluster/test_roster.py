@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamer.cluster.reports import Report
+from streamer.cluster.reports import Door, Report
 from streamer.cluster.roster import AGAIN, GRACE, SILENT, Foreign, Roster
 from streamer.errors import NotFound, NotReady
 from streamer.store import Database, Kept, Origin
@@ -156,6 +156,23 @@ async def test_the_one_that_does_least_is_given_most(machines: Machines) -> None
     assert (len(machines.runs[ONE]), len(machines.runs[TWO])) == (0, 3)
 
 
+async def test_it_says_which_workers_are_gone_and_which_doors_are_there(machines: Machines) -> None:
+    here, there = Door("http://here:1", "b"), Door("http://there:1", "a")
+    await machines.come(ONE)
+    await machines.come(TWO)
+    for each in (here, there):
+        await machines.roster.door(each)
+    assert await machines.roster.doors() == [there, here]
+    machines.now += SILENT
+    await machines.roster.door(here)
+    machines.now += 1
+    assert await machines.roster.doors() == [here]
+    machines.roster.lost(ONE)
+    assert [(seat.name, seat.gone) for seat in await machines.roster.seats()] == [(ONE, True), (TWO, False)]
+    await machines.come(ONE, "b")
+    assert not any(seat.gone for seat in await machines.roster.seats())
+
+
 async def test_a_worker_is_drained_and_filled_again(machines: Machines) -> None:
     await machines.come(ONE)
     with pytest.raises(NotFound):
@@ -201,4 +218,4 @@ async def test_one_that_cannot_be_reached_is_gone_only_where_nothing_listens(mac
     await listening.wait_closed()
     await machines.roster.suspect(ONE)
     await machines.roster.suspect("worker-9")
-    assert await machines.roster.seats() == []
+    assert [seat.gone for seat in await machines.roster.seats()] == [True]
