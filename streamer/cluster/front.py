@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from cachetools import LRUCache
@@ -35,12 +36,21 @@ class Front:
     """What one front door knows. Nothing of it lasts, and any other front door finds out the same."""
 
     def __init__(self, roster: Ask) -> None:
-        self.roster = roster
+        self._roster = roster
         self.relay = Relay()
         self._seats: dict[str, Seat] = {}
         self._fresh = 0.0  # until when, by the loop's clock
         self._of_session: LRUCache[str, str] = LRUCache(REMEMBERED)  # names of workers
         self._of_picture: LRUCache[str, str] = LRUCache(REMEMBERED)
+
+    async def roster(self, method: str, *given: Any) -> Any:
+        """Ask the roster. Raises what it refuses with, and NotReady where it does not answer."""
+        try:
+            return await self._roster(method, *given)
+        except StreamerError:
+            raise
+        except Exception as error:
+            raise nobody("The roster does not answer.") from error
 
     async def seats(self, *, anew: bool = False) -> list[Seat]:
         """The workers, those that do least first. Raises NotReady where there is none."""
@@ -48,10 +58,11 @@ class Front:
         if anew or now >= self._fresh:
             try:
                 found: list[Seat] = await self.roster("seats")
-            except Exception as error:
-                log.warning("The roster does not answer: %s", error)  # relaying goes on with what is known
+            except NotReady as error:
+                log.warning("%s: %s", error, error.__cause__)  # relaying goes on with what is known
             else:
-                self._seats = {each.name: each for each in found if not each.gone}
+                if found:  # one that was started this moment knows of none
+                    self._seats = {each.name: each for each in found if not each.gone}
             self._fresh = now + FRESH
         ready = [each for each in self._seats.values() if each.ready]
         if not ready:
@@ -60,11 +71,17 @@ class Front:
 
     async def owner(self, session: str, *, anew: bool = False) -> Seat | None:
         """The worker that has a session; waits a while for one that is being moved. None: there is no such session."""
-        if not anew and (seat := self._seats.get(self._of_session.get(session, ""))) is not None:
-            return seat
+        known = self._seats.get(self._of_session.get(session, ""))
+        if not anew and known is not None:
+            return known
         end = asyncio.get_running_loop().time() + MOVING
         while True:
-            name: str | None = await self.roster("where", session)
+            try:
+                name: str | None = await self.roster("where", session)
+            except NotReady:
+                if known is not None:  # while there is no roster nothing is moved
+                    return known
+                raise
             if name is not None and (seat := await self._seat(name)) is not None:
                 self._of_session[session] = name
                 return seat

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -187,6 +188,35 @@ def test_two_doors_serve_one_cluster_and_one_that_was_killed_comes_back_with_all
         assert again.http.delete(f"/sessions/{session}").status_code == 204
     with contextlib.suppress(httpx.HTTPError):
         assert first.sessions() == {}
+
+
+def test_streams_go_on_while_the_roster_is_killed_and_what_is_started_then_is_kept(
+    cluster: tuple[Server, Path],
+) -> None:
+    server, _ = cluster
+    first = start(server, DEMO.format(6))
+    (roster,) = [each for each in psutil.Process(server.process.pid).children(recursive=True) if is_roster(each)]
+    with server.results(first["id"]) as socket:
+        before = read(socket, "result")["frame"]["index"]
+        roster.kill()
+        second = start(server, DEMO.format(7))
+        with server.results(first["id"]) as other:
+            assert read(other, "result")["frame"]["index"] > before
+        until(lambda: server.sessions()[second["id"]]["kept"])
+        assert read(socket, "result")["frame"]["index"] > before  # it has never been closed
+    told = server.sessions()
+    assert {each: told[each]["worker"] for each in told} == {each["id"]: each["worker"] for each in (first, second)}
+    assert not roster.is_running()
+    until(lambda: server.http.get("/cluster").json()["doors"])
+    for each in told:
+        assert server.http.delete(f"/sessions/{each}").status_code == 204
+
+
+def is_roster(process: psutil.Process) -> bool:
+    """Ray names its processes by their actor."""
+    with contextlib.suppress(psutil.Error):
+        return bool(process.cmdline()[0].startswith("ray::RosterActor"))
+    return False
 
 
 def test_a_worker_is_drained_while_it_is_read(cluster: tuple[Server, Path]) -> None:

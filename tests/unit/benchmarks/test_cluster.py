@@ -16,3 +16,4 @@ def test_every_bar_is_missed_by_what_is_past_it() -> None:
     bad = bars([6.0] * 20, 0.8, Away([6.0] * 20, twice=1))
     assert [enough for *_, enough in bad] == [False] * 4
     assert not bars([1.0], 1.0, Away([1.0], lost=1))[-1][-1]
+    assert len(bars([1.0], 1.0, Away())) == 2  # nothing was killed
