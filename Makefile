@@ -23,7 +23,7 @@ COVERAGE := --cov --cov-report= --cov-fail-under=0
 RUN_INSTALLED := $(VENV)/.installed-run
 DEV_INSTALLED := $(VENV)/.installed-dev
 
-.PHONY: help demo serve test test-unit test-slow check format lint types collected installed audit bench clean
+.PHONY: help demo serve test test-unit test-slow check format lint types collected installed audit bench gpu clean
 
 help:
 	@echo "make demo       start the server with the embedded model and the synthetic camera"
@@ -35,6 +35,7 @@ help:
 	@echo "make format     rewrite the sources in the project's format"
 	@echo "make audit      ask for known weaknesses of what constraints.txt pins (needs the internet)"
 	@echo "make bench      print the first figures of docs/figures.md"
+	@echo "make gpu        on a machine with a GPU: all figures of it, kept in the folder gpu"
 	@echo "make clean      remove .venv and all caches"
 
 $(BIN)/python:
@@ -103,6 +104,9 @@ audit: | $(BIN)/python
 
 bench: $(DEV_INSTALLED)
 	$(BIN)/python -m benchmarks.first_light
+
+gpu: $(DEV_INSTALLED)
+	$(BIN)/python -m benchmarks.gpu_visit
 
 clean:
 	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu_asked import asked
-from tracker import Box, Prompt, Sam3, Segmentation, SegmentPrompt, Tracker, small
+from tracker import Box, Prompt, Sam3, Segmentation, SegmentPrompt, Sent, Tracker, small
 from tracker.model.bank import CONDITIONING, POINTERS, Bank, Memory, Propagation
 from tracker.model.features import Detected, Embedding
 
@@ -92,10 +92,10 @@ class Forced:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def embed(self, image: Picture) -> Embedding:
+    def embed(self, image: Picture, sent: Sent | None = None) -> Embedding:
         """Count, and embed."""
         self.passes += 1
-        return self._model.embed(image)
+        return self._model.embed(image, sent)
 
     def _drawn(self, places: Sequence[Box], height: int, width: int) -> Tensor:
         side = self._model.side

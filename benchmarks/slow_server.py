@@ -24,7 +24,7 @@ from torch import Tensor
 
 from streamer import cli
 from streamer.engine import Engine
-from tracker import Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt, warm_up
+from tracker import Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt, Sent, warm_up
 from tracker.model.bank import Memory
 
 P = ParamSpec("P")
@@ -73,9 +73,9 @@ def beside(model: Sam3, other: Sam3) -> Sam3:
         model.memorize,
     )
 
-    def embed_both(image: npt.NDArray[np.uint8]) -> Embedding:
+    def embed_both(image: npt.NDArray[np.uint8], sent: Sent | None = None) -> Embedding:
         seen[:] = [other.embed(image)]
-        return embed(image)
+        return embed(image, sent)
 
     def levels_of_both(embedding: Embedding) -> tuple[Tensor, ...]:
         other.levels(seen[0])

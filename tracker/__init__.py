@@ -9,7 +9,7 @@ from tracker.checkpoints.room import check as check_room
 from tracker.checkpoints.room import needed as memory_needed
 from tracker.model.compute import Fault, devices_named, fault, free_memory
 from tracker.model.configs import ENTRIES, Ability, Entry
-from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt
+from tracker.model.features import Detected, Embedding, Logits, Segmentation, SegmentPrompt, Sent
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
 from tracker.presenting.history import History, MotionPath
@@ -69,6 +69,7 @@ __all__ = [
     "Sam3",
     "SegmentPrompt",
     "Segmentation",
+    "Sent",
     "Shown",
     "Snapshot",
     "Stage",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -80,17 +81,45 @@ def prompt_keys(prompts: Sequence[Prompt]) -> list[Key]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+class Part(NamedTuple):
+    """A part (h, w) of a picture that shows nothing else, its first pixel at ``top`` and ``left``."""
+
+    pixels: npt.NDArray[np.bool_]
+    top: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """
     A binary mask as COCO run lengths: this is the mask type, dense arrays stay inside ``tracker``.
 
-    ``counts`` is the compressed COCO string (pycocotools' ``counts``), column-major, zeros first.
+    ``held``: its ``counts``, or what these are packed of when they are first asked for, on any thread.
     """
 
     height: int
     width: int
-    counts: bytes
+    held: bytes | Part = field(repr=False)
+
+    @property
+    def counts(self) -> bytes:
+        """The compressed COCO string (pycocotools' ``counts``), column-major, zeros first."""
+        held = self.held
+        if isinstance(held, Part):
+            held = rle.encode_part(*held, self.height, self.width)
+            object.__setattr__(self, "held", held)
+        return held
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mask):
+            return NotImplemented
+        return (self.height, self.width, self.counts) == (other.height, other.width, other.counts)
+
+    def __hash__(self) -> int:
+        return hash((self.height, self.width, self.counts))
+
+    def __reduce__(self) -> tuple[type[Mask], tuple[int, int, bytes]]:
+        return Mask, (self.height, self.width, self.counts)
 
     @classmethod
     def from_dense(cls, dense: npt.NDArray[np.bool_]) -> Mask:

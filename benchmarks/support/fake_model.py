@@ -58,6 +58,9 @@ class FakeModel:
     def hint(self, text: str) -> str | None:
         return None
 
+    def send(self, image: Picture) -> None:
+        """It is the host itself."""
+
     def embed(self, image: Picture) -> Embedding:
         rows = ((np.arange(SIDE) + 0.5) * image.shape[0] / SIDE).astype(int)
         columns = ((np.arange(SIDE) + 0.5) * image.shape[1] / SIDE).astype(int)

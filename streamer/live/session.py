@@ -90,7 +90,7 @@ class Session:
         self._counters = counters
         self._write = write
         self._candidates: Latest[Candidate] = Latest()
-        self._preparing = Preparing(self._candidates)
+        self._preparing = Preparing(self._candidates, engine)
         self._looks = Looks()
         self._removed: dict[int, int] = {}  # ids by the order that removed them; bound: the tracker's objects
         self._orders = 0  # carried out
@@ -244,11 +244,11 @@ class Session:
                 self.publisher.written()
                 return
             async with self.engine.turns.take(self._preparing.run):
-                candidate = self._candidates.take()
-                frame = candidate.frame
+                frame = (candidate := self._candidates.take()).frame
                 if self.presenting is not None:
                     self.presenting.began(frame.index)
                 look, result = await self._step(candidate)
+            await asyncio.to_thread(look.pack)
             if candidate.scene is None or result.step is None:  # not presented, or there is an error to tell
                 self._tell_look(frame, result)
             if self.presenting is None:

@@ -55,6 +55,11 @@ class Look:
     error: str | None
     snapshot: Snapshot | None
 
+    def pack(self) -> None:
+        """Pack the run lengths of its masks, on any thread but the model's."""
+        for each in self.step.tracks if self.step is not None else ():
+            each.mask.counts  # noqa: B018
+
 
 class Tracking:
     """
@@ -319,7 +324,7 @@ def _look_at(
     tracker: Tracker, candidate: Candidate, picture: Prepared, seconds: float, between: Callable[[], None]
 ) -> Look:
     """Runs on the model thread: the step, and the prompts it was made with."""
-    known = {"grey": picture.grey, "motion": candidate.motion, "scene": candidate.scene}
+    known = {"grey": picture.grey, "sent": picture.sent, "motion": candidate.motion, "scene": candidate.scene}
     step = tracker.step(picture.rgb, candidate.frame.index, seconds, between=between, **known)  # type: ignore[arg-type]
     step = replace(step, timings={"convert": picture.seconds, **step.timings})
     return Look(tuple(tracker.prompts), step, None, None if candidate.scene is None else tracker.snapshot)

@@ -19,7 +19,7 @@ from tests.support import agreement, needs, theirs
 from tests.support.agreement import HEIGHT, TINY, WIDTH, Both, Pair, picture
 from tracker import Prompt, Sam3, SegmentPrompt
 from tracker.model import postprocess
-from tracker.model.detector import exemplars, select
+from tracker.model.detector import distinct, exemplars, reached
 from tracker.stream.association import assign
 
 
@@ -258,7 +258,7 @@ def video(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_same_detections_are_kept(video: Any, threshold: float, most: float) -> None:
     scores = torch.tensor([0.45, 0.9, 0.2, 0.55, 0.8, 0.6, 0.41])
     kept = video.nms_masks(scores, blobs(7), threshold, most)
-    found = select(scores, blobs(7), threshold, most)
+    (found,) = distinct([reached(scores, blobs(7), threshold)], most)
     assert found.scores.tolist() == sorted(scores[kept].tolist(), reverse=True)
 
 
@@ -285,7 +285,7 @@ def test_scores_hold_the_presence_and_thresholds_cut_alike(ours: Sam3) -> None:
         patch.setattr(ours.network, "forward_grounding", lambda **_: answer | {"pred_boxes": None})
         levels = ours.levels(ours.embed(picture(0)))
         scores, masks = ours.detector.ground(levels, (), (HEIGHT, WIDTH), [Prompt("star")])
-    kept = select(scores[0], masks[0], 0.4, None)
+    kept = reached(scores[0], masks[0], 0.4)
     assert 0 < len(kept) < 12
     assert torch.allclose(kept.scores, theirs_kept["scores"].sort(descending=True).values)
 

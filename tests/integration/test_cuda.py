@@ -105,6 +105,20 @@ def test_nothing_of_the_embedded_model_mixes_devices(device: Device) -> None:
     assert tracker.present[1].trunk.dtype is torch.bfloat16  # half the memory for as long as it is kept
 
 
+def test_a_model_guided_by_the_picture_waits_no_more_often_and_finds_it_on_the_device(device: Device) -> None:
+    model = load_model("nano", device="cuda")
+    tracker = Tracker(parts.Forced(model, 2), [Prompt("thing")], adaptive=False, interval=INTERVAL)  # type: ignore[arg-type]
+    image = parts.picture(96, 128)
+    for index in range(FRAMES):
+        with device.counting() as uploaded:
+            sent = model.send(image)
+        with device.counting() as counts:
+            step = tracker.step(image, index, index / 30, scene=0, sent=sent)
+        if index >= 2:
+            device_bounds.GUIDED[step.stage].check(counts, f"guided {step.stage}")
+            assert (uploaded.pinned, sum(uploaded.uploads.values()), sum(uploaded.copies.values())) == (2, 0, 0)
+
+
 @pytest.mark.parametrize("name", ["cpu", "cuda:1"])
 def test_a_model_runs_on_another_device_than_the_first_gpu(device: Device, name: str) -> None:
     """Upstream makes its rotary tables on cuda:0 wherever there is one, and does not move them."""

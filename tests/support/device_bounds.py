@@ -53,12 +53,18 @@ FINE = {
     ("auto", "keyframe", 4): Bound(1851, 7, 0),
 }
 
+# A presented step of nano, which is guided by the picture: two objects.
+GUIDED = {
+    "refine": Bound(603, 2, 0),
+    "keyframe": Bound(1529, 5, 0),
+}
+
 # Calls of the full-size network, its weights in bf16 wherever autocast would cast them.
 FULL = {
     "embed": Bound(724, 0, 0),
     "levels": Bound(41, 0, 0),  # of the detector, once a picture
     "detect, 1 prompts": Bound(1375, 2, 0),
-    "detect, 4 prompts": Bound(1819, 5, 0),
+    "detect, 4 prompts": Bound(1820, 2, 0),
     "refine": Bound(258, 0, 0),  # of five objects
     "click": Bound(215, 0, 0),
     "memory": Bound(601, 0, 0),  # of four objects: attended to, and encoded

@@ -12,7 +12,7 @@ import torch
 
 from tests.support.pictures import patches, saved, sent
 from tests.support.serving import Served
-from tracker import Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt
+from tracker import Detected, Embedding, Prompt, Sam3, Segmentation, SegmentPrompt, Sent
 from tracker.model.compute import Speed
 from tracker.model.configs import NANO
 
@@ -41,7 +41,7 @@ class Finder(Sam3):
         self.gate = threading.Event()
         self.gate.set()
 
-    def embed(self, image: npt.NDArray[np.uint8]) -> Embedding:
+    def embed(self, image: npt.NDArray[np.uint8], given: Sent | None = None) -> Embedding:
         self.gate.wait(30)
         self.sizes.append(image.shape)
         nothing = torch.empty(0)

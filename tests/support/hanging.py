@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.support.fake_model import FakeModel, Picture
 from streamer import cli
-from tracker import Embedding, Sam3
+from tracker import Embedding, Sam3, Sent
 
 
 class HangingModel(FakeModel):
@@ -43,10 +43,10 @@ def main(path: Path, arguments: list[str]) -> int:
     """The command line, with a model that hangs while there is such a file."""
     embed = Sam3.embed
 
-    def hanging(self: Sam3, image: Picture) -> Embedding:
+    def hanging(self: Sam3, image: Picture, sent: Sent | None = None) -> Embedding:
         while path.exists():
             time.sleep(0.02)
-        return embed(self, image)
+        return embed(self, image, sent)
 
     Sam3.embed = hanging  # type: ignore[method-assign]
     return cli.main(arguments)

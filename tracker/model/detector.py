@@ -53,8 +53,9 @@ class Detector:
         for indices in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
             answers, logits = self.ground(levels, positions, size, [prompts[index] for index in indices])
             scores = answers.cpu()  # all of them in one copy: what is kept is decided here
-            for row, index in enumerate(indices):
-                found[index] = select(scores[row], logits[row], prompts[index].threshold, most)
+            thresholds = [prompts[index].threshold for index in indices]
+            likely = [reached(*each) for each in zip(scores, logits, thresholds, strict=True)]
+            found |= zip(indices, distinct(likely, most), strict=True)
         return [found[index] for index in range(len(prompts))]
 
     def ground(
@@ -145,9 +146,9 @@ def exemplars(size: tuple[int, int], prompts: Sequence[Prompt], device: torch.de
     )
 
 
-def select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | None) -> Detected:
+def reached(scores: Tensor, logits: Tensor, threshold: float) -> Detected:
     """
-    Of one prompt's queries those that reach the threshold, best first, repaired, no two of them one object.
+    Of one prompt's queries those that reach the threshold, best first, repaired.
 
     ``scores`` are on the host, wherever the masks are.
     """
@@ -156,10 +157,19 @@ def select(scores: Tensor, logits: Tensor, threshold: float, nms_iou: float | No
     scores, logits = scores[kept], picked(logits, kept.tolist()).float() if len(kept) else logits[:0].float()
     if len(scores):
         logits = postprocess.fill_holes(logits, postprocess.speck_area(logits.shape[-1]))
-    if nms_iou is not None and len(scores) > 1:
-        best = postprocess.suppress(logits > 0, scores, nms_iou)
-        scores, logits = scores[best], picked(logits, best.tolist())
     return Detected(scores, logits)
+
+
+def distinct(found: Sequence[Detected], nms_iou: float | None) -> list[Detected]:
+    """What each prompt found, no two of it one object: the device is waited for once."""
+    answer = list(found)
+    rows = [row for row, each in enumerate(found) if nms_iou is not None and len(each) > 1]
+    if nms_iou is None or not rows:
+        return answer
+    kept = postprocess.suppressed([(found[row].logits > 0, found[row].scores) for row in rows], nms_iou)
+    for row, best in zip(rows, kept, strict=True):
+        answer[row] = Detected(found[row].scores[best], picked(found[row].logits, best.tolist()))
+    return answer
 
 
 def finish(found: Sequence[Detected], height: int, width: int, nms_iou: float | None) -> list[list[Detection]]:

@@ -24,7 +24,8 @@ class Embedding:
 
     ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
     ``interactive``: for clicks, boxes and memory; empty where the model's weights have no part for any of these.
-    ``small``: the picture itself, (S, S, 3) RGB, for a model whose clicks are guided by it.
+    ``small``: the picture itself, (S, S, 3) RGB, for a model whose clicks are guided by it; ``colors``: the same in
+    OpenCV's L*a*b* of 8 bits, where the features are.
     """
 
     height: int  # of the picture, pixels
@@ -32,15 +33,31 @@ class Embedding:
     trunk: Tensor | None
     interactive: Levels
     small: npt.NDArray[np.uint8] | None = None
+    colors: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
         """The memory its features hold."""
-        return sum(each.nbytes for each in (self.trunk, *self.interactive, self.small) if each is not None)
+        held = (self.trunk, *self.interactive, self.small, self.colors)
+        return sum(each.nbytes for each in held if each is not None)
 
     def interactive_only(self) -> Embedding:
         """The same without what only the detector reads: a half to two thirds of the memory, enough for clicks."""
         return replace(self, trunk=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """A picture on a device: ``pixels`` (height, width, 3) of RGB; ``small``, ``colors`` as in :class:`Embedding`."""
+
+    pixels: Tensor
+    small: npt.NDArray[np.uint8] | None
+    colors: Tensor | None
+
+    @property
+    def side(self) -> int | None:
+        """S; None where there is no small picture."""
+        return None if self.small is None else len(self.small)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tracker.model.compute import uploaded
 from tracker.model.features import Embedding, Segmentation, SegmentPrompt
 
 Picture = npt.NDArray[np.uint8]  # (side, side, 3) RGB
@@ -39,6 +40,16 @@ def small(pixels: Tensor, side: int) -> Picture:
     """The picture at the size of mask logits, (side, side, 3), of the network's (1, 3, H, W), -1 to 1."""
     cells = F.adaptive_avg_pool2d(pixels.float(), side)[0].permute(1, 2, 0)
     return np.asarray(((cells + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
+
+
+def shrunk(image: Picture, side: int) -> Picture:
+    """The same of a picture (height, width, 3) that is on the host: nearly the same, and no device is waited for."""
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def colors(picture: Picture) -> Tensor:
+    """A picture in OpenCV's L*a*b* of 8 bits."""
+    return torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB))
 
 
 def segment(
@@ -67,7 +78,7 @@ def segment(
         logits, ious = each.logits.unflatten(0, (-1, most)).squeeze(2), each.ious.view(-1, most)
         parts.append(Segmentation(logits, ious, each.present.view(-1, most)[:, 0]))
     found = Segmentation.joined(parts)
-    back = torch.tensor([*others, *pointed]).argsort().to(found.ious.device)
+    back = uploaded(torch.tensor([*others, *pointed]).argsort(), found.ious.device)
     return Segmentation(found.logits[back], found.ious[back], found.present[back])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -14,7 +15,7 @@ from torch import Tensor
 from tracker import rle
 from tracker.model import run_lengths
 from tracker.model.compute import picked
-from tracker.types import Box, Mask
+from tracker.types import Box, Mask, Part
 
 # Upstream fills holes and removes specks of up to 16 pixels on its 288-pixel masks (sam3_video_base.py), and up to 256
 # in masks answered to clicks (sam1_task_predictor.py). We keep the share of the picture, whatever the mask's side.
@@ -105,14 +106,26 @@ def suppress(binary: Tensor, scores: Tensor, max_iou: float) -> Tensor:
 
     Scores are on the host, and so are the kept indices that it returns, best score first.
     """
-    order = scores.argsort(descending=True, stable=True)
-    sorted_ = picked(binary, order.tolist())
-    overlaps = (pairwise_iou(sorted_, sorted_) > max_iou).tolist()
+    return suppressed([(binary, scores)], max_iou)[0]
+
+
+def suppressed(several: Sequence[tuple[Tensor, Tensor]], max_iou: float) -> list[Tensor]:
+    """The same for several such masks and scores, each by themselves: their device is waited for once."""
+    orders = [scores.argsort(descending=True, stable=True) for _, scores in several]
+    masks = [picked(binary, order.tolist()) for (binary, _), order in zip(several, orders, strict=True)]
+    overlaps = [pairwise_iou(each, each) > max_iou for each in masks]
+    flat = [each.flatten() for each in overlaps]
+    read = (flat[0] if len(flat) == 1 else torch.cat(flat)).cpu().split([len(each) for each in flat])
+    return [order[_apart(each.view(len(order), -1).tolist())] for order, each in zip(orders, read, strict=True)]
+
+
+def _apart(overlaps: list[list[bool]]) -> list[int]:
+    """Of things in their order those that overlap with none that was taken before."""
     kept: list[int] = []
-    for candidate in range(len(overlaps)):
-        if not any(overlaps[candidate][better] for better in kept):
+    for candidate, others in enumerate(overlaps):
+        if not any(others[better] for better in kept):
             kept.append(candidate)
-    return order[kept]
+    return kept
 
 
 def separate(logits: Tensor) -> Tensor:
@@ -142,9 +155,11 @@ def within(logits: Tensor, boxes: Tensor, reach: float) -> Tensor:
     return torch.where(down[..., :, None] & across[..., None, :], logits, logits.clamp(max=-1.0))
 
 
-def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
+def to_masks(logits: Tensor, height: int, width: int, *, unpacked: int = 0) -> list[tuple[Mask, Box]]:
     """
     Masks at picture size, with their tight boxes, from (N, H, W) logits.
+
+    ``unpacked``: bytes of masks that may be packed later, by another thread (on a CPU).
 
     The logits are scaled (bilinear, corners not aligned, as ``torch.nn.functional.interpolate``) and then thresholded
     at 0: the other order costs 4 % IoU. On a CPU only the part of the picture that a mask can reach is computed;
@@ -154,7 +169,15 @@ def to_masks(logits: Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
     if logits.device.type != "cpu":
         return [_of_counts(counts, height, width) for counts in run_lengths.scaled(logits, height, width)]
     down, across = _interpolation(logits.shape[1], height), _interpolation(logits.shape[2], width)
-    return [_to_mask(each, down, across) for each in logits]
+    found = []
+    for each in logits:
+        mask, box = _to_mask(each, down, across)
+        if isinstance(mask.held, Part):
+            unpacked -= mask.held.pixels.nbytes
+        if unpacked < 0:
+            mask.counts  # noqa: B018  (packs it)
+        found.append((mask, box))
+    return found
 
 
 def _of_counts(counts: bytes, height: int, width: int) -> tuple[Mask, Box]:
@@ -170,7 +193,9 @@ def _to_mask(logits: Tensor, down: Tensor, across: Tensor) -> tuple[Mask, Box]:
     y0, y1, top, bottom = _reach(rows, positive.shape[0], height)
     x0, x1, left, right = _reach(columns, positive.shape[1], width)
     part = (down[top:bottom, y0:y1] @ logits[y0:y1, x0:x1] @ across[left:right, x0:x1].T > 0).numpy()
-    return _of_counts(rle.encode_part(part, top, left, height, width), height, width)
+    x, y, wide, high = cv2.boundingRect(part.view(np.uint8))
+    box = Box(left + x, top + y, left + x + wide, top + y + high) if wide else Box(0, 0, 0, 0)
+    return Mask(height, width, Part(part, top, left)), box
 
 
 def _reach(indices: npt.NDArray[np.intp], small: int, large: int) -> tuple[int, int, int, int]:

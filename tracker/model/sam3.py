@@ -19,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import abilities, conv_trunk, guides, hints, pieces, postprocess
+from tracker.model import abilities, conv_trunk, guides, hints, pieces, postprocess, sending
 from tracker.model.backbone import Backbone, concepts, place, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
-from tracker.model.compute import Speed, device_named, matrix_bf16, on_model, uploaded
+from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
 from tracker.model.configs import Ability, Config, config_named
 from tracker.model.detector import NMS_IOU, Detector, finish
-from tracker.model.features import Detected, Embedding, Example, Segmentation, SegmentPrompt
+from tracker.model.features import Detected, Embedding, Example, Segmentation, SegmentPrompt, Sent
 from tracker.model.interactive import Segmenter
 from tracker.model.memory import MemoryHead
 from tracker.model.network import build
@@ -154,25 +154,37 @@ class Sam3:
         """
         return hints.hint(self.config, text, lambda: self.network.backbone.language_backbone.tokenizer)
 
+    @property
+    def _guided(self) -> int | None:
+        return self.side if self.config.guided and abilities.able(self.config, Ability.CLICKS) else None
+
+    def send(self, image: npt.NDArray[np.uint8]) -> Sent | None:
+        """Put a picture onto the device for :meth:`embed`, on any thread; None: that is the host itself."""
+        return sending.send(image, self.device, self._guided)
+
     @on_model
-    def embed(self, image: npt.NDArray[np.uint8]) -> Embedding:
+    def embed(self, image: npt.NDArray[np.uint8], sent: Sent | None = None) -> Embedding:
         """
-        Run the backbone on a (height, width, 3) RGB picture.
+        Run the backbone on a (height, width, 3) RGB picture; ``sent``: what :meth:`send` made of it.
 
         It is resized to the model's square (bilinear, antialiased, 8 bits, as upstream's ``Sam3Processor``) and
         normalised with mean and deviation 0.5. Raises :class:`TrackerError` for an array that is no such picture.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise TrackerError(f"a picture is (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}")
-        pixels = self._square(image)
+        if sent is None or sent.side != self._guided:  # or for another model, which answers no more
+            sent = self.send(image)
+        pixels = self._square(image, sent)
         trunk, *levels = self._encoded(self.backbone, pixels)
         if levels:
             self._place(levels[-1])
         if self.speed.bf16:
             trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
-        guided = self.config.guided and abilities.able(self.config, Ability.CLICKS)
-        small = guides.small(pixels, self.side) if guided else None
-        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small)
+        small, colors = (None, None) if sent is None else (sent.small, sent.colors)
+        if sent is None and self._guided is not None:
+            small = guides.small(pixels, self._guided)
+            colors = guides.colors(small)
+        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small, colors)
 
     def _place(self, coarse: Tensor) -> None:
         """Encode places: this depends on nothing but the size; in every embedding it would cost memory for nothing."""
@@ -198,9 +210,10 @@ class Sam3:
             self._last = embedding.trunk, (*fine, coarse)
         return self._last[1]
 
-    def _square(self, image: npt.NDArray[np.uint8]) -> Tensor:
+    def _square(self, image: npt.NDArray[np.uint8], sent: Sent | None = None) -> Tensor:
         side = self.config.image_size
-        pixels = uploaded(torch.from_numpy(np.ascontiguousarray(image)), self.device).permute(2, 0, 1)[None]
+        there = torch.from_numpy(np.ascontiguousarray(image)).to(self.device) if sent is None else sent.pixels
+        pixels = there.permute(2, 0, 1)[None]
         if self.device.type != "cpu":  # only the CPU resizes bytes; as torchvision does, round what others make
             pixels = pixels.float()
         pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True, align_corners=False)

@@ -7,7 +7,6 @@ behind as of the object. What lies under the mask tells the two apart, for a mul
 
 from __future__ import annotations
 
-import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,9 +26,8 @@ def appearances(embedding: Embedding, logits: Tensor) -> Tensor:
     features = embedding.interactive[0][0].float().flatten(1)  # (C, S²)
     inside = (logits > 0).flatten(1).to(features)
     spread: Tensor | float = 1.0
-    if embedding.small is not None:
-        colors = torch.from_numpy(cv2.cvtColor(embedding.small, cv2.COLOR_RGB2LAB)).to(features)
-        features = torch.cat([features, colors.flatten(0, 1).T])
+    if embedding.colors is not None:
+        features = torch.cat([features, embedding.colors.to(features).flatten(0, 1).T])
         spread = features.std(1).clamp(min=_FLAT)
     return (inside @ features.T / inside.sum(1, keepdim=True).clamp(min=1) - features.mean(1)) / spread
 

@@ -58,6 +58,7 @@ class ClickableFrames:
         self._frames: deque[ClickableFrame] = deque()  # trimmed by _trim
         self._times: deque[tuple[int, float]] = deque(maxlen=TIMES)
         self._thinned = -1e9  # time of the newest frame that stays for good
+        self._shown: Sequence[Track] = ()  # on the newest frame
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -91,6 +92,9 @@ class ClickableFrames:
 
     def show(self, tracks: Sequence[Track]) -> None:
         """What is shown on the newest frame, now that it was looked at."""
+        for each in self._shown:  # if nobody has packed them by now
+            each.mask.counts  # noqa: B018
+        self._shown = tracks
         self._frames[-1] = replace(self._frames[-1], tracks=tracks)
 
     def note(self, index: int, seconds: float) -> None:

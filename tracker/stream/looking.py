@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tracker.model.batching import groups_of_equals
 from tracker.model.detector import DETECT_BATCH
-from tracker.model.features import Detected, Embedding, kind
+from tracker.model.features import Detected, Embedding, Sent, kind
 from tracker.model.sam3 import Sam3
 from tracker.presenting.motion import Grey, Motion, small
 from tracker.presenting.snapshot import Snapshot
@@ -108,6 +108,7 @@ class Looking:
         motion: Motion | None,
         scene: int | None,
         grey: Grey | None,
+        sent: Sent | None,
         between: Act | None,
     ) -> Step:
         """See :meth:`tracker.Tracker.step`."""
@@ -128,7 +129,7 @@ class Looking:
         if stage is Stage.FLOW:
             tracks = self._move(image, frame, watch)
         else:
-            tracks = self._look(image, frame, watch, between)
+            tracks = self._look(image, sent, frame, watch, between)
         counted = replace(situation, prompts=self._count) if in_turn else situation
         self.schedule.budget.spend(counted, watch.seconds)
         return Step(stage, reason, tracks, watch.seconds, self.notes())
@@ -209,11 +210,14 @@ class Looking:
         self._say(frame, Stage.FLOW)
         return tracks
 
-    def _look(self, image: Picture, frame: Frame, watch: Stopwatch, between: Act | None) -> list[Track]:
+    def _look(
+        self, image: Picture, sent: Sent | None, frame: Frame, watch: Stopwatch, between: Act | None
+    ) -> list[Track]:
         """Embed the frame, follow what is known, and on a keyframe detect what is asked."""
         pause = None if between is None else partial(watch.leave_out, between)
         rest = pause or _nothing
-        embedding, tick = self.model.embed(image), frame.tick
+        embedding = self.model.embed(image) if sent is None else self.model.embed(image, sent)
+        tick = frame.tick
         watch.lap("embed")
         rest()
         self._follow(frame, embedding)

@@ -16,6 +16,8 @@ from tracker.stream.geometry import shares
 from tracker.stream.objects import Followed, Sight
 from tracker.types import Box, Key, Mask, Prompt, Track, prompt_keys
 
+UNPACKED = 32 * 2**20  # bytes of a frame's masks that wait to be packed by another thread: 16 whole pictures of 1080p
+
 
 def fetch(seen: Sequence[Followed]) -> None:
     """Let the host know these objects' masks, as fine as is presented, in one copy from the device that they are on."""
@@ -90,7 +92,7 @@ def _masks(model: Sam3, seen: Sequence[Followed], size: tuple[int, int], *, fine
         each.sight = Sight(each.logits, row)
     if fine and mended.device != logits.device:
         return model.masks(logits, *size, hole_area=postprocess.TRACK_SPECK)
-    return postprocess.to_masks(mended, *size)
+    return postprocess.to_masks(mended, *size, unpacked=UNPACKED)
 
 
 def shown(model: Sam3, seen: Sequence[Followed], prompts: Sequence[Prompt], tick: int) -> tuple[Shown, ...]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from tracker.model import abilities
-from tracker.model.features import Embedding
+from tracker.model.features import Embedding, Sent
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath
 from tracker.presenting.motion import Grey, Motion
@@ -144,6 +144,7 @@ class Tracker:
         motion: Motion | None = None,
         scene: int | None = None,
         grey: Grey | None = None,
+        sent: Sent | None = None,
         between: Callable[[], None] | None = None,
     ) -> Step:
         """
@@ -152,13 +153,13 @@ class Tracker:
         Steps may skip frames. The picture's size may change from one to the next: objects keep their ids.
         Who saw the frames between (``tracker.presenting``) says how the picture moved since the last step, and which
         scene this is: another number is a cut. Left out, both are found by comparing the two frames. ``grey`` is the
-        picture as ``tracker.small`` makes it, where that was done already.
+        picture as ``tracker.small`` makes it, and ``sent`` as :meth:`Sam3.send` does, where that was done already.
 
         ``between`` is called between the stages of a look and may ask anything of this tracker but another step, a
         reset or its end. Before the objects were followed onto this frame it meets the frame before; then this one,
         which is then the newest that can be clicked. What it raises ends the step.
         """
-        return self._looking.step(image, index, seconds, motion, scene, grey, between)
+        return self._looking.step(image, index, seconds, motion, scene, grey, sent, between)
 
     @torch.inference_mode()
     def set_prompts(

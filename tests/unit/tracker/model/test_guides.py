@@ -105,6 +105,14 @@ def test_only_a_model_that_learnt_it_keeps_the_picture(model: Sam3) -> None:
     assert untrained_vit().embed(picture).small is None
 
 
+def test_a_device_is_given_nearly_the_same_small_picture_made_by_the_host(model: Sam3) -> None:
+    rows, columns = np.mgrid[:480, :640]
+    image = np.stack([rows // 2, columns // 3, (rows + columns) // 5], -1).astype(np.uint8)
+    kept = model.embed(image).small
+    assert kept is not None
+    assert np.abs(guides.shrunk(image, 96).astype(int) - kept).max() <= 2
+
+
 def test_objects_asked_for_together_are_answered_as_alone(model: Sam3) -> None:
     embedding = model.embed(np.random.default_rng(1).integers(0, 256, (*SIZE, 3), np.uint8))
     asked = [

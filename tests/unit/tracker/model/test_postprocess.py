@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tracker.model import compat, postprocess
 from tracker.model.postprocess import fill_holes, pairwise_iou, separate, speck_area, suppress, to_masks, within
+from tracker.types import Part
 
 compat.prepare()
 
@@ -105,6 +106,14 @@ def test_an_empty_mask_is_an_empty_mask() -> None:
     ((mask, box),) = to_masks(torch.full((1, 56, 56), -1.0), 48, 64)
     assert mask.area == 0
     assert (box.x1 - box.x0, box.y1 - box.y0) == (0, 0)
+
+
+def test_so_many_bytes_of_masks_and_no_more_wait_to_be_packed() -> None:
+    logits = noise(0, 6, smooth=15).clamp(min=0.1)  # all of the picture
+    for most, waiting in ((0, 0), (2 * 48 * 64, 2), (10**6, 6)):
+        masks = [mask for mask, _ in to_masks(logits, 48, 64, unpacked=most)]
+        assert [isinstance(mask.held, Part) for mask in masks] == [place < waiting for place in range(6)]
+        assert [mask.area for mask in masks] == [48 * 64] * 6
 
 
 def test_no_masks_make_no_masks() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
 from tests.support.objects import square
+from tracker.model import guides
 from tracker.stream.appearance import alike, appearances, blended
 
 
@@ -30,9 +31,9 @@ def test_where_features_are_the_same_the_colours_tell_two_things_apart() -> None
     colors[10:26, 10:26], colors[40:56, 40:56] = (200, 30, 30), (30, 200, 30)
     both = torch.stack([square(10, 10, 16), square(40, 40, 16)])
     flat = replace(seen, interactive=(torch.ones_like(fine), *others))
-    red, green = appearances(replace(flat, small=colors), both)
+    red, green = appearances(replace(flat, colors=guides.colors(colors)), both)
     assert alike(red[None], green[None]) < 0.5
-    again, _ = appearances(replace(flat, small=colors), both)
+    again, _ = appearances(replace(flat, colors=guides.colors(colors)), both)
     assert alike(red[None], again[None]) == pytest.approx(1.0)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tracker import Embedding, FrameGone
+from tracker import Box, Embedding, FrameGone, Mask, Stage, Track
 from tracker.stream.clickable_frames import RECENT, TIMES, WINDOW, ClickableFrame, ClickableFrames
+from tracker.types import Part
 
 SIZE = 1000  # bytes of a frame: half an embedding's, half a grey picture's
 
@@ -147,3 +148,13 @@ def test_they_come_by_their_distance_and_the_very_frame_first() -> None:
     clickable = filled(5, fps=5)
     assert [each.index for each in clickable.nearest_first(1, 0.75)] == [1, 4, 3, 2, 0]
     assert [each.index for each in clickable.nearest_first(9, 0.05)] == [0, 1, 2, 3, 4]
+
+
+def test_masks_of_one_frame_at_most_wait_to_be_packed() -> None:
+    """Kept frames hold run lengths, not pictures."""
+    clickable = ClickableFrames()
+    masks = [Mask(8, 8, Part(np.ones((2, 2), bool), 0, 0)) for _ in range(3)]
+    for index, mask in enumerate(masks):
+        clickable.add(kept(index, index / 5))
+        clickable.show([Track(1, None, 0.9, Box(0, 0, 2, 2), mask, 0, Stage.REFINE)])
+    assert [isinstance(mask.held, Part) for mask in masks] == [False, False, True]
