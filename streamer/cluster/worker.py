@@ -111,10 +111,9 @@ class Worker:
             mine = {each.id for each in self._sessions.list()}
             try:
                 async with asyncio.timeout(LEASE):
-                    if known:
-                        allowed = await self._roster("beat", self.name, self.life, self.report())
-                    else:
-                        allowed = await self._roster("hello", self.name, self.life, address, mine)
+                    if not known:
+                        await self._roster("hello", self.name, self.life, address, mine)
+                    allowed = await self._roster("beat", self.name, self.life, self.report())
                 heard, known = loop.time(), allowed is not None
             except Exception as error:
                 allowed = None

@@ -202,7 +202,8 @@ def test_streams_go_on_while_the_roster_is_killed_and_what_is_started_then_is_ke
         second = start(server, DEMO.format(7))
         with server.results(first["id"]) as other:
             assert read(other, "result")["frame"]["index"] > before
-        until(lambda: server.sessions()[second["id"]]["kept"])
+        until(lambda: server.http.get(f"/sessions/{second['id']}").json().get("kept"))
+        until(lambda: len(ready(server)) == 2)
         assert read(socket, "result")["frame"]["index"] > before  # it has never been closed
     told = server.sessions()
     assert {each: told[each]["worker"] for each in told} == {each["id"]: each["worker"] for each in (first, second)}
