@@ -55,8 +55,8 @@ def _ask(model: Sam3, embedding: Embedding, each: RealObject, picture: RealPictu
     x, y = each.click
     click = SegmentPrompt(points=(Point(x, y),))
     answers = (
-        model.segment(embedding, [click], multimask=True),
-        model.segment(embedding, [SegmentPrompt(box=box_around(each.mask))]),
+        model.segment(embedding, [click], multimask=True, cut=True),
+        model.segment(embedding, [SegmentPrompt(box=box_around(each.mask))], cut=True),
     )
     first, second = (model.masks(answer.logits[:, 0], height, width)[0][0] for answer in answers)
     dense = first.dense().astype(bool)

@@ -93,7 +93,7 @@ class FakeModel:
         return Example(torch.tensor(color or (0, 0, 0)).view(1, 1, 3), torch.zeros(1, 1, dtype=torch.bool))
 
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
     ) -> Segmentation:
         self.prompted = list(objects)
         masks = [_asked_for(embedding, each) for each in objects]

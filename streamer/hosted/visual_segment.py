@@ -69,7 +69,8 @@ async def segment(asked: Asked, prompts: Sequence[SegmentPrompt], *, multimask: 
     for start in range(0, len(prompts), SLICE):
         await asked.there()
         part = prompts[start : start + SLICE]
-        parts.append(await asked.engine.take_turn(asked.model.segment, asked.embedding, part, multimask=multimask))
+        segment, take_turn = asked.model.segment, asked.engine.take_turn
+        parts.append(await take_turn(segment, asked.embedding, part, multimask=multimask, cut=True))
     return Segmentation.joined(parts)
 
 

@@ -73,7 +73,7 @@ class Finder(Sam3):
         return Detected(torch.tensor([score for score, _ in found]), logits)
 
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
     ) -> Segmentation:
         masks, many = len(objects), 3 if multimask else 1
         logits = torch.full((masks, many, embedding.height, embedding.width), 10.0)

@@ -24,8 +24,8 @@ class Embedding:
 
     ``trunk``: (1, D, g, g), what concept detection begins with, None in an :meth:`interactive_only` version.
     ``interactive``: for clicks, boxes and memory; empty where the model's weights have no part for any of these.
-    ``small``: the picture itself, (S, S, 3) RGB, for a model whose clicks are guided by it; ``colors``: the same in
-    OpenCV's L*a*b* of 8 bits, where the features are.
+    ``small``: the picture itself, (S, S, 3) RGB, for a model whose clicks are guided by it; ``fine``: the same at
+    guides.FINER times the side; ``colors``: ``small`` in OpenCV's L*a*b* of 8 bits, where the features are.
     """
 
     height: int  # of the picture, pixels
@@ -33,12 +33,13 @@ class Embedding:
     trunk: Tensor | None
     interactive: Levels
     small: npt.NDArray[np.uint8] | None = None
+    fine: npt.NDArray[np.uint8] | None = None
     colors: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
         """The memory its features hold."""
-        held = (self.trunk, *self.interactive, self.small, self.colors)
+        held = (self.trunk, *self.interactive, self.small, self.fine, self.colors)
         return sum(each.nbytes for each in held if each is not None)
 
     def interactive_only(self) -> Embedding:
@@ -48,10 +49,11 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sent:
-    """A picture on a device: ``pixels`` (height, width, 3) of RGB; ``small``, ``colors`` as in :class:`Embedding`."""
+    """A picture on a device: ``pixels`` (height, width, 3) of RGB; the others as in :class:`Embedding`."""
 
     pixels: Tensor
     small: npt.NDArray[np.uint8] | None
+    fine: npt.NDArray[np.uint8] | None
     colors: Tensor | None
 
     @property

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import abilities, conv_trunk, guides, hints, pieces, postprocess, sending
+from tracker.model import abilities, conv_trunk, cuts, guides, hints, pieces, postprocess, sending
 from tracker.model.backbone import Backbone, concepts, place, positions, resize, resized
 from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.compute import Speed, device_named, matrix_bf16, on_model
@@ -180,11 +180,11 @@ class Sam3:
             self._place(levels[-1])
         if self.speed.bf16:
             trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
-        small, colors = (None, None) if sent is None else (sent.small, sent.colors)
+        small, fine, colors = (None, None, None) if sent is None else (sent.small, sent.fine, sent.colors)
         if sent is None and self._guided is not None:
-            small = guides.small(pixels, self._guided)
+            small, fine = (guides.small(pixels, times * self._guided) for times in (1, guides.FINER))
             colors = guides.colors(small)
-        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small, colors)
+        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small, fine, colors)
 
     def _place(self, coarse: Tensor) -> None:
         """Encode places: this depends on nothing but the size; in every embedding it would cost memory for nothing."""
@@ -274,19 +274,22 @@ class Sam3:
 
     @on_model
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
     ) -> Segmentation:
         """
         Segment many objects on one embedding, each by its own points, box and earlier logits.
 
         ``multimask``: three candidates for each, for ambiguous prompts such as one click; else the single-mask token's
-        answer. An object prompted with nothing at all gets the model's guess of the main object. Raises
-        :class:`Unable`.
+        answer. ``cut``: a user waits for these masks, so with a model that is configured so they are cut along the
+        picture's own borders (cuts.py), some 15 ms each. An object prompted with nothing at all gets the model's guess
+        of the main object. Raises :class:`Unable`.
         """
         self.need(Ability.CLICKS)
         size = embedding.height, embedding.width
         decode = partial(self.segmenter.segment, embedding.interactive, size, speed=self.speed)
         found = guides.segment(decode, embedding, objects, multimask)
+        if cut and self.config.cut and embedding.fine is not None:
+            found = replace(found, logits=cuts.cut(found.logits, embedding.fine, size, objects))
         return replace(found, logits=pieces.held(found.logits, size, objects)) if self.config.one_piece else found
 
     @property

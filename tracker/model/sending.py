@@ -19,6 +19,6 @@ def send(image: guides.Picture, device: torch.device, guided: int | None) -> Sen
     """
     if device.type == "cpu":
         return None
-    small = None if guided is None else guides.shrunk(image, guided)
+    small, fine = (None if guided is None else guides.shrunk(image, times * guided) for times in (1, guides.FINER))
     colors = None if small is None else uploaded(guides.colors(small), device)
-    return Sent(uploaded(torch.from_numpy(np.ascontiguousarray(image)), device), small, colors)
+    return Sent(uploaded(torch.from_numpy(np.ascontiguousarray(image)), device), small, fine, colors)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import cv2
-import numpy as np
-import torch
 from torch import Tensor
 
 from tracker.model.abilities import able, need
@@ -17,21 +13,19 @@ from tracker.model.configs import Ability
 from tracker.model.features import SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath, under
-from tracker.stream import optical_flow
+from tracker.stream.answers import answer, as_logits, carry, filled
 from tracker.stream.clickable_frames import ClickableFrame, ClickableFrames
-from tracker.stream.follower import near
-from tracker.stream.geometry import LIMIT, Share, bounds, pixels, points, shares, spots
+from tracker.stream.geometry import bounds, pixels, points, shares, spots
 from tracker.stream.object_list import ObjectList
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS, TrackingParams
 from tracker.stream.prompts import KeyframePrompts, example
-from tracker.types import Answer, Box, Key, Mask, Point, Prompt, TrackerError
+from tracker.types import Answer, Box, Key, Point, Prompt, TrackerError
 
 T = TypeVar("T")
 Size = tuple[int, int]  # height and width of a picture, in pixels
 
 MOST_SPOTS = 32  # clicks on one object and frame that count, the newest
-MASK_LOGIT = 10.0  # what a finished mask is worth as a mask prompt: upstream's ±10 for masks taken as true
 
 
 class Clicks:
@@ -213,14 +207,6 @@ class Clicks:
             each.memory.memorized = tick
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Carried:
-    """An object on the present frame: ``logits`` (S, S), and for how many frames it was last not seen."""
-
-    logits: Tensor
-    unseen: int
-
-
 def check(size: Size, points: Sequence[Point]) -> None:
     """Refuse points outside the picture they were made on. Raises :class:`TrackerError`."""
     for place, point in enumerate(points):
@@ -266,82 +252,3 @@ def there(objects: Sequence[Followed], kept: ClickableFrame, points: Sequence[Po
         if each.shown and bool(each.logits[y, x] > 0):
             hit.append(each)
     return min(hit, key=lambda each: int((each.logits > 0).sum()), default=None)
-
-
-def answer(
-    model: Sam3,
-    kept: ClickableFrame,
-    prompt: SegmentPrompt,
-    params: TrackingParams = DEFAULTS,
-    corrected: int | None = None,
-) -> tuple[Tensor, float]:
-    """
-    The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
-
-    Raises :class:`TrackerError` if nothing is there, or nothing is left of the object whose id is ``corrected``.
-    One point alone is ambiguous: the best of three masks is taken.
-    """
-    found = model.segment(kept.embedding, [prompt], multimask=prompt.box is None and len(prompt.points) == 1)
-    logits = found.logits[0, 0]
-    if prompt.box is not None:
-        logits = near(logits[None], [prompt], kept.embedding, params.grown)[0]
-    if not bool((logits > 0).any()):
-        nothing = "the model sees no object there"
-        left = f"with this click nothing would be left of object {corrected}; it stays as it was"
-        raise TrackerError(nothing if corrected is None else left)
-    return logits, float(found.ious[0, 0])
-
-
-def carry(
-    model: Sam3,
-    frames: ClickableFrames,
-    kept: ClickableFrame,
-    logits: Tensor,
-    params: TrackingParams = DEFAULTS,
-    path: MotionPath | None = None,
-) -> Carried:
-    """
-    Follow one mask from the frame it was made on to the newest, through the frames between.
-
-    With a model that cuts nothing out by a box it is moved along with the picture only.
-    """
-    unseen, trusted = 0, True
-    before = kept
-    for hop in frames.after(kept, params.most_hops):
-        logits, before = _moved(logits, before, hop, path), hop
-        if not able(model.config, Ability.CLICKS):
-            continue
-        box = pixels(bounds(logits), *hop.size)
-        prompt = SegmentPrompt(box=box, logits=logits if trusted else None)
-        found = model.segment(hop.embedding, [prompt], multimask=False)
-        answered = near(found.logits[:, 0], [prompt], hop.embedding, params.grown)[0]
-        seen = float(found.present[0]) >= params.present and bool((answered > 0).any())
-        if seen:
-            logits, trusted = answered, float(found.ious[0, 0]) >= params.good_iou
-        unseen = 0 if seen else unseen + 1
-    return Carried(logits, unseen)
-
-
-def _moved(logits: Tensor, before: ClickableFrame, now: ClickableFrame, path: MotionPath | None) -> Tensor:
-    """Logits (S, S) moved along with the picture, unless nothing is left of them then."""
-    came = None if path is None else path.between(before.index, now.index)
-    if came is None:
-        if before.grey is None or now.grey is None or before.grey.shape != now.grey.shape:
-            return logits
-        came = optical_flow.between(before.grey, now.grey)
-    along = optical_flow.moved(logits[None], came, -LIMIT)[0]
-    return along if bool((along > 0).any()) else logits
-
-
-def filled(box: Share, side: int) -> Tensor:
-    """A box, in shares of its picture, as (side, side) logits of a mask."""
-    logits = torch.full((side, side), -MASK_LOGIT)
-    x0, y0, x1, y1 = (round(edge * side) for edge in box)
-    logits[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = MASK_LOGIT
-    return logits
-
-
-def as_logits(mask: Mask, side: int) -> Tensor:
-    """A finished mask as (side, side) logits that can be a mask prompt."""
-    share = cv2.resize(mask.dense().astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-    return torch.from_numpy((share * 2 - 1) * MASK_LOGIT)

@@ -167,7 +167,9 @@ class Followed:
         params, doubt = self.params, self.doubt
         doubt.faint = doubt.faint + 1 if iou < params.faint_iou else 0
         gone = doubt.faint >= params.faint_steps and not self.told.chosen
-        if gone or present < params.present or not there or not (same or self.told.chosen):
+        # Such a model is as unsure of real things as of none: what looks the same where a user pointed at it is there.
+        there = there and (present >= params.present or (steady is not None and self.told.chosen and same))
+        if gone or not there or not (same or self.told.chosen):
             self.lose()
             return
         unsure = steady is not None or self.entangled or iou < params.good_iou

@@ -73,6 +73,9 @@ def moved(logits: Tensor, places: Field, outside: float) -> Tensor:
     side = logits.shape[-1]
     came = cv2.resize(places - grid(*places.shape[:2]), (side, side), interpolation=cv2.INTER_AREA) + grid(side, side)
     at = uploaded(torch.from_numpy((came * 2 - 1).astype(np.float32)), logits.device)[None]
-    return (
-        F.grid_sample(logits[None] - outside, at, align_corners=False)[0] + outside
-    )  # one field for all: N as channels
+    values = (logits - outside)[None]  # one field for all: N as channels
+    cubic = F.grid_sample(values, at, mode="bicubic", align_corners=False)
+    # Read linearly, masks that are moved at every look become ever smaller; cubic, they swing beyond what was there.
+    around = torch.cat([-F.max_pool2d(-values, 3, 1, 1), F.max_pool2d(values, 3, 1, 1)])
+    least, most = F.grid_sample(around, at.expand(2, -1, -1, -1), mode="nearest", align_corners=False)
+    return torch.minimum(torch.maximum(cubic[0], least), most) + outside

@@ -7,7 +7,7 @@ Shares are of the picture's side, 0 to 1; seconds are of the stream's clock; a s
 What is not here stands beside what it bounds or computes, because it decides nothing about tracking: bounds of what is
 kept (``clickable_frames``: bytes, frames, known times, and the 100 ms within which the API promises an answer;
 ``presenting.history``: the seconds of presented frames; ``clicks.MOST_SPOTS``; the lengths of a memory bank, which are
-the network's own), and pure numerics (``geometry.LIMIT`` and ``clicks.MASK_LOGIT``, the range of mask logits; the
+the network's own), and pure numerics (``geometry.LIMIT`` and ``answers.MASK_LOGIT``, the range of mask logits; the
 small pictures of ``optical_flow`` and the grid of ``scene``).
 """
 

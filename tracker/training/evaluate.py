@@ -234,9 +234,9 @@ def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing
     height, width = thing.mask.shape
     x, y = inside(rng, thing.mask) * (width, height)
     truth = Mask.from_dense(thing.mask)
-    click = model.segment(embedding, [SegmentPrompt(points=(Point(x, y),))], multimask=True)
+    click = model.segment(embedding, [SegmentPrompt(points=(Point(x, y),))], multimask=True, cut=True)
     tally.clicks.append(iou(model.masks(click.logits[:, 0], height, width)[0][0], truth))
-    box = model.segment(embedding, [SegmentPrompt(box=box_around(thing.mask))])
+    box = model.segment(embedding, [SegmentPrompt(box=box_around(thing.mask))], cut=True)
     tally.boxes.append(iou(model.masks(box.logits[:, 0], height, width)[0][0], truth))
 
 

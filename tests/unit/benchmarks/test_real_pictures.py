@@ -47,7 +47,9 @@ class Squares:
         assert image.flags.writeable
         return image
 
-    def segment(self, embedding: np.ndarray, objects: list[SegmentPrompt], *, multimask: bool = False) -> Any:
+    def segment(
+        self, embedding: np.ndarray, objects: list[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+    ) -> Any:
         (prompt,) = objects
         logits = torch.full((1, 3 if multimask else 1, 4, 4), -1.0)  # only the best candidate is to be used
         logits[:, 0] = len(self.asked)

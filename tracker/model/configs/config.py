@@ -59,6 +59,7 @@ class Config:
     mask_reach: float | None = None  # share of its box's sides that a detection's mask may go beyond it; None: anywhere
     one_piece: bool = False  # its masks run over onto look-alikes: a click's is held to the part under it (pieces.py)
     guided: bool = False  # boxes and clicks are given as masks too (guides.py): it was taught so
+    cut: bool = False  # its masks of clicks and boxes are cut along the picture's borders (cuts.py); it is guided too
     doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
     abilities: frozenset[Ability] = frozenset(Ability)  # what its weights were trained for
     threshold: float = 0.5  # of scores, where a prompt names none

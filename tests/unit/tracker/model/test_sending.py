@@ -21,6 +21,7 @@ def test_a_picture_goes_by_pinned_memory_with_what_guides_clicks() -> None:
         plain, guided = (send(IMAGE, torch.device("cuda:1"), side) for side in (None, 16))
         assert plain is not None and guided is not None
         assert (plain.small, plain.colors, plain.side, guided.side) == (None, None, None, 16)
+        assert guided.fine is not None and guided.fine.shape == (32, 32, 3)
         assert guided.colors is not None and str(guided.colors.device) == str(guided.pixels.device) == "cuda:1"
         assert (counts.pinned, sum(counts.uploads.values())) == (3, 0)
         assert np.array_equal(guided.pixels.cpu().numpy(), IMAGE)

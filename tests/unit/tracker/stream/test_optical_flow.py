@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tracker.model.postprocess import to_masks
-from tracker.stream.optical_flow import Flow
+from tracker.presenting.motion import grid
+from tracker.stream.optical_flow import Flow, moved
 from tracker.training.masks import shrink
 from tracker.worlds.worlds import Video
 
@@ -38,6 +39,17 @@ def test_a_mask_goes_where_its_object_goes() -> None:
     flow.look(scene(112, 74))
     moved = flow.warp(mask(100, 80), -10.0)
     assert iou(moved, mask(112, 74)) > 0.9 > iou(mask(100, 80), mask(112, 74))
+
+
+def test_a_small_mask_that_is_moved_by_parts_of_a_cell_again_and_again_keeps_its_size() -> None:
+    logits = torch.full((1, SIDE, SIDE), -10.0)
+    logits[:, 20:26, 10:15] = 10.0
+    places, size = grid(60, 80), int((logits > 0).sum())
+    for step in range(50):
+        way = (0.4 if step % 2 else -0.3) / SIDE
+        logits = moved(logits, np.asarray(places + np.float32(way), np.float32), -10.0)
+    assert 0.8 * size < int((logits > 0).sum()) < 1.2 * size
+    assert logits.abs().max() <= 10
 
 
 def test_nothing_moves_where_there_is_nothing_to_compare() -> None:
