@@ -36,6 +36,7 @@ class Recipe:
     # Following by memory: train_memory.py
     memory_minutes: float = 40
     memory_small: float = 0.75  # the first share of them, in which pictures have half the side: a sixth of the work
+    memory_photographs: float = 0.5  # of the clips: photographs set in motion, where there are scenes
     frames: int = 8  # of a clip
     objects: int = 4  # followed in a clip, at most
     memory_rate: float = 4e-4

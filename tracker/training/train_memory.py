@@ -38,12 +38,15 @@ from tracker.training.losses import interactive_loss, mask_loss
 from tracker.training.masks import shrink
 from tracker.training.recipe import MODEL, Recipe
 from tracker.training.train import command_line, memory_only, place, precision, share_gradients, to_device
+from tracker.worlds import moving
 from tracker.worlds.looks import Picture
+from tracker.worlds.objects import WorldObject
 from tracker.worlds.worlds import Video
 
 Clip = tuple[list[Picture], Tensor]  # frames, and (frames, objects, side, side) coverage
 Seen = tuple[list[Embedding], Tensor]  # the same, embedded
 
+CLIP_SIZE = (320, 240)  # pixels, width and height
 KEPT = 100  # clips seen before that lessons are made of again: 2 MB each
 
 
@@ -204,36 +207,51 @@ def embed(model: Sam3, picture: Picture) -> Embedding:
 
 
 def draw_clip(rng: np.random.Generator, recipe: Recipe, supply: Supply = BARE) -> Clip:
-    """Pictures of one world, mostly with something in the way, and the coverage of objects seen on the first."""
+    """Pictures of one world or of one photograph in motion, and the coverage of objects seen on the first."""
     side = MODEL.grid * 4
     while True:
-        video = Video(
-            int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)),
-            *(320, 240),
-            objects=(2, 8),
-            speed=1.5,
-            photos=supply.photos,
-            things=supply.things,
-            variety=supply.variety,
-            hidden=0.7,
-        )
-        stride = int(rng.integers(1, 8))
-        frames = []
-        for _ in range(recipe.frames):
-            frames.append(video.next())
-            video.skip(stride - 1)
-        ids = [thing.id for thing in frames[0].objects if thing.countable][: recipe.objects]
+        drawn = not supply.scenes or rng.random() >= recipe.memory_photographs
+        frames = _world(rng, recipe, supply) if drawn else _photograph(rng, recipe, supply)
+        ids = [thing.id for thing in frames[0][1] if thing.countable][: recipe.objects]
         if ids:
             break
     truth = np.zeros((recipe.frames, len(ids), side, side), np.float32)
-    for tick, frame in enumerate(frames):
-        for thing in frame.objects:
+    for tick, (_, objects) in enumerate(frames):
+        for thing in objects:
             if thing.id in ids and (thing.countable or tick == 0):
                 truth[tick, ids.index(thing.id)] = shrink(thing.mask)
     size = (MODEL.image_size, MODEL.image_size)
-    return [np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames], (
+    return [np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8) for image, _ in frames], (
         torch.from_numpy(truth)
     )
+
+
+def _world(rng: np.random.Generator, recipe: Recipe, supply: Supply) -> list[tuple[Picture, list[WorldObject]]]:
+    """Mostly with something in the way."""
+    video = Video(
+        int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)),
+        *CLIP_SIZE,
+        objects=(2, 8),
+        speed=1.5,
+        photos=supply.photos,
+        things=supply.things,
+        unnamed=supply.unnamed,
+        variety=supply.variety,
+        hidden=0.7,
+    )
+    stride = int(rng.integers(1, 8))
+    frames = []
+    for _ in range(recipe.frames):
+        frame = video.next()
+        frames.append((frame.image, frame.objects))
+        video.skip(stride - 1)
+    return frames
+
+
+def _photograph(rng: np.random.Generator, recipe: Recipe, supply: Supply) -> list[tuple[Picture, list[WorldObject]]]:
+    scene = supply.scenes[rng.integers(len(supply.scenes))]
+    strangers = [each.sprite for each in supply.unnamed]
+    return moving.clip(rng, scene, strangers, recipe.frames, CLIP_SIZE, supply.variety)
 
 
 def train(run: MemoryRun, minutes: float, supply: Supply) -> None:

@@ -55,8 +55,8 @@ def view(rng: np.random.Generator, scene: Scene, variety: Variety = WIDE) -> tup
     width = int(rng.integers(WIDTHS[0], WIDTHS[1] + 1))
     height = round(width / float(rng.choice(ASPECTS)))
     for attempt in range(TRIES):
-        matrix = _placed(rng, scene, width, height, whole=attempt == TRIES - 1)
-        objects = _seen(scene, matrix, width, height)
+        matrix = placed(rng, scene, width, height, whole=attempt == TRIES - 1)
+        objects = seen(scene, matrix, width, height)
         if any(each.countable for each in objects):
             break
     shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -98,8 +98,8 @@ def _cut(image: Picture, mask: Binary) -> Sprite:
     return np.asarray(cv2.resize(sprite, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _placed(rng: np.random.Generator, scene: Scene, width: int, height: int, *, whole: bool) -> npt.NDArray[np.float64]:
-    """The affine map from the photograph to the picture."""
+def placed(rng: np.random.Generator, scene: Scene, width: int, height: int, *, whole: bool) -> npt.NDArray[np.float64]:
+    """An affine map from the photograph to a picture that shows a part of it; ``whole``: all of it."""
     tall, wide = scene.image.shape[:2]
     if whole:
         return np.array([[width / wide, 0.0, 0.0], [0.0, height / tall, 0.0]])
@@ -120,7 +120,8 @@ def _placed(rng: np.random.Generator, scene: Scene, width: int, height: int, *, 
     return np.column_stack([linear, half - linear @ middle])
 
 
-def _seen(scene: Scene, matrix: npt.NDArray[np.float64], width: int, height: int) -> list[WorldObject]:
+def seen(scene: Scene, matrix: npt.NDArray[np.float64], width: int, height: int) -> list[WorldObject]:
+    """The regions of a scene that can be seen where ``matrix`` puts it, their ids their places in ``masks``."""
     tall, wide = scene.image.shape[:2]
     ratio = np.array([wide / scene.masks.shape[2], tall / scene.masks.shape[1]])
     place = matrix @ np.diag([*ratio, 1.0])

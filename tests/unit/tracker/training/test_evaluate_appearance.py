@@ -23,7 +23,7 @@ class Colours:
 
     def embed(self, image: Picture) -> Any:
         small = cv2.resize(image, (self.side, self.side), interpolation=cv2.INTER_AREA)
-        return SimpleNamespace(interactive=(torch.from_numpy(small).permute(2, 0, 1)[None].float(),), small=None)
+        return SimpleNamespace(interactive=(torch.from_numpy(small).permute(2, 0, 1)[None].float(),), colors=None)
 
 
 def test_an_object_is_like_itself_and_less_like_others_and_what_is_elsewhere() -> None:
