@@ -1,5 +1,5 @@
 """
-All that is to be known of a machine with a GPU, in one command: ``python -m benchmarks.gpu_visit``, or ``make gpu``.
+What to run on a machine with a GPU, in one command: ``python -m benchmarks.gpu_visit``, or ``make gpu``.
 
 It runs ``streamer doctor``, ``benchmarks.gpu --gate``, ``benchmarks.gpu``, and then the real server with twelve small
 cameras, one after the other whatever comes of each, and keeps what each prints in a file of ``--folder``.

@@ -54,9 +54,10 @@ def _ask(model: Sam3, embedding: Embedding, each: RealObject, picture: RealPictu
     truth, (height, width) = Mask.from_dense(each.mask), each.mask.shape
     x, y = each.click
     click = SegmentPrompt(points=(Point(x, y),))
+    box = SegmentPrompt(box=box_around(each.mask))
     answers = (
-        model.segment(embedding, [click], multimask=True, cut=True),
-        model.segment(embedding, [SegmentPrompt(box=box_around(each.mask))], cut=True),
+        model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=prompt is click))
+        for prompt in (click, box)
     )
     first, second = (model.masks(answer.logits[:, 0], height, width)[0][0] for answer in answers)
     dense = first.dense().astype(bool)

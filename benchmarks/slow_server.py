@@ -86,11 +86,11 @@ def beside(model: Sam3, other: Sam3) -> Sam3:
         return detect(embedding, prompts, **options)
 
     def segment_both(
-        embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+        embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
     ) -> Segmentation:
         blank = torch.zeros(other.side, other.side)
         other.segment(seen[0], [each if each.logits is None else replace(each, logits=blank) for each in objects])
-        return segment(embedding, objects, multimask=multimask, cut=cut)
+        return segment(embedding, objects, multimask=multimask)
 
     def memorize_both(embedding: Embedding, logits: Tensor, tick: int) -> list[Memory]:
         other.memorize(seen[0], torch.zeros(len(logits), other.side, other.side), tick)

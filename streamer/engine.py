@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from streamer.errors import DeviceBroke, NotReady, TooMany
@@ -65,15 +65,13 @@ class Engine:
 
         ``device`` is what torch calls the device, None the one that it chooses; ``name`` is what people are told.
         """
-        self.device = device
+        self.device, self._name = device, name
         self.model: Sam3 | None = None
         self.turns = Turns()
         self.turn = self.turns.turn
         self.failure: Exception | None = None
         self.faults = Faults()
-        self._name = name
-        self._load = load
-        self._warm = warm
+        self._load, self._warm = load, warm
         self._pass = 0.0  # seconds of all that warming up asks; 0: not known
         self._lane = asyncio.Lock()
         self._waiting = self._outside = 0
@@ -125,8 +123,11 @@ class Engine:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Hold the lane and the turn: nothing is asked of the model, and orders alone are carried out."""
-        async with self._lane, self.turn:
+        """Hold the lane and the turn: orders alone are carried out. Raises NotReady where the model hangs meanwhile."""
+        async with AsyncExitStack() as held:
+            async with self._while_it_answers():
+                await held.enter_async_context(self._lane)
+                await held.enter_async_context(self.turn)
             yield
 
     def rest(self, coming: str | None) -> None:

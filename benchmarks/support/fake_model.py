@@ -92,8 +92,11 @@ class FakeModel:
         color = _color(embedding, _middle(embedding, prompt.boxes[0]))
         return Example(torch.tensor(color or (0, 0, 0)).view(1, 1, 3), torch.zeros(1, 1, dtype=torch.bool))
 
+    def cut(self, embedding: Embedding, objects: Sequence[SegmentPrompt], found: Segmentation) -> Segmentation:
+        return found
+
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
     ) -> Segmentation:
         self.prompted = list(objects)
         masks = [_asked_for(embedding, each) for each in objects]

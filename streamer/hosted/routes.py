@@ -59,7 +59,7 @@ async def visual_segment(body: VisualRequest, request: Request, response: Respon
         caches: Caches = request.app.state.embeddings.caches
         if body.load_logits_from_cache:
             prompts = visual.primed(prompts, [caches.load(account, asked.name, prompt) for prompt in prompts])
-        found = await visual.segment(asked, prompts, multimask=body.multimask_output)
+        found = await visual.segment(asked, prompts, body)
         if body.save_logits_to_cache:
             for prompt, logits in zip(prompts, found.logits, strict=True):
                 caches.save(account, asked.name, prompt, logits[0].clone())

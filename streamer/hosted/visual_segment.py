@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,15 +64,17 @@ def primed(prompts: Sequence[SegmentPrompt], earlier: Sequence[Logits | None]) -
     return [replace(prompt, logits=logits) for prompt, logits in zip(prompts, earlier, strict=True)]
 
 
-async def segment(asked: Asked, prompts: Sequence[SegmentPrompt], *, multimask: bool) -> Segmentation:
-    """Ask the model, SLICE objects a turn, so that live streams come in between."""
+async def segment(asked: Asked, prompts: Sequence[SegmentPrompt], body: VisualRequest) -> Segmentation:
+    """Ask the model, SLICE objects a turn, so that live streams come in between. What is answered with is cut after."""
     parts = []
     for start in range(0, len(prompts), SLICE):
         await asked.there()
         part = prompts[start : start + SLICE]
         segment, take_turn = asked.model.segment, asked.engine.take_turn
-        parts.append(await take_turn(segment, asked.embedding, part, multimask=multimask, cut=True))
-    return Segmentation.joined(parts)
+        parts.append(await take_turn(segment, asked.embedding, part, multimask=body.multimask_output))
+    found = Segmentation.joined(parts)
+    masks = found.ious.shape[1] if body.return_candidates else 1
+    return await asyncio.to_thread(asked.model.cut, asked.embedding, prompts, found, masks=masks)
 
 
 def answer(asked: Asked, found: Segmentation, body: VisualRequest) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def wanted(
     model: Sam3, *prompts: SegmentPrompt, multimask: bool = True
 ) -> list[list[tuple[float, npt.NDArray[np.bool_]]]]:
     """The model's own answer: for each prompt its masks, best first."""
-    found = model.segment(model.embed(np.array(PICTURE)), prompts, multimask=multimask, cut=True)
+    embedding = model.embed(np.array(PICTURE))
+    found = model.cut(embedding, prompts, model.segment(embedding, prompts, multimask=multimask), masks=3)
     masks = [[mask.dense() for mask, _ in model.masks(logits, HEIGHT, WIDTH)] for logits in found.logits]
     return [list(zip(ious.tolist(), each, strict=True)) for ious, each in zip(found.ious, masks, strict=True)]
 
@@ -217,7 +218,8 @@ def test_a_further_click_goes_on_from_the_logits_that_were_saved(served: Served)
     model = untrained()
     (prompt,) = prompts_of(more)
     prompt = SegmentPrompt(prompt.points, logits=torch.from_numpy(saved_logits[0]))
-    again = model.segment(model.embed(np.array(PICTURE)), [prompt], multimask=True, cut=True)
+    embedding = model.embed(np.array(PICTURE))
+    again = model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=True))
     assert np.allclose(loaded[0], again.logits[0, 0], atol=1e-3)
 
 

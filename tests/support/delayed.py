@@ -39,7 +39,7 @@ class FakeDelay(FakeModel):
         return super().detect(embedding, prompts, nms_iou=nms_iou)
 
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
     ) -> Segmentation:
         self._take(OBJECT * len(objects))
         return super().segment(embedding, objects, multimask=multimask)

@@ -72,8 +72,13 @@ class Finder(Sam3):
                 each[y0 + 5 : y1 - 5, x0 + 5 : x1 - 5] = -10
         return Detected(torch.tensor([score for score, _ in found]), logits)
 
+    def cut(
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], found: Segmentation, *, masks: int = 1
+    ) -> Segmentation:
+        return found
+
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
     ) -> Segmentation:
         masks, many = len(objects), 3 if multimask else 1
         logits = torch.full((masks, many, embedding.height, embedding.width), 10.0)

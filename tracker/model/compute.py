@@ -34,7 +34,11 @@ def devices_named(names: str | None) -> tuple[str | None, ...]:
 
     Several are of one kind, for streams go to any of them; the CPU may be named twice. Raises :class:`TrackerError`.
     """
-    each: list[str | None] = [name.strip() for name in names.split(",") if name.strip()] if names else [None]
+    each: list[str | None] = [name.strip() for name in (names or "").split(",") if name.strip()]
+    if not each:
+        if names is not None:
+            raise TrackerError(f"{names!r} names no device: write cpu, cuda, cuda:0 or mps")
+        return (None,)
     if each == [ALL]:
         each = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cuda"]
     if len(each) < 2:

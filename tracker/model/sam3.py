@@ -2,7 +2,7 @@
 SAM3 behind one small face, whatever its size: nano and the full model differ in configuration and weights only.
 
 A picture is embedded once; the embedding then serves every prompt, click and followed object on it.
-Everything here runs on the one thread that owns the model, under ``torch.inference_mode``.
+What asks the network runs on the one thread that owns the model, under ``torch.inference_mode``.
 """
 
 from __future__ import annotations
@@ -180,11 +180,8 @@ class Sam3:
             self._place(levels[-1])
         if self.speed.bf16:
             trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
-        small, fine, colors = (None, None, None) if sent is None else (sent.small, sent.fine, sent.colors)
-        if sent is None and self._guided is not None:
-            small, fine = (guides.small(pixels, times * self._guided) for times in (1, guides.FINER))
-            colors = guides.colors(small)
-        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), small, fine, colors)
+        kept = sending.kept(pixels, self._guided) if sent is None else (sent.small, sent.fine, sent.colors)
+        return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), *kept)
 
     def _place(self, coarse: Tensor) -> None:
         """Encode places: this depends on nothing but the size; in every embedding it would cost memory for nothing."""
@@ -274,23 +271,26 @@ class Sam3:
 
     @on_model
     def segment(
-        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False, cut: bool = False
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], *, multimask: bool = False
     ) -> Segmentation:
         """
         Segment many objects on one embedding, each by its own points, box and earlier logits.
 
         ``multimask``: three candidates for each, for ambiguous prompts such as one click; else the single-mask token's
-        answer. ``cut``: a user waits for these masks, so with a model that is configured so they are cut along the
-        picture's own borders (cuts.py), some 15 ms each. An object prompted with nothing at all gets the model's guess
-        of the main object. Raises :class:`Unable`.
+        answer. An object prompted with nothing at all gets the model's guess of the main object. Raises
+        :class:`Unable`.
         """
         self.need(Ability.CLICKS)
         size = embedding.height, embedding.width
         decode = partial(self.segmenter.segment, embedding.interactive, size, speed=self.speed)
         found = guides.segment(decode, embedding, objects, multimask)
-        if cut and self.config.cut and embedding.fine is not None:
-            found = replace(found, logits=cuts.cut(found.logits, embedding.fine, size, objects))
         return replace(found, logits=pieces.held(found.logits, size, objects)) if self.config.one_piece else found
+
+    def cut(
+        self, embedding: Embedding, objects: Sequence[SegmentPrompt], found: Segmentation, *, masks: int = 1
+    ) -> Segmentation:
+        """What :meth:`segment` answered as a user is to see it: :func:`cuts.applied`. On any thread."""
+        return cuts.applied(self.config, embedding, objects, found, masks)
 
     @property
     def positions(self) -> Tensor:

@@ -22,3 +22,13 @@ def send(image: guides.Picture, device: torch.device, guided: int | None) -> Sen
     small, fine = (None if guided is None else guides.shrunk(image, times * guided) for times in (1, guides.FINER))
     colors = None if small is None else uploaded(guides.colors(small), device)
     return Sent(uploaded(torch.from_numpy(np.ascontiguousarray(image)), device), small, fine, colors)
+
+
+def kept(
+    pixels: torch.Tensor, guided: int | None
+) -> tuple[guides.Picture | None, guides.Picture | None, torch.Tensor | None]:
+    """``small``, ``fine`` and ``colors`` of an :class:`Embedding` from the network's own (1, 3, H, W), on the host."""
+    if guided is None:
+        return None, None, None
+    small, fine = (guides.small(pixels, times * guided) for times in (1, guides.FINER))
+    return small, fine, guides.colors(small)

@@ -46,7 +46,7 @@ def answer(
     One point alone is ambiguous: the best of three masks is taken.
     """
     alone = prompt.box is None and len(prompt.points) == 1
-    found = model.segment(kept.embedding, [prompt], multimask=alone, cut=True)
+    found = model.cut(kept.embedding, [prompt], model.segment(kept.embedding, [prompt], multimask=alone))
     logits = found.logits[0, 0]
     if prompt.box is not None:
         logits = near(logits[None], [prompt], kept.embedding, params.grown)[0]
@@ -103,6 +103,7 @@ def filled(box: Share, side: int) -> Tensor:
     """A box, in shares of its picture, as (side, side) logits of a mask."""
     logits = torch.full((side, side), -MASK_LOGIT)
     x0, y0, x1, y1 = (round(edge * side) for edge in box)
+    x0, y0 = min(x0, side - 1), min(y0, side - 1)  # one at the edge has a cell too
     logits[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = MASK_LOGIT
     return logits
 

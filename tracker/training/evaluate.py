@@ -234,10 +234,13 @@ def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing
     height, width = thing.mask.shape
     x, y = inside(rng, thing.mask) * (width, height)
     truth = Mask.from_dense(thing.mask)
-    click = model.segment(embedding, [SegmentPrompt(points=(Point(x, y),))], multimask=True, cut=True)
-    tally.clicks.append(iou(model.masks(click.logits[:, 0], height, width)[0][0], truth))
-    box = model.segment(embedding, [SegmentPrompt(box=box_around(thing.mask))], cut=True)
-    tally.boxes.append(iou(model.masks(box.logits[:, 0], height, width)[0][0], truth))
+    click, box = SegmentPrompt(points=(Point(x, y),)), SegmentPrompt(box=box_around(thing.mask))
+    clicked, boxed = (
+        model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=prompt is click))
+        for prompt in (click, box)
+    )
+    tally.clicks.append(iou(model.masks(clicked.logits[:, 0], height, width)[0][0], truth))
+    tally.boxes.append(iou(model.masks(boxed.logits[:, 0], height, width)[0][0], truth))
 
 
 def compare(

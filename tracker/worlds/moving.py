@@ -80,7 +80,7 @@ def clip(
     if mover is not None:
         scene, mover = _apart(scene, mover)
         behind = _without(scene.image, scene.masks[mover])
-    passing = _Passing.drawn(rng, strangers, unit) if strangers and rng.random() < PASSED else None
+    passing = _Passing.drawn(rng, strangers, size) if strangers and rng.random() < PASSED else None
     bend, damage = _Bend.drawn(rng, width, height), Damage(rng, 0.8, variety)
     found = []
     for index in range(frames):
@@ -197,12 +197,14 @@ class _Passing:
     end: npt.NDArray[np.float64]
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, strangers: Sequence[Sprite], unit: float) -> _Passing:
+    def drawn(cls, rng: np.random.Generator, strangers: Sequence[Sprite], size: tuple[int, int]) -> _Passing:
+        unit = min(size)
         sprite = strangers[int(rng.integers(len(strangers)))]
         scale = rng.uniform(*PASSING) * unit / max(sprite.shape[:2])
-        sprite = np.asarray(cv2.resize(sprite, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        small = max(1, round(sprite.shape[1] * scale)), max(1, round(sprite.shape[0] * scale))
+        sprite = np.asarray(cv2.resize(sprite, small, interpolation=cv2.INTER_AREA), np.uint8)
         around = rng.uniform(0, 2 * math.pi)
-        middle = np.array([unit * 2 / 3, unit / 2]) + rng.uniform(-0.3, 0.3, 2) * unit
+        middle = np.array(size) / 2 + rng.uniform(-0.3, 0.3, 2) * unit
         reach = rng.uniform(0.3, 1.0) * unit * np.array([math.cos(around), math.sin(around)])
         return cls(sprite, middle - reach, middle + reach)
 

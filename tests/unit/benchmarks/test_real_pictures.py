@@ -47,14 +47,15 @@ class Squares:
         assert image.flags.writeable
         return image
 
-    def segment(
-        self, embedding: np.ndarray, objects: list[SegmentPrompt], *, multimask: bool = False, cut: bool = False
-    ) -> Any:
+    def segment(self, embedding: np.ndarray, objects: list[SegmentPrompt], *, multimask: bool = False) -> Any:
         (prompt,) = objects
         logits = torch.full((1, 3 if multimask else 1, 4, 4), -1.0)  # only the best candidate is to be used
         logits[:, 0] = len(self.asked)
         self.asked.append((prompt, multimask))
         return SimpleNamespace(logits=logits)
+
+    def cut(self, embedding: np.ndarray, objects: list[SegmentPrompt], found: Any) -> Any:
+        return found
 
     def masks(self, logits: torch.Tensor, height: int, width: int) -> list[tuple[Mask, Box]]:
         assert logits.shape == (1, 4, 4) and (height, width) == (72, 96)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -205,6 +206,20 @@ async def test_all_devices_go_over_in_one_moment(pair: Engines, device: str) -> 
     assert (change.loaded, change.adopted) == (["one", "two"], [(first, "new"), (second, "new")])
     assert seen == [names(pair)] == [["new", "new"]]
     assert change.rests == ([] if device == "cpu" else ["The model new is being made ready.", None])
+
+
+async def test_no_device_is_held_for_one_that_hangs_meanwhile(pair: Engines) -> None:
+    first, second = pair.all
+    async with second.turn:
+        changing = asyncio.ensure_future(pair.change(Change()))
+        while not second._lane.locked():  # noqa: ASYNC110 - it waits for a lock of the engine
+            await asyncio.sleep(0.001)
+        second._hanging = time.monotonic()
+        second._give_up()
+        with pytest.raises(NotReady, match="hangs"):
+            await changing
+    async with asyncio.timeout(10), first.alone():
+        assert first.need_model().name == "old"
 
 
 async def test_one_that_a_device_cannot_take_is_taken_from_the_others_again(pair: Engines) -> None:

@@ -18,7 +18,8 @@ from streamer.errors import Forbidden, Unauthorized
 from tests.support.asgi import asking
 
 # What needs no key; and what asks for one itself: it may come in the body, or the answer is a close code.
-WITHOUT = {"/healthz", "/readyz", "/", "/static/{name}", "/api.js", "/keys.js", "/rle.js", "/session.js"}
+PAGES = {"/", "/cluster.html", "/static/{name}", "/api.js", "/keys.js", "/rle.js", "/session.js"}
+WITHOUT = {"/healthz", "/readyz"} | PAGES
 DESCRIBED = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 BY_THEMSELVES = {
     "/sam3/concept_segment",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,14 +86,36 @@ async def test_many_objects_are_asked_for_a_slice_a_turn_and_come_in_their_order
 
     monkeypatch.setattr(Sam3, "segment", counted)
     monkeypatch.setattr(visual, "SLICE", 2)
-    found = await visual.segment(asked, CLICKS, multimask=True)
+    found = await visual.segment(asked, CLICKS, request())
     assert turns == [2, 2, 1]
     whole = segment(asked.model, asked.embedding, CLICKS, multimask=True)
     assert torch.allclose(found.ious, whole.ious, atol=1e-4)
 
 
+@pytest.mark.parametrize("candidates", [False, True])
+async def test_what_is_answered_with_is_cut_on_another_thread_than_the_model_s(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, candidates: bool
+) -> None:
+    seen: list[tuple[str, str, int]] = []
+    segment, cut = Sam3.segment, Sam3.cut
+
+    def segmented(self: Sam3, *given: Any, **more: Any) -> Segmentation:
+        seen.append(("segment", threading.current_thread().name, 0))
+        return segment(self, *given, **more)
+
+    def after(self: Sam3, *given: Any, masks: int) -> Segmentation:
+        seen.append(("cut", threading.current_thread().name, masks))
+        return cut(self, *given, masks=masks)
+
+    monkeypatch.setattr(Sam3, "segment", segmented)
+    monkeypatch.setattr(Sam3, "cut", after)
+    await visual.segment(asked, CLICKS[:2], request(return_candidates=candidates))
+    assert [what for what, _, _ in seen] == ["segment", "cut"]
+    assert seen[0][1] != seen[1][1] and seen[1][2] == (3 if candidates else 1)
+
+
 async def test_the_best_mask_stands_in_both_lists_and_the_others_beside_it_when_asked(asked: Asked) -> None:
-    found = await visual.segment(asked, CLICKS[:2], multimask=True)
+    found = await visual.segment(asked, CLICKS[:2], request())
     plain = visual.answer(asked, found, request(format="rle"))
     assert [entry["prompt_index"] for entry in plain["prompt_results"]] == [0, 1]
     assert [entry["predictions"][0] for entry in plain["prompt_results"]] == plain["predictions"]
@@ -105,7 +129,7 @@ async def test_the_best_mask_stands_in_both_lists_and_the_others_beside_it_when_
 
 
 async def test_an_archive_holds_masks_logits_and_scores(asked: Asked) -> None:
-    found = await visual.segment(asked, CLICKS[:2], multimask=True)
+    found = await visual.segment(asked, CLICKS[:2], request())
     with np.load(io.BytesIO(visual.archive(asked, found))) as arrays:
         assert (arrays["masks"].shape, arrays["masks"].dtype) == ((2, HEIGHT, WIDTH), np.dtype(bool))
         assert np.allclose(arrays["scores"], found.ious[:, 0])

@@ -97,7 +97,7 @@ async def test_pictures_go_to_the_device_off_the_models_thread_and_are_embedded_
     seen = OnDevice(fake_engine.need_model(), monkeypatch)
     while len(seen.embedded) < 2:
         assert (await presented.frame())["type"] == "result"
-    assert seen.embedded == seen.sent[:2]
+    assert all(each in seen.sent for each in seen.embedded)  # one may be sent and left out for a newer one
     assert seen.threads and not [each for each in seen.threads if each.startswith("model")]
 
 

@@ -79,12 +79,27 @@ def test_each_candidate_of_each_object_is_cut_by_itself() -> None:
     assert torch.equal(many[:, :1], both[:1])
 
 
-def test_only_who_asks_for_it_has_masks_cut_and_only_of_a_model_that_is_to() -> None:
+def test_a_line_that_is_thinner_than_a_cell_is_no_reason_to_show_nothing() -> None:
+    thin = np.full((96, 96, 3), 120, np.uint8)
+    thin[20:80, 40:41] = (200, 30, 30)
+    box = SegmentPrompt(box=Box(390, 100, 420, 400))
+    found = cut(logits((10, 40, 19, 22)), thin, SIZE, [box])
+    assert (found > 0).sum() > 0
+
+
+def test_the_best_masks_of_each_object_are_cut_and_only_of_a_model_that_is_to() -> None:
     model = Sam3.untrained("nano", seed=SEED)
     embedding = model.embed(np.kron(picture(), np.ones((2, 2, 1), np.uint8)))
     assert embedding.fine is not None and embedding.fine.shape == (2 * model.side, 2 * model.side, 3)
-    asked = [SegmentPrompt(box=Box(20.0, 20.0, 120.0, 120.0))]
-    follows, answers = (model.segment(embedding, asked, cut=cut).logits for cut in (False, True))
-    assert not torch.equal(follows, answers)
+    asked = [SegmentPrompt(box=Box(20.0, 20.0, 120.0, 120.0)), SegmentPrompt(points=(Point(60, 80),))]
+    found = model.segment(embedding, asked, multimask=True)
+    one, all_of_them = (model.cut(embedding, asked, found, masks=masks) for masks in (1, 3))
+    changed = [
+        [not torch.equal(*both) for both in zip(a, b, strict=True)]
+        for a, b in zip(found.logits, one.logits, strict=True)
+    ]
+    assert changed[0][0] and not any(each for some in changed for each in some[1:])
+    assert torch.equal(one.logits[:, 0], all_of_them.logits[:, 0])
+    assert not torch.equal(one.logits[0, 1], all_of_them.logits[0, 1])
     model.config = dataclasses.replace(model.config, cut=False)
-    assert torch.equal(model.segment(embedding, asked, cut=True).logits, follows)
+    assert model.cut(embedding, asked, found) is found

@@ -46,7 +46,7 @@ def test_a_single_point_is_answered_with_the_best_of_three() -> None:
     asked: list[bool] = []
     real = model.segment
 
-    def segment(embedding, objects, *, multimask=False, cut=False):  # type: ignore[no-untyped-def]
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
         asked.append(multimask)
         return real(embedding, objects, multimask=multimask)
 
@@ -132,7 +132,7 @@ def test_what_a_model_shows_far_from_the_box_is_no_part_of_the_answer() -> None:
     model = FakeModel()
     real = model.segment
 
-    def segment(embedding, objects, *, multimask=False, cut=False):  # type: ignore[no-untyped-def]
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
         found = real(embedding, objects, multimask=multimask)
         found.logits[..., :2, :2] = 5.0
         return found
@@ -168,3 +168,7 @@ def test_a_finished_mask_can_be_a_mask_prompt() -> None:
     logits = answers.as_logits(shown(1, 20, 40, 32).mask, 64)
     assert torch.equal(logits > 0, square(10, 20, 16) > 0)
     assert logits.abs().max() == answers.MASK_LOGIT
+
+
+def test_a_box_at_the_edge_of_the_picture_has_a_cell_too() -> None:
+    assert int((answers.filled((0.995, 0.995, 1.0, 1.0), 96) > 0).sum()) == 1

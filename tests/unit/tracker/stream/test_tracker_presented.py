@@ -99,7 +99,7 @@ def prompts_of(camera: Camera) -> list[SegmentPrompt]:
     asked: list[SegmentPrompt] = []
     real = camera.stream.model.segment
 
-    def segment(embedding, objects, *, multimask=False, cut=False):  # type: ignore[no-untyped-def]
+    def segment(embedding, objects, *, multimask=False):  # type: ignore[no-untyped-def]
         asked.extend(objects)
         return real(embedding, objects, multimask=multimask)
 
