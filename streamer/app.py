@@ -79,7 +79,7 @@ def create_app(
     app.state.models = Models(engines, config, adopt=_adopting(live, embeddings), rest=_resting(engines, live))
     _surround(app, config)
     metrics.install(app)
-    error_answers.install(app, lambda request: ModelName.header(app.state.engines, request.url.path))
+    error_answers.install(app, lambda request: ModelName.header(app.state.engines, request.scope["path"]))
     _watch(app)
     for each in (sessions, results, whip, whep, tokens, models, routes):
         app.include_router(each.router)

@@ -38,6 +38,16 @@ def name_in(host: str) -> str:
     return name.lower().removesuffix(".")
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an IP address reaches no other machine; False for what is none."""
+    try:
+        read = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
+    return (mapped or read).is_loopback
+
+
 def no_foreign_name(name: str) -> bool:
     """
     Whether a name can only be this machine's or a literal address.

@@ -15,7 +15,8 @@ from streamer.auth.scopes import ANY, Caller, Scope
 from streamer.errors import Forbidden, TooMany, Unauthorized
 
 REFUSALS = (Unauthorized, Forbidden, TooMany)  # what a route that needs a key may answer
-_QUERY = APIKeyQuery(name="api_key", auto_error=False, description="A key or a token, where the server has keys.")
+IN_QUERY = "api_key"  # the parameter that a key may be in
+_QUERY = APIKeyQuery(name=IN_QUERY, auto_error=False, description="A key or a token, where the server has keys.")
 _BEARER = HTTPBearer(auto_error=False, description="The same as a header.")
 _CALLER = "streamer.caller"  # in a connection's scope once it was asked who calls
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -251,7 +252,7 @@ class AsyncSession(SessionBase):
             if self._socket is not None and self._reader is not None:
                 await self._socket.close()  # the reader goes on until the server has said goodbye too
                 await self._reader
-            await self._end()
+            await self._end(closed=True)
 
     async def _open(self) -> None:
         async with self._opening:
@@ -287,9 +288,9 @@ class AsyncSession(SessionBase):
         finally:
             await self._end(error)
 
-    async def _end(self, error: ClientError | None = None) -> None:
+    async def _end(self, error: ClientError | None = None, *, closed: bool = False) -> None:
         async with self._news:
-            self._talk.end(error)
+            self._talk.end(error, closed=closed)
             self._news.notify_all()
 
     async def _next(self, seen: int, end: float) -> tuple[int, Result] | None:
@@ -332,19 +333,8 @@ class _Results(AsyncIterator[Result]):
             self._end += asyncio.get_running_loop().time()
             await self._session._open()
             self._seen = self._session._talk.taken
-        if (news := await self._next(self._seen)) is None:
+        read = partial(self._session._next, self._seen, self._end)
+        if (news := await self._way.anext(self._session._open, read, self._end)) is None:
             raise StopAsyncIteration
         self._seen, result = news
         return result
-
-    async def _next(self, seen: int) -> tuple[int, Result] | None:
-        """The next one, also where the session has moved meanwhile."""
-        while True:
-            try:
-                if self._way.looking:
-                    await self._session._open()
-                news = await self._session._next(seen, self._end)
-                self._way.looking = False
-                return news
-            except ClientError as error:
-                await asyncio.sleep(self._way.pause(error))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgpack
@@ -24,12 +26,12 @@ AGAIN = 0.3  # seconds from one try to the next
 _CLOSING = 2.0  # seconds that a server has to take the close frame
 
 
-def socket_options(headers: dict[str, str], timeout: float) -> dict[str, Any]:
-    """How both clients connect; ``timeout`` in seconds."""
+def socket_options(headers: dict[str, str], timeout: float, left: float = math.inf) -> dict[str, Any]:
+    """How both clients connect; ``timeout`` in seconds, and the seconds that are ``left`` for it."""
     return {
         "additional_headers": headers,
         "compression": None,  # run lengths and JPEGs hardly shrink
-        "open_timeout": timeout,
+        "open_timeout": min(timeout, max(left, 0.0)),
         "ping_timeout": _PING_TIMEOUT,
         "close_timeout": _CLOSING,
         "max_size": None,  # pictures, and masks of large frames
@@ -58,17 +60,38 @@ class Return:
             raise self._broke
         return AGAIN
 
-    def next(self, connect: Callable[[], None], read: Callable[[], T]) -> T:
-        """What is read next, where that takes more than one try, too: for ordinary code."""
-        while True:
+    def next(self, connect: Callable[[float], None], read: Callable[[], T], end: float) -> T | None:
+        """What is read next, where that takes more than one try, too; None at the ``end`` (monotonic time)."""
+        while not self.looking or time.monotonic() < end:
             try:
                 if self.looking:
-                    connect()
+                    connect(end)
                 news = read()
                 self.looking = False
                 return news
             except ClientError as error:
-                time.sleep(self.pause(error))
+                if not self.looking or time.monotonic() < end:  # else the time was too short to connect
+                    time.sleep(max(0.0, min(self.pause(error), end - time.monotonic())))
+        return None
+
+    async def anext(
+        self, connect: Callable[[], Awaitable[None]], read: Callable[[], Awaitable[T]], end: float
+    ) -> T | None:
+        """The same for asyncio; ``end`` is the loop's time."""
+        now = asyncio.get_running_loop().time
+        while not self.looking or now() < end:
+            try:
+                if self.looking:
+                    async with asyncio.timeout_at(end):
+                        await connect()
+                news = await read()
+                self.looking = False
+                return news
+            except TimeoutError:
+                break
+            except ClientError as error:
+                await asyncio.sleep(min(self.pause(error), end - now()))
+        return None
 
 
 class SessionBase:
@@ -152,9 +175,13 @@ class Conversation:
         """A new connection was made in place of one that broke."""
         self.over, self._error, self._picture = False, None, None
 
-    def end(self, error: ClientError | None = None) -> None:
-        """No more messages will come; ``error`` says what went wrong. Only the first call counts."""
-        if not self.over:
+    def end(self, error: ClientError | None = None, *, closed: bool = False) -> None:
+        """
+        No more messages will come; ``error`` says what went wrong. Only the first call counts.
+
+        ``closed``: its owner wants no more, whatever broke before.
+        """
+        if closed or not self.over:
             self.over, self._error = True, error
 
     def _hear(self, data: dict[str, Any]) -> None:

@@ -199,7 +199,7 @@ class Session(SessionBase):
         end, way = math.inf if seconds is None else time.monotonic() + seconds, Return()
         self._open()
         seen = self._talk.taken
-        while (news := way.next(self._open, partial(self._next, seen, end))) is not None:
+        while (news := way.next(self._open, partial(self._next, seen, end), end)) is not None:
             seen, result = news
             yield result
 
@@ -278,15 +278,15 @@ class Session(SessionBase):
             self._sockets.close()  # the reader goes on until the server has said goodbye too
             if self._reader is not None:
                 self._reader.join()
-            self._end()
+            self._end(closed=True)
 
-    def _open(self) -> None:
+    def _open(self, end: float = math.inf) -> None:
         with self._opening:
             if self._talk.broken:  # whoever waited on it was told; a new attempt may do better
                 self._sockets.close()
                 self._socket = None
             if self._socket is None and (self._talk.broken or not self._talk.over):
-                self._socket = self._sockets.enter_context(self._connect())
+                self._socket = self._sockets.enter_context(self._connect(end - time.monotonic()))
                 with self._news:
                     self._talk.renew()
                 self._reader = threading.Thread(
@@ -294,10 +294,10 @@ class Session(SessionBase):
                 )
                 self._reader.start()
 
-    def _connect(self) -> ClientConnection:
+    def _connect(self, left: float) -> ClientConnection:
         url = self._results_at(self._client.address)
         try:
-            socket: ClientConnection = connect(url, **socket_options(self._client.headers, self._client.timeout))
+            socket: ClientConnection = connect(url, **socket_options(self._client.headers, self._client.timeout, left))
             return socket
         except (OSError, WebSocketException) as error:
             raise errors.of_failure(url, self._client.timeout, error) from error
@@ -319,9 +319,9 @@ class Session(SessionBase):
         finally:
             self._end(error)
 
-    def _end(self, error: ClientError | None = None) -> None:
+    def _end(self, error: ClientError | None = None, *, closed: bool = False) -> None:
         with self._news:
-            self._talk.end(error)
+            self._talk.end(error, closed=closed)
             self._news.notify_all()
 
     def _next(self, seen: int, end: float) -> tuple[int, Result] | None:

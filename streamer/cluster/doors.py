@@ -11,15 +11,15 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
-from starlette.types import Receive, Send
-from starlette.types import Scope as Asgi
+from starlette.datastructures import Headers
+from starlette.types import Message, Send
 
 from streamer import auth
 from streamer.app import web_folder
 from streamer.auth import Keyring, Scope
 from streamer.cluster.front import Front, wants_direct
 from streamer.cluster.metrics import labelled
-from streamer.cluster.relay import Unreached, nobody
+from streamer.cluster.relay import Unreached, nobody, parts_of
 from streamer.cluster.reports import Door, Seat
 from streamer.config import Config
 from streamer.errors import NotFound, StreamerError
@@ -69,13 +69,17 @@ def create_front(config: Config, front: Front, secret: bytes) -> FastAPI:
 
 
 class OwnPages(Pages):
-    """Lets pages call what the door answers itself; a worker says who may call what is relayed to it."""
+    """Lets pages call, refusals of the door's own among it; what a worker says of who may call stays as it is."""
 
-    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
-        """Say so, or pass on."""
-        path = scope.get("path", "")
-        ours = path.startswith(("/cluster", "/metrics")) or (path == "/sessions" and scope.get("method") == "GET")
-        await (super().__call__ if ours else self.app)(scope, receive, send)
+    async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
+        """Say who may call, where nobody has."""
+        # A worker's answer always varies by Origin, also where it lets nobody call.
+        told = message["type"] == "http.response.start" and "origin" in _vary(message)
+        await (send(message) if told else super().send(message, send, request_headers))
+
+
+def _vary(start: Message) -> str:
+    return ", ".join(Headers(raw=start.get("headers", [])).getlist("vary")).lower()
 
 
 def _front(request: Request) -> Front:
@@ -99,7 +103,7 @@ async def _anywhere(request: Request, front: Here) -> Response:
 
 
 def _session(connection: HTTPConnection) -> str:
-    return connection.url.path.strip("/").split("/")[1]
+    return parts_of(connection)[1]
 
 
 async def _listen(socket: WebSocket) -> None:

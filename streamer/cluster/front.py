@@ -9,17 +9,19 @@ import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode, urlsplit
 
 from cachetools import LRUCache
 from fastapi import Request, Response, WebSocket
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 
-from streamer.cluster.relay import GONE, Relay, Unreached, nobody
+from streamer import auth
+from streamer.cluster.relay import GONE, Relay, Unreached, nobody, parts_of, raw_path
 from streamer.cluster.reports import Seat
 from streamer.cluster.roster import Ask
-from streamer.errors import NotFound, NotReady, StreamerError
+from streamer.errors import Conflict, NotFound, NotReady, StreamerError
+from streamer.hosts import is_loopback
 
 REMEMBERED = 65536  # sessions, and pictures, whose worker is remembered; what is forgotten is asked for again
 FRESH = 0.5  # seconds that what is known of the workers is used for
@@ -103,7 +105,7 @@ class Front:
     async def anywhere(self, request: Request) -> Response:
         """Relay what every worker answers in the same way, and what is about one session."""
         body = await request.body()
-        parts = request.url.path.strip("/").split("/")
+        parts = parts_of(request)
         session = parts[1] if parts[0] in OF_SESSIONS and len(parts) > 1 else request.query_params.get("session")
         if parts[0] in OF_SESSIONS and session is not None:
             return await self._at_owner(session, request, body)
@@ -201,20 +203,29 @@ class Front:
         return last
 
     async def direct(self, connection: HTTPConnection) -> Response:
-        """Where a session's worker itself answers what is asked: results and pictures then skip the door."""
-        scheme, parts = connection.scope["type"], connection.url.path.strip("/").split("/")
+        """
+        Where a session's worker itself answers what is asked: results and pictures then skip the door.
+
+        Without a key that is in the query: workers have no TLS, and addresses are logged. Raises NotFound, and Conflict
+        where the client cannot reach the worker.
+        """
+        scheme, parts = connection.scope["type"], parts_of(connection)
         owner = await self.owner(parts[1], anew=True)
         if owner is None:
             raise NotFound(f"There is no session {parts[1]:.64}.", detail="GET /sessions lists them.", field="session")
-        query = urlencode([each for each in connection.query_params.multi_items() if each[0] != DIRECT])
+        if is_loopback(urlsplit(owner.address).hostname or "") and not _from_here(connection):
+            words = f"{owner.name} can be reached from its own machine only."
+            raise Conflict(words, detail="Ask without direct=1: then the front door answers.", field=DIRECT)
+        without = (DIRECT, auth.IN_QUERY)
+        query = urlencode([each for each in connection.query_params.multi_items() if each[0] not in without])
         address = owner.address.replace("http", "ws", 1) if scheme == "websocket" else owner.address
-        place = f"{address}{quote(connection.url.path)}{'?' if query else ''}{query}"
+        place = f"{address}{raw_path(connection)}{'?' if query else ''}{query}"
         headers = {"Location": place, "X-Worker": owner.name, "Cache-Control": "no-store"}
         return JSONResponse({"worker": owner.name, "address": place}, 307, headers)
 
     async def listen(self, client: WebSocket) -> None:
         """Relay a session's WebSocket."""
-        parts = client.url.path.strip("/").split("/")
+        parts = parts_of(client)
         session = parts[1] if len(parts) > 1 else ""
         try:
             async for owner, _ in self._owners(session, anew=True):
@@ -233,10 +244,16 @@ class Front:
 
 def wants_direct(connection: HTTPConnection) -> bool:
     """Whether the address of a session's worker is asked for."""
-    parts = connection.url.path.strip("/").split("/")
+    parts = parts_of(connection)
     asked = connection.query_params.get(DIRECT, "0").lower() not in ("0", "", "false", "off", "no")
     reads = connection.scope["type"] == "websocket" or connection.scope["method"] in ("GET", "HEAD")
     return asked and reads and len(parts) > 1 and parts[0] == "sessions"
+
+
+def _from_here(connection: HTTPConnection) -> bool:
+    """Whether a client runs on the door's machine: by a loopback address, or by the door's own."""
+    client, server = connection.client, connection.scope.get("server")
+    return client is None or is_loopback(client.host) or (server is not None and client.host == server[0])
 
 
 async def _drop(answer: Response) -> None:

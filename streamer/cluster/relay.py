@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from fastapi import Request, Response, WebSocket, WebSocketDisconnect
@@ -127,9 +127,20 @@ async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _target(connection: HTTPConnection) -> str:
-    query = connection.scope["query_string"]
-    path = connection.scope.get("raw_path") or connection.scope["path"].encode()
-    return str((path + (b"?" + query if query else b"")).decode("latin-1"))
+    query = connection.scope["query_string"].decode("latin-1")
+    return f"{raw_path(connection)}{'?' if query else ''}{query}"
+
+
+def raw_path(connection: HTTPConnection) -> str:
+    """The path as the client wrote it, with its percent signs."""
+    path: bytes = connection.scope.get("raw_path") or quote(connection.scope["path"]).encode()
+    return path.decode("latin-1")
+
+
+def parts_of(connection: HTTPConnection) -> list[str]:
+    """The parts of the path, decoded. Not by ``url``: some versions of Starlette fail where ``Host`` is none."""
+    path: str = connection.scope["path"]
+    return path.strip("/").split("/")
 
 
 def _kept(headers: Iterable[tuple[bytes, bytes]], without: set[bytes]) -> list[tuple[bytes, bytes]]:

@@ -135,13 +135,15 @@ class Roster:
 
     async def door(self, door: Door) -> None:
         """A front door is there."""
-        self._doors[door] = self._clock()
+        self._doors = {**self._heard_doors(), door: self._clock()}
 
     async def doors(self) -> list[Door]:
         """The front doors that are there."""
+        return sorted(self._heard_doors(), key=lambda door: (door.machine, door.address))
+
+    def _heard_doors(self) -> dict[Door, float]:
         now = self._clock()
-        self._doors = {door: heard for door, heard in self._doors.items() if now - heard <= SILENT}
-        return sorted(self._doors, key=lambda door: (door.machine, door.address))
+        return {door: heard for door, heard in self._doors.items() if now - heard <= SILENT}
 
     async def where(self, session: str) -> str | None:
         """The worker that has a session; None: there is none of that name, or it is between two workers."""
@@ -178,20 +180,28 @@ class Roster:
         """
         Give a worker nothing more, and what it has to others, one by one. Returns how many sessions went.
 
-        Raises NotFound. ``on`` False: let it have sessions again.
+        Raises NotFound. ``on`` False: let it have sessions again. Of one that is gone it holds once it is back.
         """
-        if name not in self._members:
+        member, left = self._members.get(name), self._gone.get(name)
+        if member is not None:
+            member.seat = replace(member.seat, draining=on)
+        elif left is not None:
+            self._gone[name] = replace(left, draining=on)
+        else:
             raise NotFound(f"There is no worker {name:.64}.", detail="GET /cluster lists them.")
         (self._draining.add if on else self._draining.discard)(name)
-        member = self._members[name]
-        member.seat = replace(member.seat, draining=on)
         gone = 0
         for session in [each for each, owner in self._owner.items() if owner == name and on]:
             if not self._free():
                 log.warning("Worker %s keeps session %s: no other worker has room.", name, session)
                 break
             if self._owner.get(session) == name and session not in self._leaving:  # nobody else has moved it meanwhile
-                await self._release(name, session)
+                try:
+                    await self._release(name, session)
+                except Exception as error:  # it may have died: what it had is placed as of any worker that is gone
+                    words = str(error) or type(error).__name__
+                    log.warning("Worker %s does not give up session %s: %s", name, session, words)
+                    continue
                 await self._place(session)
                 gone += 1
         return gone

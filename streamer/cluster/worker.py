@@ -108,18 +108,19 @@ class Worker:
         loop = asyncio.get_running_loop()
         heard, known = loop.time(), False
         while True:
-            mine = {each.id for each in self._sessions.list()}
             try:
+                told = self.report()
                 async with asyncio.timeout(LEASE):
                     if not known:
-                        await self._roster("hello", self.name, self.life, address, mine)
-                    allowed = await self._roster("beat", self.name, self.life, self.report())
+                        await self._roster("hello", self.name, self.life, address, told.sessions)
+                        told = self.report()  # what was deleted meanwhile is no one else's
+                    allowed = await self._roster("beat", self.name, self.life, told)
                 heard, known = loop.time(), allowed is not None
             except Exception as error:
                 allowed = None
                 log.warning("The roster does not answer: %s", str(error) or type(error).__name__)
             if allowed is not None:
-                await self._stop(mine - allowed, "another worker has it")
+                await self._stop(told.sessions - allowed, "another worker has it")
             elif loop.time() - heard > LEASE:
                 kept = {each.id for each in self._sessions.list() if each.keeping is not None}
                 await self._stop(kept, "the roster has not answered, and another worker may have it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from pathlib import Path
@@ -11,6 +10,7 @@ from streamer.auth import keys_file, new_key
 from streamer.commands.terminal import Screen
 from streamer.config import Config
 from streamer.errors import BadRequest, NotFound
+from streamer.hosts import is_loopback
 from streamer.sources import trust
 
 KEYS_FILE = "keys.json"  # in the data folder
@@ -62,7 +62,7 @@ def has_keys(config: Config) -> bool:
 def check_address(config: Config, bound: socket.socket) -> None:
     """May a server with these settings listen there? Raises BadRequest for a public address without keys."""
     host = bound.getsockname()[0]
-    if _loopback(host):
+    if is_loopback(host):
         return
     if not has_keys(config):
         if config.open:
@@ -87,9 +87,3 @@ def check_files(config: Config) -> None:
             raise BadRequest(f"--source-root: {root} cannot be looked at: {error.strerror or error}.") from None
         if missing and not root.is_relative_to("/dev"):  # a camera may be plugged in later
             raise BadRequest(f"--source-root: there is no {root}.", detail="Make the folder first, or leave it out.")
-
-
-def _loopback(host: str) -> bool:
-    address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback

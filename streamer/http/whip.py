@@ -83,7 +83,7 @@ async def publish(
         await sessions.delete(made.id)
         raise
     if made.keeping is not None:
-        await made.keeping.settled()  # who comes back finds it, wherever
+        await made.keeping.settled()  # who comes back finds it wherever; where it cannot be written, while this runs
     return _created(request, made, source, answer)
 
 

@@ -82,3 +82,9 @@ def test_loopback_names_and_addresses_cannot_be_anothers(name: str) -> None:
 )
 def test_any_other_name_may_be(name: str) -> None:
     assert not hosts.no_foreign_name(name)
+
+
+def test_an_address_of_this_machine_alone_is_known_in_every_form() -> None:
+    for address, alone in (("127.0.0.2", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.0.0.1", False)):
+        assert hosts.is_loopback(address) == alone
+    assert not hosts.is_loopback("")

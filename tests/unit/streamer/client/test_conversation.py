@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -175,6 +177,33 @@ def test_a_reader_looks_for_a_moved_session_as_long_as_a_server_answers(monkeypa
             way.pause(error)
     with pytest.raises(Busy, match="full"):
         Return().pause(full)
+
+
+def test_looking_for_a_moved_session_ends_when_the_reader_has_had_its_time() -> None:
+    def away(*_: float) -> NoReturn:
+        raise Moved("It goes on elsewhere.")
+
+    assert Return().next(away, away, time.monotonic()) is None
+    assert Return().next(away, away, time.monotonic() + 0.1) is None
+
+
+async def test_so_it_does_for_asyncio_also_while_nothing_is_answered() -> None:
+    async def away() -> int:
+        raise Moved("It goes on elsewhere.")
+
+    async def silent() -> None:  # a door that takes long
+        await asyncio.Event().wait()
+
+    now = asyncio.get_running_loop().time
+    assert await Return().anext(silent, away, now()) is None
+    assert await Return().anext(silent, away, now() + 0.1) is None
+
+
+def test_closing_ends_the_search_for_a_moved_session(talk: Conversation) -> None:
+    talk.end(Moved("It goes on elsewhere."))
+    assert talk.broken
+    talk.end(closed=True)
+    assert (talk.broken, talk.take(talk.taken)) == (False, None)
 
 
 @pytest.mark.parametrize("odd", ["", "[", "[]", "7", "{}", '{"type": "result"}', '{"type": "state"}'])

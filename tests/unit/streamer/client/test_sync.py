@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import queue
-from typing import Any
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
+from websockets.http11 import Response
 
 from streamer.client import Busy, Client, ClientError, Session, sync
 from streamer.wire import results
@@ -147,6 +151,27 @@ def test_a_session_that_moves_is_found_again(sockets: list[FakeSocket]) -> None:
         sockets[1].close(1001)
         with pytest.raises(Busy):
             next(reading)
+
+
+def test_closing_ends_the_search_for_a_session_that_moves(
+    sockets: list[FakeSocket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = joined()
+    reading = session.results()
+    next(reading)
+    full = threading.Event()
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        full.set()
+        raise InvalidStatus(Response(503, "Service Unavailable", Headers()))
+
+    monkeypatch.setattr(sync, "connect", refuse)
+    sockets[0].close(1012)
+    with ThreadPoolExecutor() as threads:
+        rest = threads.submit(list, reading)
+        assert full.wait(60)
+        session.close()
+        assert rest.result(60) == []
 
 
 def test_a_connection_that_is_refused_is_an_error_and_the_next_try_connects_again(sockets: list[FakeSocket]) -> None:

@@ -84,6 +84,44 @@ async def test_what_makes_no_sense_is_answered_as_one_machine_answers_it() -> No
         assert (other.status_code, other.headers["allow"].split(", ")[:2]) == (405, ["DELETE", "GET"])
 
 
+async def test_pages_may_read_the_doors_own_refusals_of_what_is_relayed() -> None:
+    page = {"Origin": "https://elsewhere.example"}
+    async with asking(api_keys=(KEY,)) as http:
+        tries = ("/sessions/a", "wrong", 401), ("/sessions/a?direct=1", "wrong", 401), ("/x", KEY, 503)
+        for path, key, status in tries:
+            answer = await http.get(path, headers=page | {"Authorization": f"Bearer {key}"})
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        answer = await http.options("/sessions", headers=page | asked)
+        assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (200, "authorization")
+
+
+async def test_a_host_that_is_none_breaks_nothing() -> None:
+    """It fails with Starlette 0.46 where a path is read by its ``URL``."""
+    async with asking(api_keys=(KEY,)) as http:
+        for path in ("/sessions/a", "/sessions/a?direct=0", "/readyz"):
+            answer = await http.get(path, headers={"Host": "[", "Authorization": f"Bearer {KEY}"})
+            assert answer.status_code == 503
+        assert (await http.get("/sessions/a?direct=1", headers={"Host": "["})).status_code == 401
+
+
+async def test_a_key_in_the_query_is_not_told_on_and_nobody_is_led_to_their_own_machine() -> None:
+    async def ask(method: str, *given: Any) -> Any:
+        return {"where": "worker-1", "seats": [Seat("worker-1", "http://127.0.0.1:9", ready=True)]}[method]
+
+    app = create_front(Config(api_keys=(KEY,)), Front(ask), SECRET)
+    for remote, status in (("127.0.0.1", 307), ("::ffff:127.0.0.1", 307), ("10.0.0.9", 409)):
+        transport = httpx.ASGITransport(app, client=(remote, 5))
+        async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.1") as http:
+            answer = await http.get(f"/sessions/a/a%2Fb%20c?api_key={KEY}&direct=1&x=1")
+        assert answer.status_code == status
+        assert KEY not in answer.text + str(answer.headers)
+        if status == 307:
+            assert answer.headers["location"] == "http://127.0.0.1:9/sessions/a/a%2Fb%20c?x=1"
+        else:
+            assert "direct=1" in answer.json()["detail"]
+
+
 async def test_the_address_of_a_worker_is_told_to_those_who_may_view_that_session() -> None:
     async with asking(api_keys=(KEY,)) as http:
         for path in ("/sessions/abc", "/sessions/abc/results", "/sessions/abc/frames/latest.jpg"):

@@ -187,6 +187,36 @@ async def test_a_worker_is_drained_and_filled_again(machines: Machines) -> None:
     assert [seat.draining for seat in await machines.roster.seats()] == [False, False]
 
 
+async def test_one_that_is_drained_and_gone_may_have_sessions_again_when_it_is_back(machines: Machines) -> None:
+    await machines.come(ONE)
+    for on in (True, False):
+        machines.roster.lost(ONE)
+        assert await machines.roster.drain(ONE, on) == 0
+        assert [(seat.gone, seat.draining) for seat in await machines.roster.seats()] == [(True, on)]
+        await machines.come(ONE, str(on))
+        assert [(seat.gone, seat.draining) for seat in await machines.roster.seats()] == [(False, on)]
+
+
+async def test_draining_goes_on_when_the_worker_dies_of_it_or_keeps_one(machines: Machines) -> None:
+    await machines.come(ONE)
+    await machines.come(TWO)
+    kept, dead = await machines.start(ONE), await machines.start(ONE)
+    ended = machines.runs[ONE].pop(kept)  # its worker does not know it: to give it up fails
+    assert await machines.roster.drain(ONE) == 1
+    assert [await machines.roster.where(each) for each in (kept, dead)] == [ONE, TWO]
+    machines.runs[ONE].clear()
+    machines.roster.lost(ONE)
+    await machines.roster.look()
+    assert set(machines.runs[TWO]) == {ended.id, dead}
+
+
+async def test_doors_that_come_and_go_do_not_pile_up_while_nobody_asks(machines: Machines) -> None:
+    for each in range(5):
+        await machines.roster.door(Door(f"http://here:{each}", "a"))
+        machines.now += SILENT + 1
+    assert len(machines.roster._doors) == 1
+
+
 async def test_a_session_that_is_not_kept_is_found_before_its_worker_has_told_of_it(machines: Machines) -> None:
     await machines.come(ONE)
     await machines.come(TWO)

@@ -65,6 +65,25 @@ async def test_what_is_another_ones_is_stopped_and_deleting_is_for_good(cluster:
     assert cluster.roster._kept == {}
 
 
+async def test_what_is_deleted_while_it_says_hello_is_not_taken_for_another_ones(
+    cluster: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    session, worker = await start(cluster, ONE), cluster.workers[ONE]
+    beats: list[str] = []
+
+    async def ask(method: str, *given: Any) -> Any:
+        if method == "hello":
+            await worker._sessions.delete(session)
+        answer = await cluster.ask(method, *given)
+        beats.extend([method] if method == "beat" and answer is not None else [])
+        return answer
+
+    worker._roster = ask
+    cluster.roster._members.pop(ONE)  # as one that was started again: it asks for a hello
+    await until(lambda: not worker._sessions.list() and len(beats) > 1)
+    assert "is stopped here" not in caplog.text
+
+
 async def test_what_cannot_be_started_is_not_had(cluster: Any) -> None:
     kept = Kept.new("nothing://here", [], Origin.HTTP)
     with pytest.raises(StreamerError):
