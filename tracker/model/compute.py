@@ -36,7 +36,7 @@ def devices_named(names: str | None) -> tuple[str | None, ...]:
     """
     each: list[str | None] = [name.strip() for name in (names or "").split(",") if name.strip()]
     if not each:
-        if names is not None:
+        if names:
             raise TrackerError(f"{names!r} names no device: write cpu, cuda, cuda:0 or mps")
         return (None,)
     if each == [ALL]:

@@ -143,6 +143,12 @@ def test_errors_of_the_device_are_told_from_others() -> None:
     compute.free_memory()  # where there is no CUDA, nothing
 
 
+@pytest.mark.parametrize("names", [",", " ", " , ,"])
+def test_a_list_of_devices_that_names_none_is_refused(names: str) -> None:
+    with pytest.raises(TrackerError, match="names no device: write cpu"):
+        devices_named(names)
+
+
 def test_one_device_is_taken_as_it_is_written_and_the_cpu_may_be_named_twice() -> None:
     assert devices_named(None) == devices_named("") == (None,)
     assert devices_named("toaster") == ("toaster",)  # which loading says
