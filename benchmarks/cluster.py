@@ -23,7 +23,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 from websockets.asyncio.client import connect
@@ -45,6 +44,15 @@ class Away:
     back: list[float] = field(default_factory=list)
     twice: int = 0
     lost: int = 0
+
+    def take(self, found: tuple[float, set[int]] | BaseException, since: float, known: set[int]) -> None:
+        """Add one of :func:`returned`, with the ids that its stream has had, which grow."""
+        if isinstance(found, BaseException):
+            self.lost += 1
+            return
+        self.back.append(found[0] - since)
+        self.twice += len(found[1] & known)
+        known |= found[1]
 
 
 @contextlib.contextmanager
@@ -158,6 +166,15 @@ async def next_ids(server: Server, session: str) -> tuple[float, set[int]]:
             await asyncio.sleep(AGAIN)
 
 
+def returned(server: Server, sessions: Sequence[str]) -> list[tuple[float, set[int]] | BaseException]:
+    """What :func:`next_ids` says of each, all at once; of one that does not come back, why."""
+
+    async def all_back() -> list[tuple[float, set[int]] | BaseException]:
+        return await asyncio.gather(*(next_ids(server, each) for each in sessions), return_exceptions=True)
+
+    return asyncio.run(all_back())
+
+
 def kills(server: Server, times: int, workers: int, streams: int) -> Away:
     """So many kills of the worker that has most."""
     away, sessions = Away(), [start(server, 20 + each) for each in range(streams)]
@@ -171,17 +188,8 @@ def kills(server: Server, times: int, workers: int, streams: int) -> Away:
         os.kill(listening(port), signal.SIGKILL)
         killed = time.monotonic()
         theirs = [session for session, worker in zip(sessions, of, strict=True) if worker == most]
-
-        async def all_back(theirs: Sequence[str] = theirs) -> list[Any]:
-            return await asyncio.gather(*(next_ids(server, each) for each in theirs), return_exceptions=True)
-
-        for session, found in zip(theirs, asyncio.run(all_back()), strict=True):
-            if isinstance(found, BaseException):
-                away.lost += 1
-                continue
-            away.back.append(found[0] - killed)
-            away.twice += len(found[1] & known[session])
-            known[session] |= found[1]
+        for session, found in zip(theirs, returned(server, theirs), strict=True):
+            away.take(found, killed, known[session])
     for each in sessions:
         server.http.delete(f"/sessions/{each}")
     return away

@@ -28,7 +28,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from benchmarks.cluster import AGAIN, PROMPTS, Away, arrivals, cluster, listening, next_ids, wait, workers_of
+from benchmarks.cluster import AGAIN, PROMPTS, Away, arrivals, cluster, listening, next_ids, returned, wait, workers_of
 from benchmarks.first_light import machine
 from benchmarks.kills import SECONDS, Server
 from benchmarks.recording import record
@@ -106,19 +106,9 @@ def most(server: Server, sessions: list[str], kind: str) -> tuple[str, dict[str,
 
 def back(server: Server, theirs: dict[str, str], known: dict[str, set[int]], since: float) -> dict[str, Away]:
     """What becomes of these sessions, by the kind of their source."""
-
-    async def all_back() -> list[tuple[float, set[int]] | BaseException]:
-        return await asyncio.gather(*(next_ids(server, each) for each in theirs), return_exceptions=True)
-
     away = {kind: Away() for kind in KINDS}
-    for (session, kind), found in zip(theirs.items(), asyncio.run(all_back()), strict=True):
-        its = away[kind]
-        if isinstance(found, BaseException):
-            its.lost += 1
-            continue
-        its.back.append(found[0] - since)
-        its.twice += len(found[1] & known[session])
-        known[session] |= found[1]
+    for (session, kind), found in zip(theirs.items(), returned(server, list(theirs)), strict=True):
+        away[kind].take(found, since, known[session])
     return away
 
 

@@ -80,22 +80,22 @@ def clip(
     if mover is not None:
         scene, mover = _apart(scene, mover)
         behind = _without(scene.image, scene.masks[mover])
+        at, alone = _center(scene, mover, base), replace(scene, masks=scene.masks[mover : mover + 1])
     passing = _Passing.drawn(rng, strangers, size) if strangers and rng.random() < PASSED else None
     bend, damage = _Bend.drawn(rng, width, height), Damage(rng, 0.8, variety)
     found = []
     for index in range(frames):
         moment = index / max(1, frames - 1)
-        seen_from = _after(camera.at(moment, unit, middle), base)
-        image = _warped(behind, seen_from, size)
+        view = camera.at(moment, unit, middle)
+        seen_from = _after(view, base)
+        image = scenes.warped(behind, seen_from, size)
         objects = scenes.seen(scene, seen_from, width, height)
         if mover is not None:
-            at = _center(scene, mover, base)
-            moved = _after(camera.at(moment, unit, middle), _after(own.at(moment, unit, at), base))
-            alone = replace(scene, masks=scene.masks[mover : mover + 1])
+            moved = _after(view, _after(own.at(moment, unit, at), base))
             one = next(iter(scenes.seen(alone, moved, width, height)), None)
             objects = [each for each in objects if each.id != mover]
             if one is not None:
-                image = _over(image, _warped(scene.image, moved, size), one.mask)
+                image = _over(image, scenes.warped(scene.image, moved, size), one.mask)
                 objects = [_hidden(each, one.mask) for each in objects] + [replace(one, id=mover)]
         image, objects = bend.apply(image, objects, moment)
         if passing is not None:
@@ -142,14 +142,6 @@ def _center(scene: Scene, row: int, base: Matrix) -> npt.NDArray[np.float64]:
 
 def _after(second: Matrix, first: Matrix) -> Matrix:
     return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
-
-
-def _warped(image: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
-    shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    image = image if shrink < 1.2 else np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
-    return np.asarray(
-        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8
-    )
 
 
 def _over(image: Picture, other: Picture, mask: npt.NDArray[np.bool_]) -> Picture:

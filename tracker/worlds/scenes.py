@@ -59,10 +59,15 @@ def view(rng: np.random.Generator, scene: Scene, variety: Variety = WIDE) -> tup
         objects = seen(scene, matrix, width, height)
         if any(each.countable for each in objects):
             break
+    return Damage(rng, 0.8, variety).apply(lit(rng, warped(scene.image, matrix, (width, height))), 0.0), objects
+
+
+def warped(image: Picture, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Picture:
+    """A photograph as ``matrix`` puts it onto a picture of ``size`` (width, height), mirrored beyond its edges."""
     shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    image = scene.image if shrink < 1.2 else cv2.GaussianBlur(scene.image, (0, 0), 0.4 * shrink)
-    image = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return Damage(rng, 0.8, variety).apply(lit(rng, np.asarray(image, np.uint8)), 0.0), objects
+    image = image if shrink < 1.2 else np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
+    laid = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(laid, np.uint8)
 
 
 def lit(rng: np.random.Generator, image: Picture) -> Picture:

@@ -17,3 +17,11 @@ def test_every_bar_is_missed_by_what_is_past_it() -> None:
     assert [enough for *_, enough in bad] == [False] * 4
     assert not bars([1.0], 1.0, Away([1.0], lost=1))[-1][-1]
     assert len(bars([1.0], 1.0, Away())) == 2  # nothing was killed
+
+
+def test_a_stream_is_back_or_lost_and_an_id_that_it_had_was_given_twice() -> None:
+    away, known = Away(), {1, 2}
+    away.take((5.0, {2, 3}), 3.0, known)
+    away.take((6.0, {4}), 3.0, known)
+    away.take(TimeoutError(), 3.0, known)
+    assert (away.back, away.twice, away.lost, known) == ([2.0, 3.0], 1, 1, {1, 2, 3, 4})
