@@ -320,14 +320,13 @@ class Looking:
 
     def _show(self, height: int, width: int, frame: Frame, watch: Stopwatch) -> list[Track]:
         """Settle who owns which pixel and who touches whom, and encode what is shown."""
-        watch.answer(partial(showing.fetch, self.objects.visible))
+        watch.answer(partial(showing.fetch, self.objects.visible, fine=not frame.presented))
         for same in self.objects.by_key():
             settle(same, self.params)
             entangle(same, frame.seconds, self.params)
         watch.lap("settle")
         size, seen = (height, width), self.objects.visible
-        fine = not frame.presented
-        tracks = showing.tracks(self.model, seen, self.asked.all, size, frame.seconds, frame.tick, fine=fine)
+        tracks = showing.tracks(self.model, seen, self.asked.all, size, frame.seconds, frame.tick)
         watch.lap("encode")
         return tracks
 

@@ -19,17 +19,21 @@ from tracker.types import Box, Key, Mask, Prompt, Track, prompt_keys
 UNPACKED = 32 * 2**20  # bytes of a frame's masks that wait to be packed by another thread: 16 whole pictures of 1080p
 
 
-def fetch(seen: Sequence[Followed]) -> None:
-    """Let the host know these objects' masks, as fine as is presented, in one copy from the device that they are on."""
+def fetch(seen: Sequence[Followed], *, fine: bool = True) -> None:
+    """
+    Let the host know these objects' masks, in one copy from the device that they are on.
+
+    As fine as they are, or unless ``fine`` as is presented.
+    """
     on_host = not seen or seen[0].logits.device.type == "cpu"
-    known = [None] * len(seen) if on_host else brought(torch.stack([each.logits for each in seen]))
+    known = [None] * len(seen) if on_host else brought(torch.stack([each.logits for each in seen]), fine=fine)
     for each, logits in zip(seen, known, strict=True):
         each.sight = None if logits is None else Sight(each.logits, logits)
 
 
-def brought(logits: Tensor) -> Tensor:
-    """(N, S, S) logits of a device on the host, none of a side over ``MOST_SIDE``; they travel in 16 bits."""
-    return presentable(logits).half().cpu().float()
+def brought(logits: Tensor, *, fine: bool = False) -> Tensor:
+    """(N, S, S) logits of a device on the host, unless ``fine`` :func:`presentable`; they travel in 16 bits."""
+    return (logits if fine else presentable(logits)).half().cpu().float()
 
 
 def presentable(logits: Tensor) -> Tensor:
@@ -47,19 +51,17 @@ def tracks(
     size: tuple[int, int],
     seconds: float,
     tick: int,
-    *,
-    fine: bool = True,
 ) -> list[Track]:
     """
     Place the visible objects on this frame of ``size`` (height, width), and encode those that are shown.
 
-    An object of which nothing is left beside the others is lost. Their masks are made of what the host knows of them
-    (:func:`fetch`), or if ``fine`` on the device, as fine as they are, for which it is waited.
+    An object of which nothing is left beside the others is lost. Their masks are made by the host, of what it knows of
+    them (:func:`fetch`).
     """
     if not seen:
         return []
     height, width = size
-    masks = _masks(model, seen, size, fine=fine)
+    masks = _masks(model, seen, size)
     asked = dict(zip(prompt_keys(prompts), prompts, strict=True))
     encoded = []
     for each, (mask, box) in zip(seen, masks, strict=True):
@@ -83,15 +85,13 @@ def tracks(
     return encoded
 
 
-def _masks(model: Sam3, seen: Sequence[Followed], size: tuple[int, int], *, fine: bool) -> list[tuple[Mask, Box]]:
+def _masks(model: Sam3, seen: Sequence[Followed], size: tuple[int, int]) -> list[tuple[Mask, Box]]:
     """Masks at picture size with their boxes; mended as they are for presenting, the host knows them from then on."""
-    logits = torch.stack([each.logits for each in seen])
     here = [each.known for each in seen if each.known is not None]
-    mended = model.mended(torch.stack(here) if len(here) == len(seen) else logits, postprocess.TRACK_SPECK)
+    best = here if len(here) == len(seen) else [each.logits for each in seen]
+    mended = model.mended(torch.stack(best), postprocess.TRACK_SPECK)
     for each, row in zip(seen, mended.cpu(), strict=True):
         each.sight = Sight(each.logits, row)
-    if fine and mended.device != logits.device:
-        return model.masks(logits, *size, hole_area=postprocess.TRACK_SPECK)
     return postprocess.to_masks(mended, *size, unpacked=UNPACKED)
 
 

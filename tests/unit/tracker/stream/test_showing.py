@@ -13,7 +13,7 @@ from tracker.model.sam3 import Sam3
 from tracker.presenting.snapshot import MOST_SIDE
 from tracker.stream.objects import Followed, settle
 from tracker.stream.showing import fetch, shown, tracks
-from tracker.types import Box, Prompt, prompt_keys
+from tracker.types import Box, Part, Prompt, prompt_keys
 
 
 class Mender:
@@ -50,10 +50,10 @@ def test_masks_on_a_device_are_brought_to_the_host_once_however_many_they_are() 
         for each in every:
             each.logits = device.put(each.logits * 40.03)
         with device.counting() as counts:
-            fetch(every)
+            fetch(every, fine=False)
             settle(every)
             (one,) = [each for each in every if each.visible]  # of three on one place
-            (first,) = tracks(MODEL, [one], [prompt], (96, 128), 0.1, 5, fine=False)
+            (first,) = tracks(MODEL, [one], [prompt], (96, 128), 0.1, 5)
             assert len(shown(MODEL, [one], [prompt], 5)) == 1
         assert sum(counts.copies.values()) == 1
         assert (first.box, first.mask.area) == (Box(0, 0, 128, 96), 96 * 128)
@@ -70,8 +70,14 @@ def test_masks_that_nobody_presents_leave_the_device_as_fine_as_they_are() -> No
         each, model = followed(1, prompt, 0.9, 4 * MOST_SIDE), load_model("nano")
         each.logits[:, 1::2] = -1  # stripes that nothing of half the size can show
         each.logits = device.put(each.logits)
-        fetch([each])
-        (fine,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5)
-        (coarse,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5, fine=False)
+        with device.counting() as counts:
+            fetch([each])
+            (fine,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5)
+        assert sum(counts.copies.values()) == 1
+        assert isinstance(fine.mask.held, Part)  # packed later, by another thread
+        (told,) = shown(model, [each], [prompt], 5)
+        assert told.logits.shape == (MOST_SIDE, MOST_SIDE)
+        fetch([each], fine=False)
+        (coarse,) = tracks(model, [each], [prompt], (4 * MOST_SIDE, 4 * MOST_SIDE), 0.1, 5)
         assert fine.mask != coarse.mask
         assert fine.mask.area == (4 * MOST_SIDE) ** 2 // 2
