@@ -76,7 +76,7 @@ def create_app(
     caches = Caches(config.embeddings_bytes, config.logits_bytes)
     rules = Rules(http=config.fetch_http, networks=config.fetch_networks)
     app.state.embeddings = embeddings = Embeddings(engines, live, caches, rules)
-    app.state.models = Models(engines, config, adopt=_adopting(live, embeddings), rest=_resting(engines, live))
+    app.state.models = Models(engines, config, adopt=_adopting(live, embeddings), rest=live.hang)
     _surround(app, config)
     metrics.install(app)
     error_answers.install(app, lambda request: ModelName.header(app.state.engines, request.scope["path"]))
@@ -106,14 +106,6 @@ def _engines(config: Config, model: Sam3 | None) -> Engines:
     )
     engines.all[0].model = model
     return engines
-
-
-def _resting(engines: Engines, sessions: Sessions) -> Callable[[str | None], None]:
-    def rest(why: str | None) -> None:
-        for engine in engines.all:
-            sessions.hang(engine, why)
-
-    return rest
 
 
 def _adopting(sessions: Sessions, embeddings: Embeddings) -> Adopt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import statistics
 import sys
@@ -12,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 from streamer.errors import DeviceBroke, NotReady, TooMany
@@ -43,8 +42,7 @@ class Engine:
     What a session is told by its readers (:meth:`order`) waits for no turn: it runs as soon as the thread is free, and
     inside of a long look wherever that calls :meth:`between`.
 
-    While a step hangs (:meth:`watch` looks) nothing waits for it: what stands in line is refused with NotReady, as is
-    what comes, until the step comes back.
+    While a step hangs (:meth:`watch` looks) what stands in line, and what comes, is refused with NotReady.
 
     HTTP requests come through :meth:`lane`: one of them at a time stands in line for turns, at most ``max_waiting``
     wait behind it, and the next is refused, so that no number of requests can crowd out the sessions. What a request
@@ -55,7 +53,7 @@ class Engine:
         self,
         load: Callable[[], Sam3],
         *,
-        warm: Callable[[Sam3], float] | None = None,
+        warm: Callable[[Sam3], float] = lambda model: 0.0,
         max_waiting: int = 8,
         device: str | None = None,
         name: str = "",
@@ -77,7 +75,7 @@ class Engine:
         self._waiting = self._outside = 0
         self._max_waiting = max_waiting
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._next: str | None = None  # the model that the thread makes ready, and answers nothing meanwhile
+        self._rests: str | None = None  # why it answers nothing while the thread makes another model ready
         self._orders: deque[tuple[Future[Any], Callable[[], Any]]] = deque()  # bound: one a reader, who waits for it
         self._ident = 0  # of the thread
         self._began: float | None = None  # when what runs on it began
@@ -114,8 +112,7 @@ class Engine:
             return
         try:
             model = await self.run(self._load)
-            if self._warm is not None:
-                self._pass = await self.run(self._warm, model)
+            self._pass = await self.run(self._warm, model)
         except Exception as error:
             self.failure = error
             raise
@@ -130,10 +127,10 @@ class Engine:
                 await held.enter_async_context(self.turn)
             yield
 
-    def rest(self, coming: str | None) -> None:
-        """Refuse what waits and what comes while the model ``coming`` is made ready; None: answer again."""
-        self._next = coming
-        if coming is not None:
+    def rest(self, why: str | None) -> None:
+        """Refuse what waits and what comes, for that reason, while another model is made ready; None: answer again."""
+        self._rests = why
+        if why is not None:
             self._give_up()
 
     async def take(self, model: Sam3, adopt: Callable[[Sam3], None]) -> None:
@@ -167,10 +164,14 @@ class Engine:
     def need_answers(self) -> Sam3:
         """The model, or NotReady where it is not there, hangs, is being changed, or is to end."""
         model = self.need_model()
-        held_up = self._hanging is not None or self._next is not None or self.faults.broken is not None
-        if self._stopped or held_up:
+        if self._stopped or self.silence is not None:
             raise self.refusal()
         return model
+
+    @property
+    def silence(self) -> str | None:
+        """In words why it answers nothing for now, as its sessions are told; None: it answers."""
+        return self.faults.broken or self.hangs or self._rests
 
     @property
     def hangs(self) -> str | None:
@@ -183,8 +184,7 @@ class Engine:
     @property
     def limit(self) -> float:
         """Seconds after which a step that has not come back hangs."""
-        steps = list(self._steps)
-        return max(LONGEST, TIMES * statistics.median(steps) if steps else 0.0, PASSES * self._pass)
+        return max(LONGEST, TIMES * statistics.median(list(self._steps) or [0.0]), PASSES * self._pass)
 
     async def watch(self, tell: Callable[[str | None], None], broke: Callable[[Exception], None] | None = None) -> None:
         """Look for ever whether a step hangs: ``tell`` hears why, None when it is back; ``broke``: the device did."""
@@ -197,8 +197,8 @@ class Engine:
                 if broke is not None:
                     broke(self.failure)
             began, now = self._began, time.monotonic()
-            stepping = self.ready and self._next is None and began is not None
-            hanging = began if stepping and now - (began or now) > self.limit else None
+            late = self.ready and self._rests is None and began is not None and now - began > self.limit
+            hanging = began if late or began == self._hanging else None  # until it is back, whatever comes meanwhile
             if hanging == self._hanging:
                 continue
             self._hanging = hanging
@@ -207,7 +207,7 @@ class Engine:
                 self._give_up()
             else:
                 log.warning("The model's step has come back.")
-            tell(self.hangs)
+            tell(self.silence)
 
     async def run(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the model thread, behind what already runs there. It does not wait for the turn."""
@@ -290,7 +290,7 @@ class Engine:
 
         def wait() -> None:
             self._thread.shutdown(wait=True)
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            with suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(ended.set)
 
         threading.Thread(target=wait, name="end of the model", daemon=True).start()
@@ -344,7 +344,7 @@ class Engine:
             return NotReady("The server is being stopped.", retry_after=RETRY)
         if self.faults.broken is not None:
             return DeviceBroke(self.faults.broken)
-        if self._next is not None:
+        if self._rests is not None and self._hanging is None:
             words = "It answers as soon as it is ready; GET /models tells how far it is."
-            return NotReady(f"The model {self._next} is being made ready.", detail=words, retry_after=RETRY)
+            return NotReady(self._rests, detail=words, retry_after=RETRY)
         return NotReady("The model hangs.", detail=self.hangs or "It has come back: ask again.", retry_after=RETRY)

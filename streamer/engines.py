@@ -25,8 +25,8 @@ class Change(Protocol):
         """Warm it up; seconds as ``warm`` of :class:`Engine` tells them."""
         ...
 
-    def rest(self, why: str | None) -> None:
-        """Nothing is answered from now on, and why; None: it is again. On the event loop."""
+    def rest(self, engine: Engine, why: str | None) -> None:
+        """Why an engine answers nothing from now on; None: it does again. On the event loop."""
         ...
 
     def adopt(self, engine: Engine, model: Sam3) -> None:
@@ -136,14 +136,14 @@ class Engines:
     async def _made_ready(self, models: Sequence[Sam3], change: Change) -> list[float]:
         """Each on its engine's thread, one after the other: they are timed. Returns the seconds that it took."""
         for engine in self.all:
-            engine.rest(models[0].name)
-        change.rest(self.all[0].refusal().message)
+            engine.rest(f"The model {models[0].name} is being made ready.")
+            change.rest(engine, engine.silence)
         try:
             return [await engine.run(change.ready, model) for engine, model in zip(self.all, models, strict=True)]
         finally:
             for engine in self.all:
                 engine.rest(None)
-            change.rest(None)
+                change.rest(engine, engine.silence)
 
     async def _take(self, models: Sequence[Sam3], took: Sequence[float], change: Change) -> None:
         before = [engine.need_model() for engine in self.all]

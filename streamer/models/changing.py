@@ -12,6 +12,7 @@ from tracker import Sam3, set_threads
 
 State = Literal["running", "done", "failed"]
 Adopt = Callable[[Engine, Sam3], Callable[[], None]]
+Rest = Callable[[Engine, str | None], None]
 BESIDE = 1  # threads that loading computes with: the model that answers has the others
 
 
@@ -22,7 +23,7 @@ class Changing:
     ``words`` says what is being done, ``why`` what went wrong. ``adopt`` and ``rest`` as for ``managing.Models``.
     """
 
-    def __init__(self, name: str, config: Config, adopt: Adopt, rest: Callable[[str | None], None]) -> None:
+    def __init__(self, name: str, config: Config, adopt: Adopt, rest: Rest) -> None:
         self.name = name
         self.resolution = config.resolution
         self.state: State = "running"

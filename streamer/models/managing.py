@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from streamer.config import Config
 from streamer.engines import Engines
 from streamer.errors import BadRequest, Conflict, NotFound, TooMany
 from streamer.models.apart import apart
-from streamer.models.changing import Adopt, Changing, State
+from streamer.models.changing import Adopt, Changing, Rest, State
 from tracker import ENTRIES, Entry, TrackerError, check_room, download, here
 
 RETRY = 30  # seconds after which who is refused because of another download or change may ask again
@@ -46,7 +46,7 @@ class Models:
     Fetches models, and changes the one that answers: enter it with ``async with`` before asking for either.
 
     ``adopt`` takes what holds something of the old model over to the new one, on the model's thread; what it returns is
-    called on the event loop. ``rest`` hears why the model answers nothing for now, and None when it does again.
+    called on the event loop. ``rest`` hears why an engine answers nothing for now, and None when it does again.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Models:
         config: Config,
         *,
         adopt: Adopt,
-        rest: Callable[[str | None], None],
+        rest: Rest,
     ) -> None:
         self.entries = ENTRIES
         self.downloads: dict[str, Download] = {}  # the last of each; bound: the entries

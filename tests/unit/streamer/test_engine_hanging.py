@@ -156,6 +156,20 @@ async def test_loading_and_warming_up_may_take_as_long_as_they_take() -> None:
     await engine.close()
 
 
+@pytest.mark.usefixtures("_quick")
+async def test_one_that_hangs_does_so_until_it_comes_back_whatever_another_model_may_take(engine: Engine) -> None:
+    step = HangingStep()
+    async with watched(engine) as seen:
+        hanging = asyncio.ensure_future(engine.take_turn(step))
+        assert await seen.next() is not None
+        engine.renewed(1000.0)
+        await asyncio.sleep(3 * module.EVERY)
+        assert len(seen.told) == 1 and engine.hangs is not None
+        step.let_go()
+        assert await seen.next() is None
+        await hanging
+
+
 async def test_the_limit_is_thirty_seconds_or_ten_medians(engine: Engine) -> None:
     assert engine.limit == 30.0
     engine._steps.extend([0.1, 0.2, 60.0])

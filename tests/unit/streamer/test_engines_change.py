@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from streamer import engine as module
 from streamer.engine import Engine
 from streamer.engines import Engines
 from streamer.errors import NotReady
@@ -45,7 +47,7 @@ class Change:
         self._note("ready")
         return 3.0
 
-    def rest(self, why: str | None) -> None:
+    def rest(self, engine: Engine, why: str | None) -> None:
         self.rests.append(why)
 
     def adopt(self, engine: Engine, model: Any) -> None:
@@ -205,15 +207,14 @@ async def test_all_devices_go_over_in_one_moment(pair: Engines, device: str) -> 
     await changing
     assert (change.loaded, change.adopted) == (["one", "two"], [(first, "new"), (second, "new")])
     assert seen == [names(pair)] == [["new", "new"]]
-    assert change.rests == ([] if device == "cpu" else ["The model new is being made ready.", None])
+    assert change.rests == ([] if device == "cpu" else ["The model new is being made ready."] * 2 + [None] * 2)
 
 
 async def test_no_device_is_held_for_one_that_hangs_meanwhile(pair: Engines) -> None:
     first, second = pair.all
     async with second.turn:
         changing = asyncio.ensure_future(pair.change(Change()))
-        while not second._lane.locked():  # noqa: ASYNC110 - it waits for a lock of the engine
-            await asyncio.sleep(0.001)
+        await _until(second._lane.locked)
         second._hanging = time.monotonic()
         second._give_up()
         with pytest.raises(NotReady, match="hangs"):
@@ -245,3 +246,51 @@ async def test_one_that_cannot_be_made_ready_on_the_second_leaves_the_old_one_on
     with pytest.raises(ValueError, match="no room"):
         await pair.change(change)
     assert (names(pair), change.adopted, change.rests[-1]) == (["old", "old"], [], None)
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+async def test_a_device_that_hangs_is_told_as_hanging_until_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    """An order on the second hangs while the third is waited for; it comes back before, or after, the change failed."""
+    monkeypatch.setattr(module, "LONGEST", 0.02)
+    monkeypatch.setattr(module, "EVERY", 0.001)
+    engines = Engines(*(Engine(fake_model) for _ in range(3)))
+    await engines.load()
+    _, second, third = engines.all
+    change, let_go, told = Change("cuda", fail="ready", held="ready"), threading.Event(), [""]
+
+    def tell(engine: Engine, why: str | None) -> None:
+        if engine is second:
+            told.append("answers" if why is None else "hangs" if "has not come back" in why else why)
+
+    change.rest = tell  # type: ignore[method-assign]
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(engines.watch(tell))
+        async with third.turn:
+            changing = asyncio.gather(engines.change(change), return_exceptions=True)
+            await _until(third._lane.locked)
+            order = asyncio.gather(second.order(lambda: let_go.wait(60)), return_exceptions=True)
+            await _until(lambda: told[-1] == "hangs")
+        await asyncio.to_thread(change.begun.wait, 60)
+        await asyncio.sleep(20 * module.EVERY)
+        assert told[-1] == "hangs"
+        if meanwhile:
+            let_go.set()
+            await _until(lambda: told[-1] != "hangs")
+        change.go_on.set()
+        await asyncio.gather(changing, order)
+        await asyncio.sleep(20 * module.EVERY)
+        assert told[-1] == ("answers" if meanwhile else "hangs")
+        let_go.set()
+        await _until(lambda: told[-1] == "answers")
+        watching.cancel()
+    ready = ["The model new is being made ready."] * meanwhile
+    assert [each for each, _ in itertools.groupby(told)] == ["", "hangs", *ready, "answers"]
+    await engines.close()
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    """Return once that is so: what nothing tells of."""
+    while not reached():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)

@@ -52,7 +52,7 @@ class Change:
     def ready(self, model: Sam3) -> float:
         return 0.0
 
-    def rest(self, why: str | None) -> None: ...
+    def rest(self, engine: Engine, why: str | None) -> None: ...
 
     def adopt(self, engine: Engine, model: Sam3) -> None:
         self._tell = self._sessions.use(engine, model)

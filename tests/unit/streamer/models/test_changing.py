@@ -27,7 +27,7 @@ def test_it_loads_beside_the_old_one_and_says_what_it_does(monkeypatch: pytest.M
         adopted.append(model)
         return lambda: told.append(model.name)
 
-    change = Changing("nano", Config(threads=3), adopt, lambda why: None)
+    change = Changing("nano", Config(threads=3), adopt, lambda engine, why: None)
     assert (change.state, change.words) == ("running", "loading nano")
     model = change.load("cpu")
     assert threads == [1]

@@ -56,7 +56,7 @@ async def models(engine: Engine, hub: Hub) -> AsyncIterator[Models]:
 
 
 def managed(engine: Engine, **settings: Any) -> Models:
-    return Models(Engines(engine), Config(**settings), adopt=lambda engine, model: lambda: None, rest=lambda why: None)
+    return Models(Engines(engine), Config(**settings), adopt=lambda *_: lambda: None, rest=lambda *_: None)
 
 
 async def ended(models: Models) -> Download:
