@@ -16,7 +16,7 @@ from streamer.errors import BadRequest, Conflict, NotFound, NotReady, TooMany
 from streamer.http.openapi import refusals
 from streamer.models.managing import Download, Models
 from streamer.wire import fields
-from tracker import Ability, Entry, Sam3, memory_needed, record
+from tracker import Ability, Entry, Sam3, record
 
 viewing = auth.guarded(Scope.VIEW, tags=["operations"], responses=refusals(*auth.REFUSALS))
 managing = auth.guarded(Scope.MANAGE, tags=["operations"], responses=refusals(*auth.REFUSALS))
@@ -182,7 +182,7 @@ class _Teller:
         known, file = self._known, entry.file
         noted = record(file) if file else None
         found = figures.chosen(self._figures, entry.name, entry.config.image_size)
-        weights, fetched = known.weights(entry), known.downloads.get(entry.name)
+        fetched = known.downloads.get(entry.name)
         return {
             "name": entry.name,
             "title": entry.title,
@@ -192,7 +192,7 @@ class _Teller:
             "downloaded": known.there(entry),
             "on_request": file is not None and file.gated,
             "size": (file.size if file else None) or (noted.size if noted else None),
-            "memory": None if weights is None else memory_needed(weights),
+            "memory": known.memory(entry),
             "licence": entry.licence,
             "resolutions": list(entry.config.resolutions),
             "look": found and {"seconds": found[1]["look"], "resolution": found[0], "device": found[1].get("device")},

@@ -18,7 +18,7 @@ from streamer.engines import Engines
 from streamer.errors import BadRequest, Conflict, NotFound, TooMany
 from streamer.models.apart import apart
 from streamer.models.changing import Adopt, Changing, Rest, State
-from tracker import ENTRIES, Entry, TrackerError, check_room, download, here
+from tracker import ENTRIES, Entry, TrackerError, check_room, download, here, memory_needed
 
 RETRY = 30  # seconds after which who is refused because of another download or change may ask again
 PRODUCTS = 0.2  # seconds that are spent on learning this machine's speed: other streams want it meanwhile
@@ -100,6 +100,12 @@ class Models:
         own = self._config.checkpoint or Path(self._config.model).expanduser()
         return own if own.is_file() else None
 
+    def memory(self, entry: Entry) -> int | None:
+        """Bytes of memory that going over to a model takes, about; None: not known."""
+        weights = self.weights(entry)
+        devices = [engine.model.device for engine in self._engines.all if engine.model is not None]
+        return None if weights is None else memory_needed(weights, devices)
+
     def fetch(self, name: str) -> None:
         """
         Begin the download of a model's file, or go on with it.
@@ -140,8 +146,7 @@ class Models:
         weights = self.weights(entry)
         try:
             if weights is not None:
-                for engine in self._engines.all:
-                    check_room(name, weights, engine.need_model().device)
+                check_room(name, weights, [engine.need_model().device for engine in self._engines.all])
         except TrackerError as error:
             words = "Give it more memory, or start the server with that model alone: --model."
             raise Conflict(str(error), detail=words) from None

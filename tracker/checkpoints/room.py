@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -22,9 +22,15 @@ _GROUPS = (  # of control groups, version 2 and 1: the bound, what is used, and 
 )
 
 
-def needed(weights: Path) -> int:
-    """Bytes of memory that loading a weights file takes, about: its weights as fp32, twice, and room to work in."""
-    return READING * _in_fp32(weights) + WORKING
+def needed(weights: Path, devices: Sequence[torch.device] = ()) -> int:
+    """
+    Bytes of the host's memory that loading a weights file for these devices takes, about.
+
+    Its weights as fp32, twice while they are read, and room to work in. What is for a GPU leaves this memory again, and
+    takes as much of the GPU's; of other devices each has a copy here.
+    """
+    copies = max(1, sum(device.type != "cuda" for device in devices))
+    return (READING + copies - 1) * _in_fp32(weights) + copies * WORKING
 
 
 def free(device: torch.device | None = None, *, groups: Path = Path("/sys/fs/cgroup")) -> int:
@@ -35,11 +41,13 @@ def free(device: torch.device | None = None, *, groups: Path = Path("/sys/fs/cgr
     return min([int(psutil.virtual_memory().available), *_left(groups)])
 
 
-def check(name: str, weights: Path, device: torch.device) -> None:
-    """Raise :class:`TrackerError` in words where a model would not fit beside what is in memory now."""
-    wanted = needed(weights)
-    places = {"memory": free()} | ({"the GPU's memory": free(device)} if device.type == "cuda" else {})
-    for place, room in places.items():
+def check(name: str, weights: Path, devices: Sequence[torch.device]) -> None:
+    """Raise :class:`TrackerError` in words where a model for each device would not fit beside what is in memory now."""
+    gpus = [device for device in devices if device.type == "cuda"]
+    several = f" for {len(devices)} devices" if len(devices) > 1 and not gpus else ""
+    places = [(f"memory{several}", needed(weights, devices), free())]
+    places += [(f"{gpu}'s memory", needed(weights), free(gpu)) for gpu in gpus]
+    for place, wanted, room in places:
         if room < wanted:
             raise TrackerError(
                 f"{name} needs about {gigabytes(wanted)} of {place} while it is loaded beside the present model, and "

@@ -28,6 +28,7 @@ from tests.support import second_model
 from tests.support.hub import CONTENT, Hub
 from tests.support.second_model import FILE, NAME
 from tracker import Sam3, TrackerError, kept
+from tracker.checkpoints import room
 from tracker.model.configs import NANO
 
 
@@ -55,8 +56,8 @@ async def models(engine: Engine, hub: Hub) -> AsyncIterator[Models]:
         yield models
 
 
-def managed(engine: Engine, **settings: Any) -> Models:
-    return Models(Engines(engine), Config(**settings), adopt=lambda *_: lambda: None, rest=lambda *_: None)
+def managed(*engines: Engine, **settings: Any) -> Models:
+    return Models(Engines(*engines), Config(**settings), adopt=lambda *_: lambda: None, rest=lambda *_: None)
 
 
 async def ended(models: Models) -> Download:
@@ -192,7 +193,7 @@ async def test_what_cannot_be_used_is_refused_in_words(
 async def test_a_model_that_would_not_fit_into_memory_is_refused_before_it_is_read(
     models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(name: str, weights: Path, device: Any) -> None:
+    def full(name: str, weights: Path, devices: Any) -> None:
         raise TrackerError(f"{name} needs about 7.0 GB of memory, and 2.0 GB are free.")
 
     monkeypatch.setattr(managing, "check_room", full)
@@ -201,6 +202,24 @@ async def test_a_model_that_would_not_fit_into_memory_is_refused_before_it_is_re
     with pytest.raises(Conflict, match=r"second needs about 7\.0 GB of memory, and 2\.0 GB are free") as refusal:
         models.use(NAME)
     assert "--model" in refusal.value.detail and models.change is None
+
+
+async def test_two_devices_of_one_memory_need_room_for_two_copies(
+    engine: Engine, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Engine(fake_model)
+    await other.load()
+    async with asyncio.timeout(60), managed(engine) as one, managed(engine, other) as two:
+        two.fetch(NAME)
+        await ended(two)
+        entry = two._entry(NAME)
+        needs = one.memory(entry) or 0
+        monkeypatch.setattr(room, "free", lambda device=None: needs)
+        assert needs < (two.memory(entry) or 0)
+        with pytest.raises(Conflict, match=r"second needs about .* of memory for 2 devices"):
+            two.use(NAME)
+        assert two.change is None
+    await other.close()
 
 
 async def test_one_change_at_a_time_and_one_that_fails_leaves_the_old_one_and_says_why(

@@ -65,15 +65,34 @@ def test_one_that_does_not_fit_is_refused_with_what_it_needs_and_what_there_is(
 ) -> None:
     weights = tmp_path / "some.pt"
     weights.write_bytes(bytes(100))
-    room.check("some", weights, CPU)
-    monkeypatch.setattr(room, "needed", lambda _: 7_000_000_000)
+    room.check("some", weights, [CPU])
+    monkeypatch.setattr(room, "needed", lambda *_: 7_000_000_000)
     monkeypatch.setattr(room, "free", lambda device=None: 2_000_000_000 if device is None else 9_000_000_000)
     with pytest.raises(TrackerError, match=r"some needs about 7\.0 GB of memory while .*, and 2\.0 GB are free\."):
-        room.check("some", weights, CPU)
+        room.check("some", weights, [CPU])
     monkeypatch.setattr(room, "free", lambda device=None: 9_000_000_000 if device is None else 3_000_000_000)
-    room.check("some", weights, CPU)
-    with pytest.raises(TrackerError, match=r"7\.0 GB of the GPU's memory while .*, and 3\.0 GB are free\."):
-        room.check("some", weights, torch.device("cuda:0"))
+    room.check("some", weights, [CPU])
+    with pytest.raises(TrackerError, match=r"7\.0 GB of cuda:0's memory while .*, and 3\.0 GB are free\."):
+        room.check("some", weights, [torch.device("cuda:0")])
+
+
+def test_devices_with_the_same_memory_need_room_for_a_copy_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of 1 GiB are there three times while the second is read, and each works with a GiB; a GPU has its own."""
+    weights = tmp_path / "some.pt"
+    with weights.open("wb") as file:
+        file.truncate(GB)
+    left = {None: room.needed(weights)} | {torch.device("cuda", index): room.needed(weights) for index in range(2)}
+    monkeypatch.setattr(room, "free", lambda device=None: left[device])
+    room.check("some", weights, [torch.device("cuda:0"), torch.device("cuda:1")])
+    with pytest.raises(TrackerError, match=r"5\.4 GB of memory for 2 devices while .*, and 3\.2 GB are free\."):
+        room.check("some", weights, [CPU, CPU])
+    left[None] = room.needed(weights, [CPU, CPU])
+    room.check("some", weights, [CPU, CPU])
+    left[torch.device("cuda:1")] -= 1
+    with pytest.raises(TrackerError, match="GB of cuda:1's memory while"):
+        room.check("some", weights, [torch.device("cuda:0"), torch.device("cuda:1")])
 
 
 def test_of_a_gpu_it_is_free_what_torch_holds_and_does_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
