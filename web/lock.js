@@ -1,14 +1,28 @@
-// The dialog that asks for a key.
+// The dialog that asks for a key, for every page that needs one.
 
 import { asking } from "./keys.js";
-import { $ } from "./dom.js";
+import { make } from "./dom.js";
 
+const TITLE = "This server wants a key";
 const WRONG = "The server does not know this key.";
 const AWAY = "The server does not answer. Try again.";
 
 export function listenToLock() {
-  const [dialog, input, said] = [$("lock"), $("key"), $("key-trouble")];
-  const form = dialog.querySelector("form");
+  const input = make("input", { id: "key", type: "password", autocomplete: "current-password", required: true });
+  const said = make("p", { id: "key-trouble", role: "alert" });
+  const later = make("button", { id: "key-later", type: "button" }, "Not now");
+  const open = make("button", { type: "submit", className: "primary" }, "Open");
+  const label = make("label", { htmlFor: "key" }, "Key");
+  const form = make(
+    "form",
+    {},
+    make("h2", {}, TITLE),
+    make("p", {}, label, input),
+    said,
+    make("div", { className: "row" }, open, later),
+  );
+  const dialog = make("dialog", { id: "lock", className: "card", ariaLabel: TITLE }, form);
+  document.body.append(dialog);
 
   asking((exchange) => {
     said.textContent = "";
@@ -30,7 +44,7 @@ export function listenToLock() {
       };
     });
   });
-  $("key-later").addEventListener("click", () => dialog.close(""));
+  later.addEventListener("click", () => dialog.close(""));
 }
 
 function words({ status, retryAfter }) {

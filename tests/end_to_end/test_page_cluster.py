@@ -37,6 +37,8 @@ DEAF = """() => {
   };
 }"""
 
+SECRET = b"0" * 32  # signs the tokens of the door and of its worker
+
 
 def move(served: Served, address: str, origin: Origin) -> dict[str, Any]:
     """Take the one session from its worker, and give it to another one, which is the same process here; as it was."""
@@ -62,16 +64,25 @@ def apart(work: Coroutine[Any, Any, Any]) -> None:
         thread.submit(asyncio.run, work).result()
 
 
+def give(page: Visit, key: str) -> None:
+    """Answer the dialog that asks for a key."""
+    dialog = page.page.get_by_role("dialog", name="This server wants a key")
+    dialog.get_by_label("Key", exact=True).fill(key)
+    dialog.get_by_role("button", name="Open").click()
+
+
 def test_the_page_of_the_cluster_says_where_there_is_none(page: Visit, served: Served) -> None:
     page.page.goto(f"http://{served.address}/cluster.html")
     expect(page.page.locator("#said")).to_have_text("This server is no cluster: it runs alone, and has no workers.")
     expect(page.page.locator("#found")).to_be_hidden()
 
 
-def test_the_page_of_the_cluster_shows_workers_their_sessions_and_doors(page: Visit, tmp_path: Path) -> None:
+def test_the_page_of_the_cluster_asks_for_a_key_and_shows_workers_their_sessions_and_doors(
+    page: Visit, tmp_path: Path
+) -> None:
     """A server of this process is the one worker, of a roster that is asked in this process; another one was there."""
-    config = Config(port=0, threads=1, presenters=0)
-    app = create_app(config, trained(), store=Store(Database(tmp_path / "worker.db")))
+    config = Config(port=0, threads=1, presenters=0, api_keys=("one",))
+    app = create_app(config, trained(), store=Store(Database(tmp_path / "worker.db")), secret=SECRET)
     with running(app, config) as served, contextlib.closing(Database(tmp_path / "cluster.db")) as database:
         roster = Roster(database, NotImplemented, 2)
 
@@ -85,10 +96,14 @@ def test_the_page_of_the_cluster_shows_workers_their_sessions_and_doors(page: Vi
             roster.lost("worker-2")
             await roster.door(Door("http://localhost:8000", "desk"))
 
+        served.http.headers["Authorization"] = "Bearer one"
         session = served.start("demo:?size=64x64&fps=2")
         apart(begin())
-        with running(create_front(config, Front(ask), b"0" * 32), config) as door:
+        with running(create_front(config, Front(ask), SECRET), config) as door:
             page.page.goto(f"http://{door.address}/cluster.html")
+            give(page, "wrong")
+            expect(page.page.get_by_role("alert")).to_have_text("The server does not know this key.")
+            give(page, "one")
             expect(page.page.locator("#said")).to_have_text("1 of 2 workers are ready.")
             one, two = page.page.locator("#workers tr").all()
             expect(one).to_contain_text("ready31 %demo:")
