@@ -23,6 +23,7 @@ from benchmarks.support import one_thing, real_overlays
 from benchmarks.support import real_clips as clips
 from benchmarks.support.real_pictures import PARTS, RealObject, RealPicture, load
 from tracker import Embedding, Mask, Point, Sam3, SegmentPrompt, load_model, set_threads
+from tracker.stream import answers
 from tracker.training.evaluate import iou
 from tracker.worlds.objects import box_around
 
@@ -55,11 +56,8 @@ def _ask(model: Sam3, embedding: Embedding, each: RealObject, picture: RealPictu
     x, y = each.click
     click = SegmentPrompt(points=(Point(x, y),))
     box = SegmentPrompt(box=box_around(each.mask))
-    answers = (
-        model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=prompt is click))
-        for prompt in (click, box)
-    )
-    first, second = (model.masks(answer.logits[:, 0], height, width)[0][0] for answer in answers)
+    found = (answers.ask(model, embedding, prompt) for prompt in (click, box))
+    first, second = (model.masks(each.logits[:, 0], height, width)[0][0] for each in found)
     dense = first.dense().astype(bool)
     others = [other.mask for other in picture.objects if other is not each]
     fault = one_thing.fault(dense, each.mask, others)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tracker.model.abilities import able
 from tracker.model.configs import Ability
-from tracker.model.features import SegmentPrompt
+from tracker.model.features import Embedding, Segmentation, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.presenting.history import MotionPath
 from tracker.stream import optical_flow
@@ -32,6 +32,16 @@ class Carried:
     unseen: int
 
 
+def ask(model: Sam3, embedding: Embedding, prompt: SegmentPrompt) -> Segmentation:
+    """
+    What the model answers to one click or box, as a user is to see it: the best mask is cut.
+
+    One point alone is ambiguous: the best of three masks is taken.
+    """
+    alone = prompt.box is None and len(prompt.points) == 1
+    return model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=alone))
+
+
 def answer(
     model: Sam3,
     kept: ClickableFrame,
@@ -43,10 +53,8 @@ def answer(
     The mask (S, S) for a click or box on the frame it was made on, and the model's estimate of its IoU.
 
     Raises :class:`TrackerError` if nothing is there, or nothing is left of the object whose id is ``corrected``.
-    One point alone is ambiguous: the best of three masks is taken.
     """
-    alone = prompt.box is None and len(prompt.points) == 1
-    found = model.cut(kept.embedding, [prompt], model.segment(kept.embedding, [prompt], multimask=alone))
+    found = ask(model, kept.embedding, prompt)
     logits = found.logits[0, 0]
     if prompt.box is not None:
         logits = near(logits[None], [prompt], kept.embedding, params.grown)[0]

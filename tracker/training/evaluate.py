@@ -28,6 +28,7 @@ from tracker.checkpoints.loading import load_model, set_threads
 from tracker.model.features import Embedding, Logits, SegmentPrompt
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import COLORS, HELD_OUT_KINDS, KINDS, PATTERNS, PLACES, SHAPES, SIZES
+from tracker.stream import answers
 from tracker.stream.params import DEFAULTS
 from tracker.training.clicks import inside, on_nothing, yesterday
 from tracker.training.data import FIRST_TRAINING_SEED, Supply, draw_still
@@ -235,10 +236,7 @@ def _point_at(model: Sam3, embedding: Embedding, rng: np.random.Generator, thing
     x, y = inside(rng, thing.mask) * (width, height)
     truth = Mask.from_dense(thing.mask)
     click, box = SegmentPrompt(points=(Point(x, y),)), SegmentPrompt(box=box_around(thing.mask))
-    clicked, boxed = (
-        model.cut(embedding, [prompt], model.segment(embedding, [prompt], multimask=prompt is click))
-        for prompt in (click, box)
-    )
+    clicked, boxed = (answers.ask(model, embedding, prompt) for prompt in (click, box))
     tally.clicks.append(iou(model.masks(clicked.logits[:, 0], height, width)[0][0], truth))
     tally.boxes.append(iou(model.masks(boxed.logits[:, 0], height, width)[0][0], truth))
 
