@@ -138,7 +138,7 @@ def raw_path(connection: HTTPConnection) -> str:
 
 
 def parts_of(connection: HTTPConnection) -> list[str]:
-    """The parts of the path, decoded. Not by ``url``: some versions of Starlette fail where ``Host`` is none."""
+    """The parts of the path, decoded. Not by ``url``: it writes some marks encoded, and fails with some Starlettes."""
     path: str = connection.scope["path"]
     return path.strip("/").split("/")
 
