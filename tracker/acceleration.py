@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,25 +18,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tracker.model import precision
+from tracker.model import compiled, precision
 from tracker.model.bank import Bank
-from tracker.model.compute import BUCKETS, Speed, Static
+from tracker.model.compiled import COSINE, Undo
+from tracker.model.compute import Speed
 from tracker.model.configs import Ability
 from tracker.model.features import SegmentPrompt
-from tracker.model.rotary import in_real_numbers
 from tracker.model.sam3 import Sam3
 from tracker.model.warmup import warm_up
-from tracker.types import Box
 
-COSINE, IOU = 0.99, 0.98  # with fp32's own: features of each level, masks on the whole
+IOU = 0.98  # of masks on the whole with fp32's; features of each level: COSINE
 OBJECTS = 5
 LOOKS = 10  # that are timed: the fastest counts, for whatever else runs only makes them slower
 NOISE = 1.02  # times the fastest look before: two timings of one thing differ by as much
 
-Undo = Callable[[], None]
+DETECTOR, MEMORY = (
+    "compiled detector",
+    "compiled memory attention",
+)  # the steps that are timed by something of their own
+WORK = {DETECTOR: "a detection", MEMORY: "following by memory"}
+
 Step = Callable[[Sam3], Undo]  # switches something on
 Say = Callable[[str], None]
-Clock = Callable[[Sam3], float]  # seconds of a look
+Clock = Callable[[Sam3, str], float]  # seconds of what WORK names, else of a look
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +61,7 @@ class Verdict:
     iou: float = 0.0  # all objects' pixels together
     judged: bool = True  # whether masks counted
     error: str = ""
-    seconds: float = 0.0  # of a look with it, and before
+    seconds: float = 0.0  # of its work with it, and before
     before: float = 0.0  # 0: it was not timed
 
     @property
@@ -68,7 +72,7 @@ class Verdict:
 
     @property
     def slower(self) -> bool:
-        """Whether a look takes longer with it."""
+        """Whether its work takes longer with it."""
         return self.seconds > NOISE * self.before
 
     def __str__(self) -> str:
@@ -76,7 +80,8 @@ class Verdict:
             self.error or f"cosine {self.cosine:.4f}, mask IoU {self.iou:.4f}{'' if self.judged else ' (not judged)'}"
         )
         if self.before:
-            found += f", a look in {1000 * self.seconds:.1f} ms (before: {1000 * self.before:.1f})"
+            work = WORK.get(self.name, "a look")
+            found += f", {work} in {1000 * self.seconds:.1f} ms (before: {1000 * self.before:.1f})"
         return f"{self.name} is {'on' if self.passes else 'off'}: {found}"
 
 
@@ -109,21 +114,31 @@ class Question:
         followed = model.propagate(model.embed(self.later), banks, 1).logits
         return Answers(features, torch.cat([refined, followed]) > 0)
 
+    def works(self, model: Sam3) -> dict[str, Callable[[], object]]:
+        """What steps are timed by: a look as a stream asks of most frames, and what WORK names."""
+        embedding = model.embed(self.image)
+        works: dict[str, Callable[[], object]] = {"a look": lambda: self.look(model)}
+        works["a detection"] = lambda: model.detect(embedding, [compiled.TEXT])
+        if Ability.MEMORY in model.config.abilities:
+            full = compiled.banks(model, embedding, OBJECTS, compiled.LONGEST)
+            works["following by memory"] = lambda: model.propagate(embedding, full, compiled.LONGEST)
+        return works
+
     def look(self, model: Sam3) -> None:
-        """What a stream asks of most frames: embed, and refine the objects."""
+        """Embed, and refine the objects."""
         embedding = model.embed(self.image)
         if Ability.CLICKS in model.config.abilities:
             logits = [torch.zeros(model.side, model.side, device=model.device)] * len(self.boxes)
             pairs = zip(self.boxes, logits, strict=True)
             model.segment(embedding, [SegmentPrompt(box=box, logits=each) for box, each in pairs])
 
-    def seconds(self, model: Sam3) -> float:
-        """What such a look takes on a CUDA device."""
-        taken = []
+    def seconds(self, model: Sam3, work: str) -> float:
+        """What such work takes on a CUDA device."""
+        call, taken = self.works(model)[work], []
         for _ in range(1 + LOOKS):  # the first is to warm up
             torch.cuda.synchronize(model.device)
             began = time.perf_counter()
-            self.look(model)
+            call()
             torch.cuda.synchronize(model.device)
             taken.append(time.perf_counter() - began)
         return min(taken[1:])
@@ -152,7 +167,7 @@ def settle(
     """
     Switch on what passes, in order, each step on top of those before it. ``say`` hears of each.
 
-    ``clock`` times looks; left out, a look is timed on CUDA, and nowhere else.
+    ``clock`` times them; left out, they are timed on CUDA, and nowhere else.
     """
     question, undo = Question(), plain(model)
     try:
@@ -161,14 +176,17 @@ def settle(
         undo()
     if clock is None and model.device.type == "cuda":
         clock = question.seconds
-    fastest = clock(model) if clock is not None else 0.0
+    fastest: dict[str, float] = {}
     verdicts = []
     for name, step in steps.items():
         say(f"trying {name}")
+        work = WORK.get(name, "a look")
+        if clock is not None and work not in fastest:
+            fastest[work] = clock(model, work)
         verdict, back = _try(model, name, step, question, expected, judge_masks)
         if clock is not None and verdict.passes:
-            verdict = replace(verdict, seconds=clock(model), before=fastest)
-            fastest = min(fastest, verdict.seconds)
+            verdict = replace(verdict, seconds=clock(model, work), before=fastest[work])
+            fastest[work] = min(fastest[work], verdict.seconds)
         verdicts.append(verdict)
         if not verdict.passes and back is not None:
             back()
@@ -191,14 +209,14 @@ def _try(
 
 def plain(model: Sam3) -> Undo:
     """Everything off: fp32 to the last bit, no TF32 in convolutions or products, as the wheel is written."""
-    before = model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone
-    tf32 = _tf32(convolutions=False, products=False)
+    before, bf16_backbone = model.speed, model.bf16_backbone
+    compiled_again, tf32 = compiled.plainly(model), _tf32(convolutions=False, products=False)
     model.speed = replace(model.speed, bf16=False, buckets=False)
-    model.backbone, model.segmenter.decoder = model.encoder(), model.interactive.sam_mask_decoder
     model.bf16_backbone = False
 
     def undo() -> None:
-        model.speed, model.backbone, model.segmenter.decoder, model.bf16_backbone = before
+        model.speed, model.bf16_backbone = before, bf16_backbone
+        compiled_again()
         _tf32(*tf32)
 
     return undo
@@ -223,67 +241,12 @@ def halved(model: Sam3) -> Undo:
         raise RuntimeError("it is for bf16, which is off")
     model.forget()  # texts are encoded anew: all layers are to be seen
     layers = precision.always_cast(model.network, model.device.type, lambda: warm_up(model))
-    return partial(precision.restore, precision.halve(layers))
+    return partial(precision.restore, precision.halve(layers, model.speed.half))
 
 
 def buckets(model: Sam3) -> Undo:
     """Numbers of objects rounded up, so that compiled parts see few shapes."""
     return _speed(model, replace(model.speed, buckets=True))
-
-
-def compiled_backbone(model: Sam3, *, backend: str = "inductor") -> Undo:
-    """The image encoder by torch.compile, for its one shape."""
-    before, complex_again = model.backbone, in_real_numbers(model.network.backbone.vision_backbone.trunk)
-    module = model.encoder()
-    static = Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend))
-
-    def undo() -> None:
-        model.backbone = before
-        complex_again()
-
-    model.backbone = static
-    try:
-        with static.learning():
-            model.embed(Question().image)
-    except BaseException:
-        undo()
-        raise
-    return undo
-
-
-def compiled_decoder(model: Sam3, *, backend: str = "inductor", sizes: Sequence[int] = BUCKETS) -> Undo:
-    """The mask decoder by torch.compile, for what a stream asks: a box for each object, one mask, each bucket."""
-    module = model.interactive.sam_mask_decoder
-    return _decode(model, Static(module, torch.compile(module, dynamic=False, fullgraph=True, backend=backend)), sizes)
-
-
-def graphs(model: Sam3, *, sizes: Sequence[int] = BUCKETS) -> Undo:
-    """The compiled mask decoder replayed as CUDA graphs: it is many small kernels."""
-    if model.device.type != "cuda":
-        raise RuntimeError("CUDA graphs are for CUDA")
-    module = model.interactive.sam_mask_decoder
-    compiled = torch.compile(module, dynamic=False, fullgraph=True, mode="reduce-overhead")
-    return _decode(model, Static(module, compiled, copied=True), sizes)
-
-
-def _decode(model: Sam3, static: Static, sizes: Sequence[int]) -> Undo:
-    before, speed = model.segmenter.decoder, model.speed
-    model.segmenter.decoder, model.speed = static, replace(speed, buckets=True)
-
-    def undo() -> None:
-        model.segmenter.decoder, model.speed = before, speed
-
-    try:
-        embedding = model.embed(Question().image)
-        prompt = SegmentPrompt(box=Box(100, 100, 300, 300))
-        with static.learning():
-            for size in sizes:
-                for _ in range(3 if static.copied else 1):  # a graph is recorded on the second call, replayed after
-                    model.segment(embedding, [prompt] * min(size, speed.segment_batch))
-    except Exception:
-        undo()
-        raise
-    return undo
 
 
 def _speed(model: Sam3, speed: Speed) -> Undo:
@@ -298,9 +261,11 @@ def _speed(model: Sam3, speed: Speed) -> Undo:
 STEPS: dict[str, Step] = {
     "bf16": bf16,
     "bf16 weights": halved,
-    "compiled encoder": compiled_backbone,
-    "compiled mask decoder": compiled_decoder,
-    "CUDA graphs of the mask decoder": graphs,
+    "compiled encoder": compiled.backbone,
+    "compiled mask decoder": compiled.decoder,
+    "CUDA graphs of the mask decoder": compiled.graphs,
+    DETECTOR: compiled.detector,
+    MEMORY: compiled.memory,
 }
 
 

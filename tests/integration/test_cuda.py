@@ -134,11 +134,12 @@ def test_the_gate_runs_on_the_device(device: Device, small: Sam3) -> None:
     undo = acceleration.plain(small)
     try:
         (timed,) = acceleration.settle(small, {"buckets": acceleration.buckets}, judge_masks=False)
-        verdicts = acceleration.settle(small, steps, judge_masks=False, clock=lambda model: 1.0)
+        verdicts = acceleration.settle(small, steps, judge_masks=False, clock=lambda model, work: 1.0)
     finally:
         undo()
     assert [verdict.error for verdict in verdicts] == [""] * len(steps)
     assert timed.before > 0 and timed.seconds > 0
+    assert all(acceleration.Question().seconds(small, work) > 0 for work in acceleration.WORK.values())
 
 
 def full_size(device: Device) -> Sam3:

@@ -98,6 +98,7 @@ def resize(network: Any, config: Config) -> None:
         for attention in (layer.self_attn, layer.cross_attn_image):
             device = attention.freqs_cis.device
             attention.freqs_cis = attention.compute_cis(end_x=grid, end_y=grid, device=device)
+            attention.freqs_cis_real, attention.freqs_cis_imag = attention.freqs_cis.real, attention.freqs_cis.imag
     network.transformer.decoder.grid = grid
     _forget_places(network.transformer.decoder)
 

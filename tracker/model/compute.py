@@ -17,7 +17,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tracker.types import TrackerError
 
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 64)  # numbers of objects that compiled parts are called with
 ALL = "cuda:all"  # names every device with CUDA
+AMPERE = 8, 0  # compute capability of the first GPUs with products of bf16
 RECOMPILE_LIMIT = 64  # shapes of one function; torch's own limit, 8, is a guard against shapes that never end
 
 
@@ -120,6 +121,13 @@ def picked(values: Tensor, rows: Sequence[int]) -> Tensor:
     return values.index_select(0, uploaded(torch.tensor(rows), values.device))
 
 
+def half_format(device: torch.device) -> torch.dtype:
+    """The 16-bit format of a device's matrices: bf16, but fp16 on a GPU from before Ampere, which emulates bf16."""
+    if device.type != "cuda" or not torch.cuda.is_available():
+        return torch.bfloat16
+    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= AMPERE else torch.float16
+
+
 def matrix_bf16() -> bool:
     """
     Whether this CPU multiplies matrices of bf16 in hardware (AMX): the image backbone takes half its time then.
@@ -140,7 +148,8 @@ class Speed:
     fp32) and of memory attention (each reads up to 10 maps of g² tokens).
     """
 
-    bf16: bool = False  # matrices of all parts, by autocast
+    bf16: bool = False  # matrices of all parts in ``half``, by autocast
+    half: torch.dtype = torch.bfloat16
     buckets: bool = False  # numbers of objects are rounded up to BUCKETS
     segment_batch: int = 16
     memory_batch: int = 8
@@ -153,7 +162,7 @@ class Speed:
         """
         if device.type != "cuda":
             return cls()
-        return cls(bf16=True, segment_batch=BUCKETS[-1], memory_batch=16)
+        return cls(bf16=True, half=half_format(device), segment_batch=BUCKETS[-1], memory_batch=16)
 
     def padded(self, objects: Sequence[T]) -> list[T]:
         """As many objects as the next bucket holds; the added ones repeat the last, and are cut off the answer."""
@@ -167,11 +176,14 @@ class Static:
     """
     A module and its compiled self, which is called for shapes that were called while :meth:`learning`, and no others.
 
-    ``copied``: its outputs lie in memory that the next call writes to (CUDA graphs), so they are copied.
+    ``copied``: its outputs lie in memory that the next call writes to (CUDA graphs), so they are copied. Not ``sized``:
+    it was compiled for any size, and of a size counts only whether it is one (torch makes another code for ones).
     """
 
-    def __init__(self, module: nn.Module, compiled: Callable[..., Any], *, copied: bool = False) -> None:
-        self.module, self.compiled, self.copied = module, compiled, copied
+    def __init__(
+        self, module: Callable[..., Any], compiled: Callable[..., Any], *, copied: bool = False, sized: bool = True
+    ) -> None:
+        self.module, self.compiled, self.copied, self.sized = module, compiled, copied, sized
         self.known: set[object] = set()
         self._learns = False
 
@@ -187,7 +199,7 @@ class Static:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the module answers."""
-        key = _shapes((args, kwargs))
+        key = _shapes((args, kwargs), sized=self.sized)
         if self._learns:
             self.known.add(key)
         if key not in self.known:
@@ -198,15 +210,16 @@ class Static:
         return tuple(each.clone() for each in self.compiled(*args, **kwargs))
 
 
-def _shapes(value: object) -> object:
+def _shapes(value: object, *, sized: bool) -> object:
     """What a compiled function depends on: shapes, formats and places of tensors, and every other value itself."""
     if isinstance(value, Tensor):
-        return tuple(value.shape), value.stride(), value.dtype, value.device
+        sizes: list[object] = [*value.shape, *value.stride()]
+        return tuple(_shapes(each, sized=sized) for each in sizes), value.dtype, value.device
     if isinstance(value, list | tuple):
-        return tuple(_shapes(each) for each in value)
+        return tuple(_shapes(each, sized=sized) for each in value)
     if isinstance(value, dict):
-        return tuple((name, _shapes(each)) for name, each in value.items())
-    return value
+        return tuple((name, _shapes(each, sized=sized)) for name, each in value.items())
+    return min(value, 2) if isinstance(value, int) and not sized else value
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -43,15 +43,17 @@ def sines(places: Tensor, num_feats: int = 256) -> Tensor:
     The order is y, x, width, height.
     """
     x, y, *size = places.unbind(-1)
-    angles = (torch.stack((y, x, *size), -1) * (2 * math.pi))[..., None] / _periods(num_feats // 2, places.device)
+    periods = _made if torch.compiler.is_compiling() else _periods  # a compiler looks through caches, and warns
+    angles = (torch.stack((y, x, *size), -1) * (2 * math.pi))[..., None] / periods(num_feats // 2, places.device)
     return torch.stack((angles[..., 0::2].sin(), angles[..., 1::2].cos()), -1).flatten(2)
 
 
-@lru_cache(maxsize=8)  # one for a device and width
-def _periods(count: int, device: torch.device) -> Tensor:
+def _made(count: int, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # what is trained on uses them too
         steps = torch.div(torch.arange(count, dtype=torch.float32, device=device), 2, rounding_mode="floor")
         return torch.pow(TEMPERATURE, 2 * steps / count)
 
+
+_periods = lru_cache(maxsize=8)(_made)  # one for a device and width
 
 sam3_decoder.gen_sineembed_for_position = sines

@@ -27,12 +27,14 @@ class Detector:
     The detection head of ``network``. Of ``config`` it reads what is known of the weights' faults.
 
     It is given a picture's three levels of features, their position encodings, and the picture's size in pixels,
-    (height, width), in which the boxes of prompts are meant.
+    (height, width), in which the boxes of prompts are meant. ``numbers``: how many words go in a pass where it is
+    compiled, for which words are repeated; empty: as many as there are.
     """
 
     def __init__(self, network: Any, config: Config) -> None:
         self.network = network
         self.config = config
+        self.numbers: tuple[int, ...] = ()
         self._texts: OrderedDict[str, tuple[Tensor, Tensor]] = OrderedDict()  # at most TEXT_CACHE
 
     def forget(self) -> None:
@@ -51,12 +53,19 @@ class Detector:
         most = min((each for each in (nms_iou, self.config.doubles) if each is not None), default=None)
         found: dict[int, Detected] = {}
         for indices in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
-            answers, logits = self.ground(levels, positions, size, [prompts[index] for index in indices])
-            scores = answers.cpu()  # all of them in one copy: what is kept is decided here
+            some = self._padded([prompts[index] for index in indices])
+            answers, logits = self.ground(levels, positions, size, some)
+            scores = answers[: len(indices)].cpu()  # all of them in one copy: what is kept is decided here
             thresholds = [prompts[index].threshold for index in indices]
-            likely = [reached(*each) for each in zip(scores, logits, thresholds, strict=True)]
+            likely = [reached(*each) for each in zip(scores, logits[: len(indices)], thresholds, strict=True)]
             found |= zip(indices, distinct(likely, most), strict=True)
         return [found[index] for index in range(len(prompts))]
+
+    def _padded(self, prompts: list[Prompt]) -> list[Prompt]:
+        if prompts[0].boxes or isinstance(prompts[0], Shown):
+            return prompts
+        number = next((each for each in self.numbers if each >= len(prompts)), len(prompts))
+        return [*prompts, *[prompts[-1]] * (number - len(prompts))]
 
     def ground(
         self,

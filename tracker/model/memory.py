@@ -28,11 +28,12 @@ class MemoryHead:
     Memory attention and the memory encoder of the interactive ``network`` (upstream's ``Sam3TrackerBase``).
 
     It is given the three levels of :attr:`Embedding.interactive`, the position encoding of the coarsest, and how many
-    objects may go together in one pass.
+    objects may go together in one pass. ``attention`` is what reads memories: the network's own module, or it compiled.
     """
 
     def __init__(self, network: Any) -> None:
         self.network = network
+        self.attention: Any = network.transformer.encoder
 
     def memorize(self, levels: Levels, logits: Tensor, tick: int, batch: int) -> list[Memory]:
         """Memories of (B, S, S) masks that are taken as true on this frame: from the detector or a user."""
@@ -67,7 +68,7 @@ class MemoryHead:
         fine, middle, coarse = levels
         maps, places = self._maps(banks, tick)
         pointers, when = self._pointers(banks, tick)
-        out = self.network.transformer.encoder(
+        out = self.attention(
             src=[_sequence(coarse, len(banks))],
             src_key_padding_mask=[None],
             src_pos=[_sequence(positions, len(banks))],

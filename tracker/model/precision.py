@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from tracker.model.compute import half_format
+
 MATRICES = (nn.Linear, nn.MultiheadAttention)
 CAST = (*MATRICES, nn.Conv2d, nn.ConvTranspose2d)  # layers whose weights autocast casts at every call
 
@@ -16,7 +18,7 @@ Weight = tuple[nn.Module, str, nn.Parameter]  # a layer, and the name of one of 
 
 def halve_text(network: Any, device: torch.device) -> None:
     """
-    Keep the matrices of the text encoder, a third of all parameters, in bf16, and let it run under autocast.
+    Keep the matrices of the text encoder, a third of all parameters, in 16 bits, and let it run under autocast.
 
     Autocast casts the same weights to the same values at every use: the answers are equal, the memory is half.
     Embeddings and norms, where autocast computes in fp32, stay as they are. The answers are worked out once for each
@@ -26,8 +28,8 @@ def halve_text(network: Any, device: torch.device) -> None:
     for module in encoder.modules():
         if isinstance(module, MATRICES):
             for weight in module.parameters(recurse=False):
-                weight.data = weight.data.to(torch.bfloat16)
-    encoder.forward = torch.autocast(device.type, torch.bfloat16)(encoder.forward)
+                weight.data = weight.data.to(half_format(device))
+    encoder.forward = torch.autocast(device.type, half_format(device))(encoder.forward)
 
 
 def always_cast(network: nn.Module, kind: str, ask: Callable[[], object]) -> list[nn.Module]:
@@ -46,9 +48,9 @@ def always_cast(network: nn.Module, kind: str, ask: Callable[[], object]) -> lis
     return [layer for layer, always in cast.items() if always]
 
 
-def halve(layers: Iterable[nn.Module]) -> list[Weight]:
+def halve(layers: Iterable[nn.Module], kind: torch.dtype) -> list[Weight]:
     """
-    Keep the weights of layers in bf16; returns what they were.
+    Keep the weights of layers in ``kind``, that of autocast; returns what they were.
 
     Autocast makes the same cast at every use: answers under it are equal, half the bytes are read, and a launch for
     each weight is saved.
@@ -58,7 +60,7 @@ def halve(layers: Iterable[nn.Module]) -> list[Weight]:
         for part in (each, each.out_proj) if isinstance(each, nn.MultiheadAttention) else (each,):
             for name, weight in list(part.named_parameters(recurse=False)):
                 before.append((part, name, weight))
-                setattr(part, name, nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False))
+                setattr(part, name, nn.Parameter(weight.detach().to(kind), requires_grad=False))
     return before
 
 

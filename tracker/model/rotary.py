@@ -1,8 +1,8 @@
 """
-Rotary positions of the image encoder in real numbers, equal to upstream's complex ones (``sam3.model.vitdet``).
+Rotary positions in real numbers, equal to upstream's complex ones (``sam3.model.vitdet``, ``sam3.sam.rope``).
 
 A compiler that makes no code for complex numbers leaves each rotation to a kernel of its own. Not compiled, the complex
-way has fewer operations: this one is for a compiled encoder alone.
+way has fewer operations: this one is for compiled parts alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,20 @@ def in_real_numbers(trunk: Any) -> Callable[[], None]:
     def undo() -> None:
         for each in blocks:
             object.__delattr__(each, "_apply_rope")
+
+    return undo
+
+
+def real_memory(attention: Any) -> Callable[[], None]:
+    """The same for memory attention, whose layers upstream lets turn either way; returns how to undo it."""
+    layers = [each for each in attention.modules() if hasattr(each, "use_rope_real")]
+    for each in layers:
+        each.freqs_cis_real, each.freqs_cis_imag = each.freqs_cis.real.clone(), each.freqs_cis.imag.clone()
+        each.use_rope_real = True
+
+    def undo() -> None:
+        for each in layers:
+            each.use_rope_real = False
 
     return undo
 

@@ -127,7 +127,7 @@ class Sam3:
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """The number format of matrices. Entered for each call: autocast that stays on keeps stale casts of weights."""
-        return torch.autocast(self.device.type, torch.bfloat16) if self.speed.bf16 else contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.speed.half) if self.speed.bf16 else contextlib.nullcontext()
 
     @property
     def threshold(self) -> float:
@@ -179,7 +179,7 @@ class Sam3:
         if levels:
             self._place(levels[-1])
         if self.speed.bf16:
-            trunk = trunk.to(torch.bfloat16)  # as whatever reads it would: half the memory for as long as it is kept
+            trunk = trunk.to(self.speed.half)  # as whatever reads it would: half the memory for as long as it is kept
         kept = sending.kept(pixels, self._guided) if sent is None else (sent.small, sent.fine, sent.colors)
         return Embedding(image.shape[0], image.shape[1], trunk, tuple(levels), *kept)
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch._dynamo.utils import counters
 
-from tests.support.vit import VIT
-from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, Tracker, acceleration, load_model
-from tracker.acceleration import Answers, Undo, accelerate, compare, settle
+from tracker import Box, Embedding, Prompt, Sam3, SegmentPrompt, acceleration, load_model
+from tracker.acceleration import Answers, accelerate, compare, settle
+from tracker.model import compiled
 from tracker.model.bank import Bank
-from tracker.model.compute import BUCKETS, Speed
+from tracker.model.compiled import COSINE, Undo
+from tracker.model.compute import Speed
 from tracker.model.precision import restore
 
 
@@ -63,9 +62,9 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
             say=told.append,
         )
     assert right.passes and right.cosine > 0.999999 and right.iou > 0.9999
-    assert not wrong.passes and wrong.cosine < acceleration.COSINE
+    assert not wrong.passes and wrong.cosine < COSINE
     assert gone.error == "RuntimeError: no kernel image is available"
-    assert last.cosine > acceleration.COSINE
+    assert last.cosine > COSINE
     assert model.speed.buckets
     assert [record.message.split(":")[0] for record in caplog.records[:2]] == ["careless is off", "missing is off"]
     assert "nothing is on: cosine 1.0000, mask IoU 1.0000" in told
@@ -83,7 +82,7 @@ def test_what_makes_a_look_slower_goes_off(model: Sam3) -> None:
     taken = iter([1.0, 1.5, 1.01, 0.5, 0.9])  # at first, and with each
     decoder = model.segmenter.decoder
     steps = {"slow": slow, "noise": acceleration.buckets, "fast": acceleration.buckets, "slower than fast": slow}
-    found = settle(model, steps, clock=lambda model: next(taken))
+    found = settle(model, steps, clock=lambda model, work: next(taken))
     assert [(each.name, each.before) for each in found if each.slower] == [("slow", 1.0), ("slower than fast", 0.5)]
     assert str(found[0]).endswith(", a look in 1500.0 ms (before: 1000.0)")
     assert model.segmenter.decoder is decoder and model.speed.buckets
@@ -168,39 +167,6 @@ def test_objects_added_to_fill_a_bucket_change_nobodys_answer(model: Sam3, embed
     assert torch.allclose(padded.present, alone.present, atol=1e-5)
 
 
-def test_a_stream_of_changing_objects_compiles_nothing_after_the_warm_up() -> None:
-    """With the smallest of backbones and the compiler's "eager" backend: what is compiled when, not into what."""
-    torch._dynamo.reset()
-    small = Sam3(replace(VIT, vit_depth=2, vit_global_blocks=(1,)), torch.device("cpu"))
-    small.bf16_backbone = False
-    frame = np.random.default_rng(2).integers(0, 255, (96, 128, 3), np.uint8)
-    acceleration.compiled_backbone(small, backend="eager")
-    acceleration.compiled_decoder(small, backend="eager", sizes=BUCKETS[:2])
-    graphs = counters["stats"]["unique_graphs"]
-    assert graphs >= 3
-    calls: list[int] = []
-    compiled = small.segmenter.decoder.compiled
-
-    def counted(**kwargs: object) -> object:
-        calls.append(len(kwargs["sparse_prompt_embeddings"]))  # type: ignore[arg-type]
-        return compiled(**kwargs)
-
-    small.segmenter.decoder.compiled = counted
-    box = SegmentPrompt(box=Box(1, 1, 50, 50))
-    with torch._dynamo.config.patch(error_on_recompile=True):
-        tracker = Tracker(small, [Prompt("star", threshold=0.0)], max_objects=2, interval=3)
-        for index in range(5):
-            tracker.step(frame, index, index / 30)
-        embedding, seen = small.embed(frame), len(calls)
-        for count in (2, 1):
-            logits = small.segment(embedding, [box]).logits[0, 0]
-            small.segment(embedding, [SegmentPrompt(box=box.box, logits=logits)] * count)
-        small.segment(embedding, [box], multimask=True)  # a click's, which is not compiled
-        small.segment(embedding, [box] * 3)  # nor are more than were warmed up
-    assert counters["stats"]["unique_graphs"] == graphs
-    assert seen > 0 and calls[seen:] == [1, 2, 1, 1]
-
-
 def test_a_compiler_that_fails_leaves_the_encoder_as_it_was(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(module: object, **options: object) -> Callable[..., None]:
         def call(*args: object) -> None:
@@ -210,7 +176,7 @@ def test_a_compiler_that_fails_leaves_the_encoder_as_it_was(model: Sam3, monkeyp
 
     monkeypatch.setattr(torch, "compile", broken)
     before = model.backbone
-    (judged,) = settle(model, {"compiled": acceleration.compiled_backbone})
+    (judged,) = settle(model, {"compiled": compiled.backbone})
     assert judged.error == "RuntimeError: no compiler"
     assert model.backbone is before
     model.embed(np.zeros((64, 64, 3), np.uint8))
@@ -223,5 +189,5 @@ def test_on_a_cpu_nothing_is_switched_on(model: Sam3) -> None:
 
 
 def test_graphs_are_refused_where_there_is_no_cuda(model: Sam3) -> None:
-    (verdict,) = settle(model, {"graphs": acceleration.graphs})
+    (verdict,) = settle(model, {"graphs": compiled.graphs})
     assert verdict.error == "RuntimeError: CUDA graphs are for CUDA"

@@ -179,3 +179,13 @@ def test_several_devices_are_looked_at_before_anything_is_loaded(monkeypatch: py
 def test_what_takes_one_device_says_so(names: str) -> None:
     with pytest.raises(TrackerError, match="is several devices, which `streamer serve` alone takes: name one"):
         device_named(names)
+
+
+@pytest.mark.parametrize(("capability", "kind"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
+def test_a_gpu_that_emulates_bf16_gets_fp16(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], kind: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert compute.half_format(torch.device("cuda:0")) is kind
+    assert compute.Speed.of(torch.device("cuda:0")).half is kind
