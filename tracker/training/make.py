@@ -7,10 +7,11 @@ Make nano: the whole recipe, one command.
 
 The pictures of things and the photographs first, where they are not there yet (things.py, which needs npm; photos.py
 and regions.py, which use apt-get and pip; the smoke run does with shapes).
-Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then how readily it says that
-something is there (calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It leaves in the folder
-``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and the losses of both
-parts as pictures, ``curve.png`` and ``memory-curve.png``. Called again it goes on where it stopped.
+Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then words for longer
+(train_words.py), then how readily it says that something is there (calibrate.py), then its figures (evaluate.py,
+evaluate_memory.py). It leaves in the folder
+``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and the losses of its
+parts as pictures: ``curve.png``, ``memory-curve.png``, ``words-curve.png``. Called again it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import torch
 from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds import photos, regions, things
 
-CURVES = ("curve", "memory-curve")  # of train.py and of train_memory.py
+CURVES = ("curve", "memory-curve", "words-curve")  # of train.py, train_memory.py and train_words.py
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     common = ["--recipe", arguments.recipe, "--out", str(out)]
     learning = [*common, *(pack or ["--shapes-only"]), "--photos", str(arguments.photos)]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
-    for part in ("train", "train_memory"):
+    for part in ("train", "train_memory", "train_words"):
         _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], learning)
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)

@@ -55,12 +55,14 @@ def name_of(rng: np.random.Generator, thing: WorldObject, seen: list[WorldObject
 
 def absent_name(rng: np.random.Generator, seen: list[WorldObject]) -> str:
     """A name of nothing in the picture; half the time one that shares its colour or shape with something there."""
+    things = any(thing.shape in KINDS for thing in seen)  # a drawing is told from other drawings, by its name alone
     for _ in range(20):
-        color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES if rng.random() < 0.6 else list(KINDS)))
+        drawing = rng.random() < (0.75 if things else 0.4)
+        color, shape = str(rng.choice(COLORS)), str(rng.choice(list(KINDS) if drawing else SHAPES))
         if seen and rng.random() < 0.5:
             other = seen[rng.integers(len(seen))]
             color, shape = (other.color or color, shape) if rng.random() < 0.5 else (color, other.shape or shape)
-        kind = rng.random()
+        kind = rng.uniform(0.4, 1.0) if things and drawing else rng.random()
         text = f"{color} {shape}" if kind < 0.5 else shape if kind < 0.75 else f"{color} {rng.choice(ANYTHING)}"
         if kind > 0.9:
             text = str(rng.choice(("unheard", f"unheard {shape}", f"{color} unheard")))  # a word that is never taught

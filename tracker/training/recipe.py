@@ -11,7 +11,7 @@ MODEL = NANO  # what the recipe makes
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What train.py, train_memory.py and calibrate.py go by."""
+    """What train.py, train_memory.py, train_words.py and calibrate.py go by."""
 
     # Detector, clicks and boxes: train.py
     minutes: float = 300  # training time in all
@@ -47,18 +47,32 @@ class Recipe:
     memory_pictures: int = 4  # of the clicks and boxes beside each clip
     memory_clicks: int = 16  # a picture
     clips_again: int = 2  # lessons on clips seen before, for each on a new one: making one is a third of a lesson
+    # More of words alone: train_words.py
+    words_minutes: float = 104
+    words_rate: float = 4e-4  # highest learning rate, of trunk and detector
+    words_small: float = 0.5  # the first share of them, in which pictures have half the side
+    words_let_down: float = 0.6  # the last share, in which the rate falls
+
     # How readily it says that something is there: calibrate.py
     calibration: int = 150  # pictures
 
 
 RECIPES = {
     "smoke": Recipe(
-        minutes=0.3, memory_minutes=0.2, pictures=2, frames=3, memory_pictures=1, clips_again=0, calibration=2
+        minutes=0.3,
+        memory_minutes=0.2,
+        words_minutes=0.2,
+        pictures=2,
+        frames=3,
+        memory_pictures=1,
+        clips_again=0,
+        calibration=2,
     ),
     "cpu": Recipe(),
     "gpu": Recipe(
         minutes=22,
         memory_minutes=5,
+        words_minutes=5,
         pictures=96,
         rate=1.2e-3,
         trunk_rate=4e-3,

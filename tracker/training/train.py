@@ -45,6 +45,9 @@ from tracker.training.recipe import MODEL, RECIPES, Recipe
 class Run:
     """One training run: model, optimiser, averaged weights, and where it stands."""
 
+    # Files in its folder: to go on from, the model, and its losses over time.
+    state, made, curve = "state.pt", "nano.safetensors", "curve.jsonl"
+
     def __init__(self, recipe: Recipe, out: Path, device: torch.device) -> None:
         from sam3.train.matcher import BinaryHungarianMatcherV2, BinaryOneToManyMatcher
 
@@ -62,7 +65,7 @@ class Run:
         self.parameters = [
             parameter
             for name, parameter in [*self.model.named_parameters(), *self.dense.named_parameters()]
-            if not memory_only(name)
+            if self.learns(name)
         ]
         trunk = set(self.model.backbone.vision_backbone.trunk.parameters())
         groups = [
@@ -72,12 +75,16 @@ class Run:
         self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, betas=(0.9, 0.98), fused=True)
         self.kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.step, self.seconds, self.side = 0, 0.0, MODEL.image_size
-        if (out / "state.pt").exists():
+        if (out / self.state).exists():
             self.restore()
+
+    def learns(self, name: str) -> bool:
+        """Whether the parameter of this name learns."""
+        return not memory_only(name)
 
     def restore(self) -> None:
         """Go on where the last call stopped."""
-        state = torch.load(self.out / "state.pt", map_location=self.device, weights_only=True)
+        state = torch.load(self.out / self.state, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.dense.load_state_dict(state["dense"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -93,12 +100,13 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
         }
-        torch.save(state, self.out / "state.tmp")
-        (self.out / "state.tmp").replace(self.out / "state.pt")
+        part = self.out / f"{self.state}.part"
+        torch.save(state, part)
+        part.replace(self.out / self.state)
         # A copy: the state dict itself holds the very tensors that are about to be overwritten.
         raw = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.kept)
-        weights.save(self.model, self.out / "nano.safetensors")
+        weights.save(self.model, self.out / self.made)
         self.model.load_state_dict(raw)
 
     def rate_share(self, budget: float) -> float:
@@ -140,20 +148,24 @@ class Run:
     def losses(self, batch: Batch, *, names_only: bool) -> dict[str, Tensor]:
         """What one batch asks for, by name."""
         backbone = self.model.backbone.forward_image(batch.images)
-        names, extent = self.dense.named(backbone["backbone_fpn"], batch)
-        losses: dict[str, Tensor] = {"dense": self.recipe.dense * names}
-        if not names_only:
-            backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
-            align = self.dense.aligned(
-                backbone["backbone_fpn"], backbone["language_features"], backbone["language_mask"], batch
-            )
-            losses |= {"extent": self.recipe.dense * extent, "align": self.recipe.dense * align}
-            out = network.ground(self.model, backbone, batch)
-            masks, iou, exists = network.interact(self.model, backbone, batch)
-            with torch.autocast(self.device.type, enabled=False):
-                losses |= detector_loss(out, batch, self.model.matcher, self.many_matcher)
-                losses |= interactive_loss(masks, iou, exists, batch)
-        return losses
+        if names_only:
+            return {"dense": self.recipe.dense * self.dense.named(backbone["backbone_fpn"], batch)[0]}
+        losses = self.worded(backbone, batch)
+        masks, iou, exists = network.interact(self.model, backbone, batch)
+        with torch.autocast(self.device.type, enabled=False):
+            return losses | interactive_loss(masks, iou, exists, batch)
+
+    def worded(self, backbone: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
+        """What a batch asks in words and by exemplars. ``backbone`` is what ``forward_image`` made of its images."""
+        backbone |= self.model.backbone.forward_text(batch.texts, device=self.device)
+        levels = backbone["backbone_fpn"]
+        names, extent = self.dense.named(levels, batch)
+        align = self.dense.aligned(levels, backbone["language_features"], backbone["language_mask"], batch)
+        dense = {"dense": names, "extent": extent, "align": align}
+        out = network.ground(self.model, backbone, batch)
+        with torch.autocast(self.device.type, enabled=False):
+            found = detector_loss(out, batch, self.model.matcher, self.many_matcher)
+        return {name: self.recipe.dense * value for name, value in dense.items()} | found
 
     def clock(self, seconds: float) -> float:
         """Training time with ``seconds`` more of it, the same in every process so that all stop at the same step."""
@@ -173,17 +185,23 @@ class Run:
 @contextlib.contextmanager
 def precision(device: torch.device) -> Iterator[None]:
     """
-    bf16 where the machine multiplies it, which halves the time of a step there and elsewhere makes it five times.
+    bf16 where the machine multiplies it: half the time of a step with AMX, three quarters with AVX-512's products, and
+    five times it elsewhere.
 
     On a CPU attention goes step by step: the fused one is slower backwards, and breaks (torch 2.13) where its mask
     learns.
     """
     cpu = device.type == "cpu"
     with (
-        torch.autocast(device.type, torch.bfloat16, enabled=not cpu or matrix_bf16()),
+        torch.autocast(device.type, torch.bfloat16, enabled=not cpu or matrix_bf16() or avx512_bf16()),
         sdpa_kernel(SDPBackend.MATH) if cpu else contextlib.nullcontext(),
     ):
         yield
+
+
+def avx512_bf16() -> bool:
+    """Whether this CPU has products of bf16 in AVX-512: enough for a step of training, not for an answer (AMX is)."""
+    return torch.cpu.get_capabilities().get("avx512_bf16", False) is True
 
 
 def share_gradients(parameters: list[nn.Parameter]) -> None:
@@ -256,7 +274,7 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
     line = {name: round(sum(losses.get(name, 0.0) for losses in recent) / len(recent), 3) for name in names}
     text = " ".join(f"{name} {value}" for name, value in line.items())
     print(f"{run.seconds / 60:6.1f}/{minutes:g} min  step {run.step}  {pace:.2f} s/step  {text}", flush=True)
-    with (run.out / "curve.jsonl").open("a") as curve:
+    with (run.out / run.curve).open("a") as curve:
         curve.write(json.dumps({"step": run.step, "seconds": round(run.seconds), **line}) + "\n")
 
 

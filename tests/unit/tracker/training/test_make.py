@@ -20,7 +20,7 @@ from tracker.training.make import curve
 from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds import things
 
-PARTS = ["train", "train_memory", "calibrate", "evaluate", "evaluate", "evaluate", "evaluate_memory"]
+PARTS = ["train", "train_memory", "train_words", "calibrate", *["evaluate"] * 3, "evaluate_memory"]
 
 
 def write(path: Path, **losses: list[float]) -> Path:
@@ -51,6 +51,8 @@ class Parts:
             write(self.out / "curve.jsonl", boxes=[2.0, 1.5, 1.0, 0.8])
         if part == "train_memory":
             write(self.out / "memory-curve.jsonl", follow=[3.0, 1.5], same=[0.5, 0.1])
+        if part == "train_words":
+            write(self.out / "words-curve.jsonl", held=[0.0, 0.2])
         answer: dict[str, Any] = {"J": 0.25} if part == "evaluate_memory" else {}
         if part == "evaluate":
             answer = {"figures": {"F1 @ IoU 0.5": 0.5, option(command, "--renderer"): 1.0}, "counts": {}}
@@ -82,18 +84,19 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
     out = tmp_path / "new" / "nano"
     commands = make_nano(monkeypatch, out).commands
     assert [module(command) for command in commands] == PARTS
-    for command in commands[:3]:
+    learning, calibrate, measuring = commands[:3], commands[3], commands[4:]
+    for command in commands[:4]:
         assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
-        assert ("--shapes-only" in command) == (command is not commands[2])
+        assert ("--shapes-only" in command) == (command is not calibrate)
         assert "--things" not in command
-    for command in commands[:2]:
+    for command in learning:
         assert "torch.distributed.run" in command and any(word.startswith("--nproc-per-node=") for word in command)
-    for command in commands[3:]:
+    for command in measuring:
         assert option(command, "--checkpoint") == str(out / "nano-finished.safetensors")
         assert option(command, "--model") == MODEL.name  # the weights are of that one
         assert "--json" in command
-    assert [option(command, "--renderer") for command in commands[3:6]] == ["plain", "second", "wide"]
-    assert {option(command, "--pictures") for command in commands[3:6]} == {"4"}
+    assert [option(command, "--renderer") for command in measuring[:3]] == ["plain", "second", "wide"]
+    assert {option(command, "--pictures") for command in measuring[:3]} == {"4"}
 
 
 @pytest.mark.parametrize("recipe", ["cpu", "gpu"])
@@ -101,16 +104,17 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
     pack = str(tmp_path / "things")
-    *first, _, _, _, _, _, _, _ = commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
+    commands = make_nano(monkeypatch, tmp_path, recipe=recipe).commands
+    first = commands[: -len(PARTS)]
     assert [module(command) for command in first] == ["things", "photos", "regions"]
     assert [command[-1] for command in first] == [pack, str(tmp_path / "photos"), str(tmp_path / "photos")]
     assert all(find_spec(command[2]) for command in commands[:3]), "each is a module that is there"
     commands = commands[3:]
-    assert {option(command, "--photos") for command in commands[:2]} == {str(tmp_path / "photos")}
+    assert {option(command, "--photos") for command in commands[:3]} == {str(tmp_path / "photos")}
     assert [module(command) for command in commands] == PARTS
-    assert {option(command, "--pictures") for command in commands[3:6]} == {"300"}
-    assert {option(command, "--recipe") for command in commands[:3]} == {recipe}
-    assert {option(command, "--things") for command in [*commands[:2], commands[5]]} == {pack}
+    assert {option(command, "--pictures") for command in commands[4:7]} == {"300"}
+    assert {option(command, "--recipe") for command in commands[:4]} == {recipe}
+    assert {option(command, "--things") for command in [*commands[:3], commands[6]]} == {pack}
 
 
 def test_a_pack_of_things_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,13 +139,13 @@ def test_its_figures_say_how_they_were_made(
     assert set(report["versions"]) >= {"torch", "sam3", "numpy"}
     assert "cores" in report["machine"]
     assert 0 <= report["hours"] < 0.1
-    for name in ("curve", "memory-curve"):
+    for name in ("curve", "memory-curve", "words-curve"):
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None and np.array_equal(picture, curve(tmp_path / f"{name}.jsonl"))
     assert str(tmp_path / "nano-finished.safetensors") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("failing", ["train", "train_memory", "calibrate", "evaluate", "evaluate_memory"])
+@pytest.mark.parametrize("failing", sorted(set(PARTS)))
 def test_nothing_runs_after_a_part_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     parts = Parts(tmp_path, failing)
     monkeypatch.setattr(make, "subprocess", SimpleNamespace(run=parts.run))

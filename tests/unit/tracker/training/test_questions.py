@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tracker.model.vocabulary import KINDS
 from tracker.training.questions import absent_name, name_of, question
 from tracker.worlds.objects import WorldObject
 
@@ -49,3 +50,12 @@ def test_a_name_means_its_object_and_leaves_no_doubt() -> None:
         text = name_of(np.random.default_rng(seed), objects[1], objects)
         assert objects[1].matches(text), text
         assert None not in [each.answers(text) for each in objects], text
+
+
+def test_among_drawings_other_drawings_are_asked_for_more_often() -> None:
+    dog = WorldObject(0, "", "dog", seen()[0].mask, 1.0)
+    among_drawings, among_shapes = (
+        [absent_name(np.random.default_rng(seed), objects) for seed in range(300)] for objects in ([dog], seen())
+    )
+    assert sum(text in KINDS for text in among_drawings) > 1.5 * sum(text in KINDS for text in among_shapes) > 0
+    assert "dog" not in among_drawings

@@ -1,0 +1,89 @@
+"""
+The third part of the recipe: teach words for longer, with clicks, boxes and following left as they are.
+
+    python -m tracker.training.train_words --recipe cpu --out runs/nano
+
+It takes the model the second part made. Trunk and detector learn colours, names and exemplars on drawn pictures alone;
+the features that clicks, boxes and memory read are held to what they were, picture by picture, so that what reads them
+need not be taught again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tracker.checkpoints import weights
+from tracker.training import network
+from tracker.training.data import Batch
+from tracker.training.recipe import Recipe
+from tracker.training.train import Run, command_line, memory_only, train
+
+HELD = 20.0  # weight of the held features' error, which is a share of their variance
+
+
+class WordsRun(Run):
+    """A run in which what answers words and exemplars learns, and the trunk as far as clicks do not change."""
+
+    state, made, curve = "words-state.pt", "nano-words.safetensors", "words-curve.jsonl"
+
+    def __init__(self, recipe: Recipe, out: Path, device: torch.device) -> None:
+        super().__init__(later(recipe), out, device)
+        before = network.fresh().to(device)
+        weights.load(before, out / "nano-memory.safetensors")
+        if not self.step:
+            self.model.load_state_dict(before.state_dict())
+            self.kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.model.backbone.vision_backbone.trunk.eval()  # batch normalisation stays as it serves
+        self.before: Any = before.backbone.vision_backbone.eval().requires_grad_(False)
+
+    def learns(self, name: str) -> bool:
+        """Whether the parameter of this name learns: none of those that clicks, boxes and memory have alone."""
+        return not memory_only(name) and "inst_interactive_predictor" not in name
+
+    def losses(self, batch: Batch, *, names_only: bool) -> dict[str, Tensor]:
+        """What one batch asks for, by name."""
+        del names_only
+        backbone = self.model.backbone.forward_image(batch.images)
+        now = self._read(backbone["sam2_backbone_out"]["backbone_fpn"])
+        with torch.no_grad():
+            then = self._read(self.before(batch.images)[2])
+        errors = [F.mse_loss(a.float(), b.float()) / b.float().var() for a, b in zip(now, then, strict=True)]
+        return {"held": HELD * torch.stack(errors).mean()} | self.worded(backbone, batch)
+
+    def _read(self, levels: list[Tensor]) -> list[Tensor]:
+        """What clicks and memory read of three levels of features, finest first."""
+        decoder = self.model.inst_interactive_predictor.model.sam_mask_decoder
+        return [decoder.conv_s0(levels[0]), decoder.conv_s1(levels[1]), levels[2]]
+
+
+def later(recipe: Recipe) -> Recipe:
+    """The recipe for a network that knows its names: none are taught first or plainly first, and nothing is clicked."""
+    return dataclasses.replace(
+        recipe,
+        rate=recipe.words_rate,
+        trunk_rate=recipe.words_rate,
+        first=0.0,
+        easy=0.0,
+        clicks=1,
+        small=recipe.words_small,
+        let_down=recipe.words_let_down,
+    )
+
+
+def main() -> None:
+    """Read the command line and train."""
+    with command_line(__doc__) as arguments:
+        recipe: Recipe = arguments.recipe
+        run = WordsRun(recipe, arguments.out, torch.device(arguments.device))
+        drawn = dataclasses.replace(arguments.supply, scenes=[])  # nothing is asked of photographs in words
+        train(run, arguments.minutes or recipe.words_minutes, drawn)
+
+
+if __name__ == "__main__":
+    main()
