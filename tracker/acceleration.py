@@ -3,7 +3,8 @@ What makes a model faster is switched on one by one, and stays on only if its an
 
 Known elsewhere: a fused-attention export of the encoder in fp16, fast, with features at a cosine of 0.06 to the right
 ones. So each step is judged on a drawn picture: the features of every level, and, where the weights mean something, the
-masks of refined and remembered objects. On CUDA it is timed too: what makes a look slower stays off.
+masks of refined and remembered objects; what it detects has to be finite. On CUDA it is timed too: what makes a look
+slower stays off.
 """
 
 from __future__ import annotations
@@ -32,11 +33,8 @@ OBJECTS = 5
 LOOKS = 10  # that are timed: the fastest counts, for whatever else runs only makes them slower
 NOISE = 1.02  # times the fastest look before: two timings of one thing differ by as much
 
-DETECTOR, MEMORY = (
-    "compiled detector",
-    "compiled memory attention",
-)  # the steps that are timed by something of their own
-WORK = {DETECTOR: "a detection", MEMORY: "following by memory"}
+DETECTOR, MEMORY = "compiled detector", "compiled memory attention"
+WORK = {DETECTOR: "a detection", MEMORY: "following by memory"}  # of steps that are timed by something of their own
 
 Step = Callable[[Sam3], Undo]  # switches something on
 Say = Callable[[str], None]
@@ -98,9 +96,15 @@ class Question:
         self.boxes = [box_around(each.mask) for each in frame.objects if each.countable]
 
     def ask(self, model: Sam3) -> Answers:
-        """Embed, refine as a stream does, and follow by memory into the next picture, as far as the model can."""
+        """
+        Embed, detect, refine as a stream does, and follow by memory into the next picture, as far as the model can.
+
+        Raises RuntimeError where what is detected is not finite.
+        """
         model.forget()  # what was made in another number format
         embedding = model.embed(self.image)
+        if not all(bool(each.isfinite().all()) for each in compiled.grounded(model, embedding, [1])):
+            raise RuntimeError("what it detects is not finite")  # fp16 ends at 65,504
         levels = (*model.levels(embedding), *embedding.interactive)
         features = tuple(level.float() for level in levels)
         if not {Ability.CLICKS, Ability.MEMORY} <= model.config.abilities:
@@ -133,8 +137,10 @@ class Question:
             model.segment(embedding, [SegmentPrompt(box=box, logits=each) for box, each in pairs])
 
     def seconds(self, model: Sam3, work: str) -> float:
-        """What such work takes on a CUDA device."""
-        call, taken = self.works(model)[work], []
+        """What such work takes on a CUDA device; 0 where the model has no part for it."""
+        call, taken = self.works(model).get(work), []
+        if call is None:
+            return 0.0
         for _ in range(1 + LOOKS):  # the first is to warm up
             torch.cuda.synchronize(model.device)
             began = time.perf_counter()

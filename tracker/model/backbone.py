@@ -58,10 +58,15 @@ def concepts(network: Any) -> Neck:
 
 
 def positions(network: Any, coarse: Tensor) -> tuple[Tensor, ...]:
-    """Encodings of places for the detector's three levels, which depend on nothing but their size."""
+    """
+    Encodings of places for the detector's three levels, which depend on nothing but their size.
+
+    In one layout always, or compiled parts would not know them: upstream makes them in another than it keeps them in.
+    """
     channels, grid = coarse.shape[1], coarse.shape[-1]
     levels = (coarse.new_empty(()).expand(1, channels, grid * scale, grid * scale) for scale in (4, 2, 1))
-    return tuple(network.backbone.vision_backbone.position_encoding(level).to(coarse.dtype) for level in levels)
+    encoding, layout = network.backbone.vision_backbone.position_encoding, torch.channels_last
+    return tuple(encoding(level).to(coarse.dtype, memory_format=layout) for level in levels)
 
 
 def resized(config: Config, side: int) -> Config:

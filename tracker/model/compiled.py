@@ -88,7 +88,7 @@ def detector(model: Sam3, *, backend: str = "inductor", numbers: Sequence[int] =
     """
     network, before = model.network, model.detector.numbers
     embedding = model.embed(IMAGE)
-    expected = _grounded(model, embedding, numbers)
+    expected = grounded(model, embedding, numbers)
     parts = [network.transformer.encoder, network.transformer.decoder, network.segmentation_head]
     statics = [Static(part.forward, _compile(part.forward, backend)) for part in parts]
 
@@ -103,14 +103,14 @@ def detector(model: Sam3, *, backend: str = "inductor", numbers: Sequence[int] =
     with _or(undo), contextlib.ExitStack() as learning:
         for static in statics:
             learning.enter_context(static.learning())
-        found = _grounded(model, embedding, numbers)
+        found = grounded(model, embedding, numbers)
         likeness = min(float(F.cosine_similarity(*pair, dim=0)) for pair in zip(found, expected, strict=True))
         if not likeness >= COSINE:
             raise RuntimeError(f"its answers have a cosine of {likeness:.4f} to those before")
     return undo
 
 
-def _grounded(model: Sam3, embedding: Embedding, numbers: Sequence[int]) -> list[Tensor]:
+def grounded(model: Sam3, embedding: Embedding, numbers: Sequence[int]) -> list[Tensor]:
     """Scores, and mask logits, of all queries of so many words at a time, each in one row of numbers."""
     with torch.inference_mode(), model.precision():
         levels = model.levels(embedding)

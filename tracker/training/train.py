@@ -281,7 +281,7 @@ def report(run: Run, minutes: float, recent: list[dict[str, float]], pace: float
 @contextlib.contextmanager
 def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]:
     """
-    The options both parts of the recipe take, ``flags`` of one's own, and the processes that torchrun started joined.
+    The options of every part that trains, ``flags`` of one's own, and the processes that torchrun started joined.
 
     They are let go at the end of the context.
     """

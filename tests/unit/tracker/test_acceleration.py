@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tracker.model import compiled
 from tracker.model.bank import Bank
 from tracker.model.compiled import COSINE, Undo
 from tracker.model.compute import Speed
+from tracker.model.configs import Ability
 from tracker.model.precision import restore
 
 
@@ -68,6 +70,25 @@ def test_what_gives_the_same_answers_stays_on_and_what_does_not_goes_off(
     assert model.speed.buckets
     assert [record.message.split(":")[0] for record in caplog.records[:2]] == ["careless is off", "missing is off"]
     assert "nothing is on: cosine 1.0000, mask IoU 1.0000" in told
+
+
+def test_what_makes_the_detector_overflow_goes_off(model: Sam3) -> None:
+    def overflowing(model: Sam3) -> Undo:
+        ground, patch = model.detector.ground, pytest.MonkeyPatch()
+        patch.setattr(model.detector, "ground", lambda *asked: [each * float("inf") for each in ground(*asked)])
+        return patch.undo
+
+    overflows, after = settle(model, {"overflowing": overflowing, "nothing": acceleration.buckets})
+    assert overflows.error == "RuntimeError: what it detects is not finite" and not overflows.passes
+    assert after.passes
+
+
+def test_what_a_model_has_no_part_for_is_not_timed_and_stays_off(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(acceleration, "LOOKS", 1)
+    monkeypatch.setattr(model, "config", replace(model.config, abilities=frozenset({Ability.WORDS})))
+    (verdict,) = settle(model, {acceleration.MEMORY: compiled.memory}, clock=acceleration.Question().seconds)
+    assert verdict.error.startswith("Unable: ") and not verdict.passes
 
 
 def test_what_makes_a_look_slower_goes_off(model: Sam3) -> None:

@@ -7,6 +7,7 @@ What is compiled answers as before, and nothing compiles while a stream runs.
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -70,23 +71,20 @@ def test_a_compiled_detector_answers_as_before_whatever_it_is_asked(small: Sam3)
     before = [small.detect(small.embed(FRAME), some) for some in asked]
     undo = compiled.detector(small, backend="eager", numbers=(2,))
     assert graphs() == 3
-    head = small.network.segmentation_head
-    calls: list[int] = []
-    code = head.forward.compiled
-
-    def counted(**kwargs: object) -> object:
-        calls.append(len(kwargs["image_ids"]))  # type: ignore[arg-type]
-        return code(**kwargs)
-
-    head.forward.compiled = counted
+    parts = [small.network.transformer.encoder, small.network.transformer.decoder, small.network.segmentation_head]
+    codes = [part.forward.compiled for part in parts]
+    for part, code in zip(parts, codes, strict=True):
+        part.forward.compiled = mock.Mock(side_effect=code)
     with torch._dynamo.config.patch(error_on_recompile=True):
         after = [small.detect(small.embed(FRAME), some) for some in asked]
-    assert graphs() == 3 and calls == [2, 2]  # one word goes as two; three, and an exemplar, as they are
+    assert graphs() == 3
+    for part in parts:  # one word goes as two; three, and an exemplar, as they are
+        assert part.forward.compiled.call_count == 2
     for old, new in zip(before, after, strict=True):
         for a, b in zip(old, new, strict=True):
             assert torch.allclose(a.scores, b.scores, atol=1e-5) and torch.allclose(a.logits, b.logits, atol=1e-4)
     undo()
-    assert "forward" not in vars(head) and not small.detector.numbers
+    assert not any("forward" in vars(part) for part in parts) and not small.detector.numbers
 
 
 def test_a_detector_that_answers_otherwise_is_refused(small: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +118,8 @@ def test_memory_attention_is_compiled_once_for_one_object_and_once_for_several(s
         return attention(**kwargs)
 
     small.memory.attention.compiled = counted
+    small.forget()  # encodings of places are made anew
+    embedding = small.embed(FRAME)
     with torch._dynamo.config.patch(error_on_recompile=True):
         after = [small.propagate(embedding, banks, compiled.LONGEST) for banks in asked]
     assert graphs() == 2 and calls == [1, 1, 3, 2]
