@@ -33,6 +33,7 @@ import numpy as np
 import torch
 
 from tracker.training.recipe import MODEL, RECIPES
+from tracker.training.train_words import WordsRun
 from tracker.worlds import photos, regions, things
 
 CURVES = ("curve", "memory-curve", "words-curve")  # of train.py, train_memory.py and train_words.py
@@ -57,6 +58,8 @@ def main() -> None:
     learning = [*common, *(pack or ["--shapes-only"]), "--photos", str(arguments.photos)]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
     for part in ("train", "train_memory", "train_words"):
+        if part == "train_memory" and (out / WordsRun.state).exists():
+            continue  # it has no state to go on from, and words were begun on what it made
         _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], learning)
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)

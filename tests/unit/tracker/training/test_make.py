@@ -117,6 +117,13 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     assert {option(command, "--things") for command in [*commands[:3], commands[6]]} == {pack}
 
 
+def test_memory_is_not_taught_again_where_words_were_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "words-state.pt").touch()
+    write(tmp_path / "memory-curve.jsonl", follow=[3.0, 1.5])
+    commands = make_nano(monkeypatch, tmp_path).commands
+    assert [module(command) for command in commands] == [part for part in PARTS if part != "train_memory"]
+
+
 def test_a_pack_of_things_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "things").mkdir()
     (tmp_path / "things" / things.FILE).touch()
