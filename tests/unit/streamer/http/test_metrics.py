@@ -125,9 +125,12 @@ async def test_the_caches_bytes_hits_and_misses_are_told(here: Asked) -> None:
 async def test_until_the_model_is_there_it_says_so(here: Asked) -> None:
     samples = await scrape(here)
     assert (value(samples, "streamer_ready"), value(samples, "streamer_model", model="nano")) == (1, 1)
-    here.app.state.engines.all[0]._next = "other"  # which is made ready on the model's thread
+    engine = here.app.state.engines.all[0]
+    engine.rest("The model other is being made ready.")
     assert value(await scrape(here), "streamer_ready") == 0
-    here.app.state.engines.all[0]._next = here.app.state.engines.all[0].model = None
+    engine.rest(None)
+    assert value(await scrape(here), "streamer_ready") == 1
+    engine.model = None
     assert value(await scrape(here), "streamer_ready") == 0
 
 
