@@ -118,15 +118,17 @@ class Question:
         followed = model.propagate(model.embed(self.later), banks, 1).logits
         return Answers(features, torch.cat([refined, followed]) > 0)
 
-    def works(self, model: Sam3) -> dict[str, Callable[[], object]]:
-        """What steps are timed by: a look as a stream asks of most frames, and what WORK names."""
+    def work(self, model: Sam3, name: str) -> Callable[[], object] | None:
+        """What steps are timed by: a look as a stream asks of most frames, or what WORK names. None: it has no part."""
+        if name not in WORK.values():
+            return lambda: self.look(model)
         embedding = model.embed(self.image)
-        works: dict[str, Callable[[], object]] = {"a look": lambda: self.look(model)}
-        works["a detection"] = lambda: model.detect(embedding, [compiled.TEXT])
-        if Ability.MEMORY in model.config.abilities:
-            full = compiled.banks(model, embedding, OBJECTS, compiled.LONGEST)
-            works["following by memory"] = lambda: model.propagate(embedding, full, compiled.LONGEST)
-        return works
+        if name == WORK[DETECTOR]:
+            return lambda: model.detect(embedding, [compiled.TEXT])
+        if Ability.MEMORY not in model.config.abilities:
+            return None
+        full = compiled.banks(model, embedding, OBJECTS, compiled.LONGEST)
+        return lambda: model.propagate(embedding, full, compiled.LONGEST)
 
     def look(self, model: Sam3) -> None:
         """Embed, and refine the objects."""
@@ -138,7 +140,7 @@ class Question:
 
     def seconds(self, model: Sam3, work: str) -> float:
         """What such work takes on a CUDA device; 0 where the model has no part for it."""
-        call, taken = self.works(model).get(work), []
+        call, taken = self.work(model, work), list[float]()
         if call is None:
             return 0.0
         for _ in range(1 + LOOKS):  # the first is to warm up

@@ -29,7 +29,7 @@ Undo = Callable[[], None]
 
 COSINE = 0.99  # the least with what it was made from, of what is made faster
 PROMPTS = 1, 2, 4  # of one pass of a compiled detector: three go as four
-LONGEST = 24  # ticks after which a bank holds as much as it can
+LONGEST = 24  # ticks after which a bank holds as many memories beside the conditioning one as it can
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 BOX = SegmentPrompt(box=Box(100, 100, 300, 300))
 TEXT = Prompt("thing", threshold=1.0)  # how words are detected; what is found is not looked at
@@ -86,10 +86,9 @@ def detector(model: Sam3, *, backend: str = "inductor", numbers: Sequence[int] =
 
     Raises RuntimeError where it answers otherwise than before.
     """
-    network, before = model.network, model.detector.numbers
+    parts, before = _detecting(model), model.detector.numbers
     embedding = model.embed(IMAGE)
     expected = grounded(model, embedding, numbers)
-    parts = [network.transformer.encoder, network.transformer.decoder, network.segmentation_head]
     statics = [Static(part.forward, _compile(part.forward, backend)) for part in parts]
 
     def undo() -> None:
@@ -108,6 +107,12 @@ def detector(model: Sam3, *, backend: str = "inductor", numbers: Sequence[int] =
         if not likeness >= COSINE:
             raise RuntimeError(f"its answers have a cosine of {likeness:.4f} to those before")
     return undo
+
+
+def _detecting(model: Sam3) -> list[Any]:
+    """The parts of the detector that are compiled, each by its method ``forward``: upstream calls them by name."""
+    network = model.network
+    return [network.transformer.encoder, network.transformer.decoder, network.segmentation_head]
 
 
 def grounded(model: Sam3, embedding: Embedding, numbers: Sequence[int]) -> list[Tensor]:
@@ -155,8 +160,7 @@ def banks(model: Sam3, embedding: Embedding, objects: int, length: int) -> list[
 def plainly(model: Sam3) -> Undo:
     """Nothing compiled."""
     before = model.backbone, model.segmenter.decoder, model.memory.attention, model.detector.numbers
-    network = model.network
-    parts = [network.transformer.encoder, network.transformer.decoder, network.segmentation_head]
+    parts = _detecting(model)
     forwards = [part.__dict__.pop("forward", None) for part in parts]
     model.backbone, model.segmenter.decoder = model.encoder(), model.interactive.sam_mask_decoder
     model.memory.attention, model.detector.numbers = model.interactive.transformer.encoder, ()

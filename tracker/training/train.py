@@ -309,12 +309,11 @@ def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]
         distributed.destroy_process_group()
 
 
-def main() -> None:
-    """Read the command line and train."""
-    with command_line(__doc__) as arguments:
-        recipe: Recipe = arguments.recipe
-        run = Run(recipe, arguments.out, torch.device(arguments.device))
-        train(run, arguments.minutes or recipe.minutes, arguments.supply)
+def main(kind: type[Run] = Run, text: str | None = __doc__) -> None:
+    """Read the command line, which ``text`` explains, and train a run of that kind."""
+    with command_line(text) as arguments:
+        run = kind(arguments.recipe, arguments.out, torch.device(arguments.device))
+        train(run, arguments.minutes or run.recipe.minutes, arguments.supply)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tracker.checkpoints import weights
 from tracker.training import network
 from tracker.training.data import Batch
 from tracker.training.recipe import Recipe
-from tracker.training.train import Run, command_line, memory_only, train
+from tracker.training.train import Run, main, memory_only
 
 HELD = 60.0  # weight of the held features' error, which is a share of their variance
 
@@ -66,6 +66,7 @@ def later(recipe: Recipe) -> Recipe:
     """The recipe for a network that knows its names: none are taught first or plainly first, and nothing is clicked."""
     return dataclasses.replace(
         recipe,
+        minutes=recipe.words_minutes,
         rate=recipe.words_rate,
         trunk_rate=recipe.words_rate,
         first=0.0,
@@ -76,13 +77,5 @@ def later(recipe: Recipe) -> Recipe:
     )
 
 
-def main() -> None:
-    """Read the command line and train."""
-    with command_line(__doc__) as arguments:
-        recipe: Recipe = arguments.recipe
-        run = WordsRun(recipe, arguments.out, torch.device(arguments.device))
-        train(run, arguments.minutes or recipe.words_minutes, arguments.supply)
-
-
 if __name__ == "__main__":
-    main()
+    main(WordsRun, __doc__)

@@ -54,4 +54,5 @@ def test_it_goes_on_where_it_stopped_and_holds_to_the_same(taught: Path, tmp_pat
 def test_nothing_is_taught_first_plainly_or_by_clicks() -> None:
     recipe = later(Recipe())
     assert (recipe.first, recipe.easy, recipe.clicks) == (0, 0, 1)
+    assert recipe.minutes == Recipe().words_minutes
     assert recipe.rate == recipe.trunk_rate == Recipe().words_rate
