@@ -161,17 +161,22 @@ class MemoryRun:
             bank.condition(first)
         losses = {"same": self._recognise(pictures, truth, start)}
         masks, exists, quality = [], [], []
-        for tick, picture in enumerate(pictures[1:], 1):
+        rough = self.rng.random() < self.recipe.rough
+        for tick, shown in enumerate(self._order(len(pictures)), 1):
+            picture, wanted = pictures[shown], truth[shown]
+            if rough and self.rng.random() < self.recipe.forgets:
+                for bank in banks:
+                    bank.recent.clear()
             found = head.propagate(picture.interactive, self.model.positions, banks, tick, batch)
-            there = truth[tick].flatten(1).any(1)
+            there = wanted.flatten(1).any(1)
             weight = torch.where(there, 1.0, self.recipe.absent)
             exists.append(F.binary_cross_entropy_with_logits(found.score, there.float(), weight))
             if there.any():
-                masks.append(mask_loss(found.logits[there].float(), truth[tick][there]).mean())
-                on, wanted = found.logits[there] > 0, truth[tick][there] >= 0.5
-                real = (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
-                quality.append(F.mse_loss(found.ious[there].float(), real))
+                masks.append(mask_loss(found.logits[there].float(), wanted[there]).mean())
+                quality.append(F.mse_loss(found.ious[there].float(), _overlap(found.logits[there], wanted[there])))
             memories = head.encode(picture.interactive, found, range(len(banks)), batch)
+            if rough and self.rng.random() < self.recipe.mistakes:
+                memories = memories[1:] + memories[:1]
             for bank, latest in zip(banks, memories, strict=True):
                 bank.remember(latest)
         if masks:
@@ -180,6 +185,13 @@ class MemoryRun:
         if quality:
             losses["follow iou"] = 2 * torch.stack(quality).mean()
         return losses
+
+    def _order(self, frames: int) -> list[int]:
+        """The frames after the first, most often as they came."""
+        later = np.arange(1, frames)
+        if self.rng.random() < self.recipe.jumbled:
+            self.rng.shuffle(later)
+        return [int(each) for each in later]
 
     def _recognise(self, pictures: list[Embedding], truth: Tensor, start: list[Memory]) -> Tensor:
         """
@@ -196,6 +208,12 @@ class MemoryRun:
         later = head.memorize(pictures[last].interactive, shown, last, batch)
         alike = resemblance(later, start)
         return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
+
+
+def _overlap(logits: Tensor, truth: Tensor) -> Tensor:
+    """IoU (B,) of masks (B, S, S) with the coverage (B, S, S) of what they should be."""
+    on, right = logits > 0, truth >= 0.5
+    return (on & right).sum((-2, -1)) / (on | right).sum((-2, -1)).clamp(min=1)
 
 
 def embed(model: Sam3, picture: Picture) -> Embedding:

@@ -14,7 +14,7 @@ import torch
 
 from tracker import load_model
 from tracker.checkpoints import weights
-from tracker.model.bank import Propagation
+from tracker.model.bank import Bank, Memory, Propagation
 from tracker.model.features import Embedding
 from tracker.training import train_memory
 from tracker.training.data import BARE
@@ -82,6 +82,59 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
     weight = run.recipe.absent
     assert losses["follow exists"].item() == pytest.approx(40 * weight)
     assert score.grad is not None and score.grad.tolist() == [0.5 * weight] * 2
+
+
+@dataclasses.dataclass
+class Followed:
+    """Stands where the memory head does; ``read``: on each frame, of which objects the newest memories are."""
+
+    read: list[list[float]] = dataclasses.field(default_factory=list)
+    frames: list[int] = dataclasses.field(default_factory=list)
+
+    def memorize(self, *_: object) -> list[Memory]:
+        return [Memory(0, torch.zeros(1, 1), torch.tensor([[float(each), 1.0]])) for each in (1, 2)]
+
+    def propagate(self, picture: int, _: object, banks: list[Bank], tick: int, __: int) -> Propagation:
+        self.frames.append(picture)
+        self.read.append([bank.recent[-1].pointer[0, 0].item() if bank.recent else 0.0 for bank in banks])
+        nothing = torch.zeros(2, MASK_SIDE, MASK_SIDE, requires_grad=True)
+        return Propagation(tick, nothing, torch.zeros(2), torch.zeros(2), nothing[:, None], torch.zeros(2, 2))
+
+    def encode(self, _: object, found: Propagation, *__: object) -> list[Memory]:
+        return [dataclasses.replace(each, tick=found.tick) for each in self.memorize()]
+
+
+def follow(run: MemoryRun, monkeypatch: pytest.MonkeyPatch, **recipe: float) -> Followed:
+    """A lesson of seven frames after the first."""
+    head = Followed()
+    calm = dataclasses.replace(SMOKE, **{"jumbled": 0.0, "rough": 0.0} | recipe)  # type: ignore[arg-type]
+    monkeypatch.setattr(run, "recipe", calm)
+    monkeypatch.setattr(run.model, "memory", head)
+    monkeypatch.setattr(run.model, "_positions", (torch.zeros(1),))
+    pictures = [cast("Embedding", SimpleNamespace(interactive=frame)) for frame in range(8)]
+    run._follow(pictures, torch.ones(8, 2, MASK_SIDE, MASK_SIDE))
+    return head
+
+
+def test_frames_come_as_they_were_and_are_remembered(run: MemoryRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = follow(run, monkeypatch)
+    assert head.frames == list(range(1, 8))
+    assert head.read == [[0, 0]] + [[1, 2]] * 6
+
+
+def test_a_jumbled_lesson_shows_each_frame_once_in_another_order(
+    run: MemoryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = follow(run, monkeypatch, jumbled=1.0).frames
+    assert sorted(frames) == list(range(1, 8)) and frames != sorted(frames)
+
+
+def test_a_rough_lesson_forgets_all_but_the_first_frame(run: MemoryRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert follow(run, monkeypatch, rough=1.0, forgets=1.0, mistakes=0.0).read == [[0, 0]] * 7
+
+
+def test_a_rough_lesson_mistakes_objects_for_each_other(run: MemoryRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert follow(run, monkeypatch, rough=1.0, forgets=0.0, mistakes=1.0).read == [[0, 0]] + [[2, 1]] * 6
 
 
 def test_training_ends_on_time_and_writes_a_model(run: MemoryRun, capsys: pytest.CaptureFixture[str]) -> None:
