@@ -1,14 +1,16 @@
 """
-The page's picture in the README, and an animation of the page: ``python -m benchmarks.page_picture``.
+The README's animation of the page: ``python -m benchmarks.page_picture``.
 
 It starts the real server with nano, opens the page in the system's Chromium, opens a synthetic camera there, asks for a
-few concepts as a person does, and waits until enough things have a mask. ``--animation page.webp`` also records some
-seconds. ``--server http://localhost:8000`` takes a server that is running already.
+few concepts as a person does, waits until enough things have a mask, and records some seconds at the pace at which they
+were shown. ``--picture page.jpg`` also takes a still. ``--server http://localhost:8000`` takes a server that is running
+already.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import io
 import shutil
@@ -17,7 +19,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 from PIL import Image
@@ -26,12 +30,12 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.support.debian import Missing
 from benchmarks.support.rtsp import free_port
 
-PICTURE = Path(__file__).resolve().parents[1] / "web" / "screenshot.jpg"
+ANIMATION = Path(__file__).resolve().parents[1] / "docs" / "page.webp"
 VIEW = (1280, 800)  # CSS pixels of the browser's window
-LARGEST = 150_000  # bytes of the picture: a README loads quickly
-QUALITIES = range(90, 40, -5)  # of JPEG, the best first
+LARGEST = 2_000_000  # bytes of the animation: a README loads quickly
+QUALITIES = range(80, 20, -10)  # of WebP, the best first
 PATIENCE = 120.0  # seconds for the model to load and for things to be found on a busy machine
-ANIMATION_WIDTH, ANIMATION_FPS = 960, 8
+ANIMATION_SIZE, ANIMATION_FPS = (800, 500), 15
 CHROMIUM_FLAGS = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 
 
@@ -102,59 +106,66 @@ def _until_found(page: Page, scene: Scene) -> None:
     page.wait_for_selector(f'#screen[data-objects="{scene.objects}"]')
 
 
-def shot(page: Page) -> Image.Image:
-    """What the window shows."""
-    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+def save_picture(page: Page, path: Path) -> None:
+    """Write what the window shows as a JPEG."""
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, "JPEG", quality=85, progressive=True)
 
 
-def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a JPEG, as good as the bound on its size allows. Raises ValueError when none is small enough."""
+def record(page: Page, seconds: float) -> list[tuple[Image.Image, float]]:
+    """
+    Pictures of the window, ANIMATION_FPS a second at most, each with the moment in seconds at which it was shown.
+
+    The browser sends a picture when something has changed, which costs it far less than a screenshot.
+    """
+    sent: list[tuple[bytes, float]] = []
+    browser = page.context.new_cdp_session(page)
+
+    def keep(frame: dict[str, Any]) -> None:
+        browser.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+        moment = frame["metadata"]["timestamp"]
+        if not sent or moment - sent[-1][1] >= 1 / ANIMATION_FPS:
+            sent.append((base64.b64decode(frame["data"]), moment))
+
+    browser.on("Page.screencastFrame", keep)
+    browser.send("Page.startScreencast", {"format": "jpeg", "quality": 90})
+    page.wait_for_timeout(1000 * seconds)
+    browser.send("Page.stopScreencast")
+    browser.detach()
+    return [(Image.open(io.BytesIO(data)).convert("RGB"), moment) for data, moment in sent]
+
+
+def save_animation(pictures: Sequence[tuple[Image.Image, float]], path: Path) -> None:
+    """Write an endless WebP, as good as the bound on its size allows. Raises ValueError when none is small enough."""
+    first, *others = [picture.resize(ANIMATION_SIZE, Image.Resampling.LANCZOS) for picture, _ in pictures]
+    moments = [moment for _, moment in pictures]
+    durations = [round(1000 * (after - before)) for before, after in pairwise(moments)] + [1000 // ANIMATION_FPS]
     for quality in QUALITIES:
         data = io.BytesIO()
-        picture.save(data, "JPEG", quality=quality, optimize=True, progressive=True)
+        first.save(data, "WEBP", save_all=True, append_images=others, duration=durations, quality=quality, method=4)
         if data.tell() <= LARGEST:
             path.write_bytes(data.getvalue())
             return
     raise ValueError(f"{path.name} does not fit into {LARGEST} bytes")
 
 
-def record(page: Page, seconds: float) -> list[tuple[Image.Image, float]]:
-    """Pictures of the window, each with the seconds for which it was shown."""
-    pictures: list[tuple[Image.Image, float]] = []
-    end = time.monotonic() + seconds
-    while (now := time.monotonic()) < end:
-        picture = shot(page)
-        page.wait_for_timeout(max(0.0, 1000 * (now + 1 / ANIMATION_FPS - time.monotonic())))
-        pictures.append((picture, time.monotonic() - now))
-    return pictures
-
-
-def save_animation(pictures: Sequence[tuple[Image.Image, float]], path: Path) -> None:
-    """Write an endless animation; the name's ending says as what (.webp, .gif)."""
-    size = (ANIMATION_WIDTH, round(ANIMATION_WIDTH * VIEW[1] / VIEW[0]))
-    first, *others = [picture.resize(size, Image.Resampling.LANCZOS) for picture, _ in pictures]
-    durations = [round(1000 * shown) for _, shown in pictures]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, quality=70, method=4)
-
-
 def main(arguments: Sequence[str] | None = None, scene: Scene | None = None) -> None:
-    """Take the pictures; a scene that is given stands in for the README's."""
+    """Record the page; a scene that is given stands in for the README's."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page_picture", description=__doc__)
-    parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE", help="where the picture goes (JPEG)")
-    parser.add_argument("--animation", type=Path, metavar="FILE", help="where an animation goes (.webp or .gif)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of the animation")
+    parser.add_argument("--animation", type=Path, default=ANIMATION, metavar="FILE", help="where it goes (.webp)")
+    parser.add_argument("--seconds", type=float, default=6.0, help="its length")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="where a still goes too (.jpg)")
     parser.add_argument("--server", metavar="ADDRESS", help="take this server; without it one is started")
     options = parser.parse_args(arguments)
     with contextlib.ExitStack() as stack:
         address = options.server or stack.enter_context(server())
         opened = stack.enter_context(page(address))
         stage(opened, scene or Scene())
-        save_picture(shot(opened), options.picture)
-        print(f"{options.picture}: {options.picture.stat().st_size} bytes")
-        if options.animation is not None:
-            save_animation(record(opened, options.seconds), options.animation)
-            print(f"{options.animation}: {options.animation.stat().st_size} bytes")
+        if options.picture is not None:
+            save_picture(opened, options.picture)
+        pictures = record(opened, options.seconds)
         opened.click("#stop")
+    save_animation(pictures, options.animation)
+    print(f"{options.animation}: {len(pictures)} pictures, {options.animation.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ async ({server, session}) => {
         document.body.append(element);
     });
     seen.img = await load("img", `/sessions/${session}/frames/latest.jpg`);
-    seen.screenshot = await load("img", "/static/screenshot.jpg");
+    seen.icon = await load("img", "/static/icon.svg");
     seen.script = await load("script", "/static/main.js");
     seen.module = await import(`${server}/session.js`).then(() => "loaded", () => "refused");
     seen.events = await until((done) => {

@@ -90,7 +90,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_readme_shows_the_page_and_the_way_of_a_frame() -> None:
     pictures = re.findall(r"!\[[^]]+\]\((\S+)\)", README.read_text())
-    assert pictures == ["web/screenshot.jpg", "docs/frame.svg"]
+    assert pictures == ["docs/page.webp", "docs/frame.svg"]
 
 
 def test_each_figure_of_others_in_the_readme_has_its_source() -> None:

@@ -87,7 +87,7 @@ def test_what_pages_send_without_an_origin_is_refused_by_where_it_comes_from(sit
     coming = {"sec_fetch_site": site, "sec_fetch_mode": mode, "sec_fetch_dest": dest}
     for path in ("/sessions", "/sessions/1/frames/latest.jpg", "/metrics"):
         assert not allowed(request(path, **HOME, **coming))
-    for path in ("/", "/docs", "/static/screenshot.jpg"):
+    for path in ("/", "/docs", "/static/icon.svg"):
         assert allowed(request(path, **HOME, **coming)) == (dest == "document")
 
 
