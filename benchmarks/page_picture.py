@@ -32,10 +32,10 @@ from benchmarks.support.rtsp import free_port
 
 ANIMATION = Path(__file__).resolve().parents[1] / "docs" / "page.webp"
 VIEW = (1280, 800)  # CSS pixels of the browser's window
-LARGEST = 2_000_000  # bytes of the animation: a README loads quickly
-QUALITIES = range(80, 20, -10)  # of WebP, the best first
+LARGEST = 390_000  # bytes of the animation: a README loads quickly
+QUALITIES = range(80, 5, -5)  # of WebP, the best first
 PATIENCE = 120.0  # seconds for the model to load and for things to be found on a busy machine
-ANIMATION_SIZE, ANIMATION_FPS = (800, 500), 15
+ANIMATION_SIZE, ANIMATION_FPS = (800, 500), 12
 CHROMIUM_FLAGS = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 
 
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None, scene: Scene | None = None) -> 
     """Record the page; a scene that is given stands in for the README's."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page_picture", description=__doc__)
     parser.add_argument("--animation", type=Path, default=ANIMATION, metavar="FILE", help="where it goes (.webp)")
-    parser.add_argument("--seconds", type=float, default=6.0, help="its length")
+    parser.add_argument("--seconds", type=float, default=5.0, help="its length")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="where a still goes too (.jpg)")
     parser.add_argument("--server", metavar="ADDRESS", help="take this server; without it one is started")
     options = parser.parse_args(arguments)

@@ -35,14 +35,14 @@ class Recipe:
 
     # Following by memory: train_memory.py
     memory_minutes: float = 40
-    memory_small: float = 0.75  # the first share of them, in which pictures have half the side: a sixth of the work
+    memory_small: float = 0.5  # the first share of them, in which pictures have half the side: a quarter of the work
     memory_photographs: float = 0.5  # of the clips: photographs set in motion, where there are scenes
     frames: int = 8  # of a clip
     objects: int = 4  # followed in a clip, at most
     jumbled: float = (
         0.25  # of the lessons: the frames come in any order, so that looks and not places tell objects apart
     )
-    rough: float = 0.5  # of the lessons: what was lost or mistaken on the way is to be found again
+    rough: float = 0.35  # of the lessons: what was lost or mistaken on the way is to be found again
     forgets: float = 0.3  # of the frames of these: all but the first is forgotten before
     mistakes: float = 0.1  # of them: each object is remembered as another one's
     memory_rate: float = 4e-4
