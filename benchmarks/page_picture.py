@@ -43,8 +43,8 @@ CHROMIUM_FLAGS = ("--no-sandbox", "--no-first-run", "--disable-background-networ
 class Scene:
     """What to show: a camera's address, what to look for in it, how many things have a mask, and when to look."""
 
-    source: str = "demo:?seed=106&things=50&objects=5&speed=5"  # a world in which nano finds all five
-    concepts: tuple[str, ...] = ("turtle", "orange star", "blue circle", "yellow square", "orange square")
+    source: str = "demo:?seed=8&things=50&objects=5&speed=10"  # a world in which nano finds all five
+    concepts: tuple[str, ...] = ("pizza", "grape", "red triangle", "blue circle", "green triangle")
     objects: int = 5
     settle: float = 10.0  # seconds before the picture, which fill the timeline
 

@@ -45,6 +45,7 @@ FPS = 15
 SEED = 2176
 STILL = f"demo:?seed={SEED}&objects=3&size=320x240&fps={FPS}&speed=0"
 CIRCLES = 3
+MATCHED = 0.5  # IoU from which a box is one object's and no other's
 STEADY = 3  # of a world in which nano covers what it finds with an IoU of 0.98
 TINT = np.array([255, 99, 71])  # the page's colour for the first prompt
 
@@ -133,7 +134,7 @@ def test_what_was_seen_is_recorded_once_an_object(served: Served, still: worlds.
     assert len({each["id"] for each in facts}) == len(facts) == CIRCLES
     for found, path in zip(facts, sorted(folder.glob("*.jpg")), strict=True):
         assert decoded(path.read_bytes()).shape == still.image.shape
-        assert max(iou(inside(found["box"]), inside(edges(each.mask))) for each in still.objects) > 0.8
+        assert max(iou(inside(found["box"]), inside(edges(each.mask))) for each in still.objects) >= MATCHED
 
 
 def test_an_object_that_stays_is_recorded_again_but_not_before_its_time(served: Served, tmp_path: Path) -> None:

@@ -70,5 +70,5 @@ def test_what_hides_keeps_its_id_better_than_where_masks_are_only_matched() -> N
     alone, _ = judged(Policy("every frame", 1, "overlap"), "occlusion")
     figures, run = judged(Policy("adaptive", 10, "auto", adaptive=True), "occlusion")
     assert figures["HOTA"] >= alone["HOTA"] + 0.05
-    assert figures["switches"] == 0
+    assert figures["switches"] < alone["switches"]
     assert run.detected <= 0.25 * FRAMES["occlusion"]
