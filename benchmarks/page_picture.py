@@ -46,7 +46,7 @@ class Scene:
     source: str = "demo:?seed=8&things=50&objects=5&speed=10"  # a world in which nano finds all five
     concepts: tuple[str, ...] = ("pizza", "grape", "red triangle", "blue circle", "green triangle")
     objects: int = 5
-    settle: float = 10.0  # seconds before the picture, which fill the timeline
+    settle: float = 10.0  # seconds before it is recorded, which fill the timeline
 
 
 @contextlib.contextmanager
@@ -106,11 +106,6 @@ def _until_found(page: Page, scene: Scene) -> None:
     page.wait_for_selector(f'#screen[data-objects="{scene.objects}"]')
 
 
-def save_picture(page: Page, path: Path) -> None:
-    """Write what the window shows as a JPEG."""
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, "JPEG", quality=85, progressive=True)
-
-
 def record(page: Page, seconds: float) -> list[tuple[Image.Image, float]]:
     """
     Pictures of the window, ANIMATION_FPS a second at most, each with the moment in seconds at which it was shown.
@@ -161,7 +156,7 @@ def main(arguments: Sequence[str] | None = None, scene: Scene | None = None) -> 
         opened = stack.enter_context(page(address))
         stage(opened, scene or Scene())
         if options.picture is not None:
-            save_picture(opened, options.picture)
+            opened.screenshot(path=options.picture, type="jpeg", quality=85)
         pictures = record(opened, options.seconds)
         opened.click("#stop")
     save_animation(pictures, options.animation)

@@ -172,6 +172,12 @@ class DenseHead(torch.nn.Module):
         return mask_loss(logits, goal).mean()
 
 
+def overlap(logits: Tensor, truth: Tensor) -> Tensor:
+    """IoU (...) of masks (..., H, W) with the coverage of what they should be, of a shape that goes with theirs."""
+    on, wanted = logits > 0, truth >= 0.5
+    return (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
+
+
 def interactive_loss(masks: Tensor, iou: Tensor, exists: Tensor, batch: Batch) -> dict[str, Tensor]:
     """
     Losses of the interactive head: (K, 4, H, W) logits, (K, 4) predicted IoU, (K, 1) object-score logits.
@@ -184,7 +190,6 @@ def interactive_loss(masks: Tensor, iou: Tensor, exists: Tensor, batch: Batch) -
         each = mask_loss(masks[there].flatten(0, 1), truth[there].repeat_interleave(4, 0)).view(-1, 4)
         losses["click"] = 2 * (each[:, 0].mean() + each[:, 1:].amin(1).mean() + 0.05 * each[:, 1:].mean())
         with torch.no_grad():
-            on, wanted = masks[there] > 0, truth[there][:, None] >= 0.5
-            real = (on & wanted).sum((-2, -1)) / (on | wanted).sum((-2, -1)).clamp(min=1)
+            real = overlap(masks[there], truth[there][:, None])
         losses["iou"] = 2 * F.mse_loss(iou[there].float(), real)
     return losses

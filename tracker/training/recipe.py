@@ -39,9 +39,7 @@ class Recipe:
     memory_photographs: float = 0.5  # of the clips: photographs set in motion, where there are scenes
     frames: int = 8  # of a clip
     objects: int = 4  # followed in a clip, at most
-    jumbled: float = (
-        0.25  # of the lessons: the frames come in any order, so that looks and not places tell objects apart
-    )
+    jumbled: float = 0.15  # of the lessons: the frames come in any order, so that looks tell objects apart, not places
     rough: float = 0.35  # of the lessons: what was lost or mistaken on the way is to be found again
     forgets: float = 0.3  # of the frames of these: all but the first is forgotten before
     mistakes: float = 0.1  # of them: each object is remembered as another one's

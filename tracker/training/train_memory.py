@@ -34,7 +34,7 @@ from tracker.model.features import Embedding
 from tracker.model.sam3 import Sam3
 from tracker.training import network
 from tracker.training.data import BARE, FIRST_TRAINING_SEED, Batch, Supply, make_batch
-from tracker.training.losses import interactive_loss, mask_loss
+from tracker.training.losses import interactive_loss, mask_loss, overlap
 from tracker.training.masks import shrink
 from tracker.training.recipe import MODEL, Recipe
 from tracker.training.train import command_line, memory_only, place, precision, share_gradients, to_device
@@ -173,7 +173,7 @@ class MemoryRun:
             exists.append(F.binary_cross_entropy_with_logits(found.score, there.float(), weight))
             if there.any():
                 masks.append(mask_loss(found.logits[there].float(), wanted[there]).mean())
-                quality.append(F.mse_loss(found.ious[there].float(), _overlap(found.logits[there], wanted[there])))
+                quality.append(F.mse_loss(found.ious[there].float(), overlap(found.logits[there], wanted[there])))
             memories = head.encode(picture.interactive, found, range(len(banks)), batch)
             if rough and self.rng.random() < self.recipe.mistakes:
                 memories = memories[1:] + memories[:1]
@@ -208,12 +208,6 @@ class MemoryRun:
         later = head.memorize(pictures[last].interactive, shown, last, batch)
         alike = resemblance(later, start)
         return self.recipe.same * F.cross_entropy(alike / self.recipe.temperature, there.nonzero()[:, 0])
-
-
-def _overlap(logits: Tensor, truth: Tensor) -> Tensor:
-    """IoU (B,) of masks (B, S, S) with the coverage (B, S, S) of what they should be."""
-    on, right = logits > 0, truth >= 0.5
-    return (on & right).sum((-2, -1)) / (on | right).sum((-2, -1)).clamp(min=1)
 
 
 def embed(model: Sam3, picture: Picture) -> Embedding:
