@@ -20,7 +20,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Run:
 
         torch.manual_seed(recipe.seed)
         self.recipe, self.out, self.device = recipe, out, device
-        self.model: Any = network.fresh().to(device)
+        self.model: Any = self.fresh().to(device)
         self.model.matcher = BinaryHungarianMatcherV2(focal=True, cost_class=2.0, cost_bbox=5.0, cost_giou=2.0)
         self.model.train()
         # Nothing in these has dropout: training mode would only recompute their activations to save memory.
@@ -77,6 +77,10 @@ class Run:
         self.step, self.seconds, self.side = 0, 0.0, MODEL.image_size
         if (out / self.state).exists():
             self.restore()
+
+    def fresh(self) -> Any:
+        """The network that learns, before it has learnt anything."""
+        return network.fresh()
 
     def learns(self, name: str) -> bool:
         """Whether the parameter of this name learns."""
@@ -309,7 +313,7 @@ def command_line(text: str | None, **flags: str) -> Iterator[argparse.Namespace]
         distributed.destroy_process_group()
 
 
-def main(kind: type[Run] = Run, text: str | None = __doc__) -> None:
+def main(kind: Callable[[Recipe, Path, torch.device], Run] = Run, text: str | None = __doc__) -> None:
     """Read the command line, which ``text`` explains, and train a run of that kind."""
     with command_line(text) as arguments:
         run = kind(arguments.recipe, arguments.out, torch.device(arguments.device))
