@@ -173,12 +173,14 @@ class Follower:
         answers = self._read(embedding, found.logits, found.ious, found.present, objects)
         if self.mode == "auto":
             sure = [self._bring_back(each, one, seconds, among) for each, one in zip(objects, answers, strict=True)]
+            kept = [row for row, each in enumerate(sure) if each]
         else:
-            sure = [_take(each, one) for each, one in zip(objects, answers, strict=True)]
-        believed = [row for row, each in enumerate(sure) if each]
-        if believed:
-            memories = self.model.encode_memories(embedding, found, believed)
-            for row, memory in zip(believed, memories, strict=True):
+            for each, one in zip(objects, answers, strict=True):
+                _take(each, one)
+            kept = list(range(len(objects)))  # as it was taught: a look that is missing costs more than an unsure one
+        if kept:
+            memories = self.model.encode_memories(embedding, found, kept)
+            for row, memory in zip(kept, memories, strict=True):
                 objects[row].memory.bank.remember(memory)
 
     def _bring_back(self, each: Followed, found: Found, seconds: float, among: Sequence[Followed]) -> bool:

@@ -66,14 +66,8 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     for tick, frame in enumerate(frames[1:], 1):
         embedding = model.embed(frame.image)
         found = model.propagate(embedding, banks, tick)
-        rows = [
-            row
-            for row in range(len(ids))
-            if found.present[row] >= DEFAULTS.present and found.ious[row] >= DEFAULTS.good_iou
-        ]
-        if rows:
-            for row, latest in zip(rows, model.encode_memories(embedding, found, rows), strict=True):
-                banks[row].remember(latest)
+        for bank, latest in zip(banks, model.encode_memories(embedding, found, range(len(ids))), strict=True):
+            bank.remember(latest)
         height, width = frame.image.shape[:2]
         masks = model.masks(found.logits, height, width)
         for row, each in enumerate(ids):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import cast
 
-import pytest
 import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
@@ -82,21 +81,35 @@ def test_memory_brings_a_lost_object_back() -> None:
     assert len(lost.memory.bank.recent) == 1
 
 
-@pytest.mark.parametrize("mode", ["auto", "memory"])
-def test_only_masks_that_are_believed_are_encoded_and_all_in_one_pass(mode: Literal["auto", "memory"]) -> None:
-    model = FakeModel()
+def four_lost_two_to_be_seen() -> list[Followed]:
     lost = [remembered(made(square(10, 10, 16), number)) for number in range(4)]
     for number, each in enumerate(lost):
         each.key = (number,)  # so that they may all be in one place
         each.lose()
     for gone in lost[1::2]:  # the picture shows nothing of their colour
         remembered(gone, (0.0, 0.0, 255.0))
-    follower = Follower(cast(Sam3, model), mode)
+    return lost
+
+
+def test_in_doubt_only_masks_that_are_believed_are_encoded_and_all_in_one_pass() -> None:
+    model, lost = FakeModel(), four_lost_two_to_be_seen()
+    follower = Follower(cast(Sam3, model), "auto")
     follower.follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
     assert [len(each.memory.bank.recent) for each in lost] == [1, 0, 1, 0]
     assert model.encoded == [2]
     follower.follow(model.embed(picture()), lost, 2 / 30, 2)
     assert model.encoded == [2]
+
+
+def test_following_by_memory_every_look_is_remembered_seen_or_not_and_all_in_one_pass() -> None:
+    model, lost = FakeModel(), four_lost_two_to_be_seen()
+    follower = Follower(cast(Sam3, model), "memory")
+    follower.follow(model.embed(picture(("red", 80, 80, 32))), lost, 1 / 30, 1)
+    assert [each.visible for each in lost] == [True, False, True, False]
+    assert [len(each.memory.bank.recent) for each in lost] == [1] * 4
+    follower.follow(model.embed(picture()), lost, 2 / 30, 2)
+    assert [len(each.memory.bank.recent) for each in lost] == [2] * 4
+    assert model.encoded == [4, 4]
 
 
 def test_after_a_cut_only_a_keyframe_brings_back_what_was_there() -> None:
