@@ -177,7 +177,8 @@ class Follower:
         else:
             for each, one in zip(objects, answers, strict=True):
                 _take(each, one)
-            kept = list(range(len(objects)))  # as it was taught: a look that is missing costs more than an unsure one
+            # A doubtful mask is remembered too, as it was taught: a look that is missing costs more.
+            kept = [row for row, one in enumerate(answers) if one.present >= self.params.present]
         if kept:
             memories = self.model.encode_memories(embedding, found, kept)
             for row, memory in zip(kept, memories, strict=True):

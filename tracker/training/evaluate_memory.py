@@ -66,8 +66,10 @@ def _clip(model: Sam3, seed: int) -> list[tuple[float, float, bool]]:
     for tick, frame in enumerate(frames[1:], 1):
         embedding = model.embed(frame.image)
         found = model.propagate(embedding, banks, tick)
-        for bank, latest in zip(banks, model.encode_memories(embedding, found, range(len(ids))), strict=True):
-            bank.remember(latest)
+        there = [row for row in range(len(ids)) if found.present[row] >= DEFAULTS.present]
+        if there:
+            for row, latest in zip(there, model.encode_memories(embedding, found, there), strict=True):
+                banks[row].remember(latest)
         height, width = frame.image.shape[:2]
         masks = model.masks(found.logits, height, width)
         for row, each in enumerate(ids):

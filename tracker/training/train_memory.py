@@ -177,8 +177,9 @@ class MemoryRun:
             memories = head.encode(picture.interactive, found, range(len(banks)), batch)
             if rough and self.rng.random() < self.recipe.mistakes:
                 memories = memories[1:] + memories[:1]
-            for bank, latest in zip(banks, memories, strict=True):
-                bank.remember(latest)
+            for bank, latest, seen in zip(banks, memories, (found.score > 0).tolist(), strict=True):
+                if seen:  # as it is followed by
+                    bank.remember(latest)
         if masks:
             losses["follow"] = 2 * torch.stack(masks).mean()
         losses["follow exists"] = torch.stack(exists).mean()

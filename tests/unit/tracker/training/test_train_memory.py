@@ -88,6 +88,7 @@ def test_an_object_surely_believed_in_can_still_be_unlearnt(run: MemoryRun, monk
 class Followed:
     """Stands where the memory head does; ``read``: on each frame, of which objects the newest memories are."""
 
+    score: float = 1.0
     read: list[list[float]] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=list)
 
@@ -98,15 +99,16 @@ class Followed:
         self.frames.append(picture)
         self.read.append([bank.recent[-1].pointer[0, 0].item() if bank.recent else 0.0 for bank in banks])
         nothing = torch.zeros(2, MASK_SIDE, MASK_SIDE, requires_grad=True)
-        return Propagation(tick, nothing, torch.zeros(2), torch.zeros(2), nothing[:, None], torch.zeros(2, 2))
+        score = torch.full((2,), self.score)
+        return Propagation(tick, nothing, torch.zeros(2), score, nothing[:, None], torch.zeros(2, 2))
 
     def encode(self, _: object, found: Propagation, *__: object) -> list[Memory]:
         return [dataclasses.replace(each, tick=found.tick) for each in self.memorize()]
 
 
-def follow(run: MemoryRun, monkeypatch: pytest.MonkeyPatch, **recipe: float) -> Followed:
+def follow(run: MemoryRun, monkeypatch: pytest.MonkeyPatch, *, score: float = 1.0, **recipe: float) -> Followed:
     """A lesson of seven frames after the first."""
-    head = Followed()
+    head = Followed(score)
     calm = dataclasses.replace(SMOKE, **{"jumbled": 0.0, "rough": 0.0} | recipe)  # type: ignore[arg-type]
     monkeypatch.setattr(run, "recipe", calm)
     monkeypatch.setattr(run.model, "memory", head)
@@ -120,6 +122,10 @@ def test_frames_come_as_they_were_and_are_remembered(run: MemoryRun, monkeypatch
     head = follow(run, monkeypatch)
     assert head.frames == list(range(1, 8))
     assert head.read == [[0, 0]] + [[1, 2]] * 6
+
+
+def test_what_is_said_to_be_gone_is_not_remembered(run: MemoryRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert follow(run, monkeypatch, score=-1.0).read == [[0, 0]] * 7
 
 
 def test_a_jumbled_lesson_shows_each_frame_once_in_another_order(
