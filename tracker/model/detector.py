@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tracker.model import postprocess
+from tracker.model import postprocess, rivals
 from tracker.model.batching import groups_of_equals
 from tracker.model.compute import picked, uploaded
 from tracker.model.configs import Config
@@ -59,7 +59,8 @@ class Detector:
             thresholds = [prompts[index].threshold for index in indices]
             likely = [reached(*each) for each in zip(scores, logits[: len(indices)], thresholds, strict=True)]
             found |= zip(indices, distinct(likely, most), strict=True)
-        return [found[index] for index in range(len(prompts))]
+        every = [found[index] for index in range(len(prompts))]
+        return every if self.config.rivals is None else rivals.settled(prompts, every, self.config.rivals)
 
     def _padded(self, prompts: list[Prompt]) -> list[Prompt]:
         if prompts[0].boxes or isinstance(prompts[0], Shown):

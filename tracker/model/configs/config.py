@@ -61,6 +61,7 @@ class Config:
     guided: bool = False  # boxes and clicks are given as masks too (guides.py): it was taught so
     cut: bool = False  # its masks of clicks and boxes are cut along the picture's borders (cuts.py); it is guided too
     doubles: float | None = None  # two masks of one prompt with a greater IoU are one object twice; None: it makes none
+    rivals: float | None = None  # the same of two prompts whose nouns cannot both be right; None: nouns say nothing
     abilities: frozenset[Ability] = frozenset(Ability)  # what its weights were trained for
     threshold: float = 0.5  # of scores, where a prompt names none
     presence: bool = True  # whether scores are multiplied by the presence score of the whole picture

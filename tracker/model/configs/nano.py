@@ -38,6 +38,7 @@ NANO = Config(
     guided=True,
     cut=True,
     doubles=0.7,  # its two decoder layers let two queries answer one object; of 381 finds on other seeds 19 were such
+    rivals=0.5,  # asked for four drawings at once on 120 pictures of the training range: F1 0.639, 0.599 without
 )
 
 NANO_ENTRY = Entry(

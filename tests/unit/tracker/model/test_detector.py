@@ -15,6 +15,7 @@ from tracker import Detected, Embedding, Prompt, Sam3
 from tracker.model.detector import DETECT_BATCH, TEXT_CACHE
 from tracker.model.features import Shown
 from tracker.model.postprocess import pairwise_iou
+from tracker.model.rivals import settled
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def scores_of(found: Detected) -> list[float]:
 @pytest.fixture
 def unmended(model: Sam3, monkeypatch: pytest.MonkeyPatch) -> None:
     """Upstream cuts no masks to their boxes, and takes no detection away."""
-    monkeypatch.setattr(model.detector, "config", dataclasses.replace(model.config, mask_reach=None, doubles=None))
+    faultless = dataclasses.replace(model.config, mask_reach=None, doubles=None, rivals=None)
+    monkeypatch.setattr(model.detector, "config", faultless)
 
 
 @pytest.mark.usefixtures("unmended")
@@ -63,6 +65,7 @@ def test_exemplars_are_detected_as_upstream_does(model: Sam3, embedding: Embeddi
     assert np.allclose(scores_of(ours), sorted(theirs["scores"].tolist(), reverse=True), atol=1e-5)
 
 
+@pytest.mark.usefixtures("unmended")
 def test_prompts_together_are_answered_as_each_alone(model: Sam3, embedding: Embedding) -> None:
     words = ["red", "green circle", "thing", "blue star", "square", "a purple triangle"]
     prompts = [Prompt(word, threshold=0.0) for word in words]
@@ -75,6 +78,18 @@ def test_prompts_together_are_answered_as_each_alone(model: Sam3, embedding: Emb
         assert torch.allclose(alone.scores, found.scores, atol=1e-5)
         assert torch.allclose(alone.logits, found.logits, atol=1e-3)
     assert model.detect(embedding, []) == []
+
+
+def test_of_two_nouns_asked_together_the_surer_one_keeps_a_thing(
+    model: Sam3, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [Prompt("red circle", threshold=0.0), Prompt("star", threshold=0.0)]
+    monkeypatch.setattr(model.detector, "config", dataclasses.replace(model.config, rivals=None))
+    both = model.detect(embedding, prompts)
+    monkeypatch.setattr(model.detector, "config", dataclasses.replace(model.config, rivals=0.3))
+    some = model.detect(embedding, prompts)
+    assert [each.scores.tolist() for each in some] == [each.scores.tolist() for each in settled(prompts, both, 0.3)]
+    assert sum(map(len, some)) < sum(map(len, both))
 
 
 @pytest.mark.usefixtures("unmended")
