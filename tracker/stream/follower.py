@@ -4,7 +4,8 @@ Following objects from frame to frame between keyframes.
 "pvs" asks the interactive head for each object with its last mask and box on the frame's one embedding: flat in the
 number of objects. It feeds on itself, so masks that the model doubts are not fed back, and an object whose mask has
 come to cover something else (appearance.py) is gone. "memory" follows every object by its memory bank, as upstream
-does. "auto" refines as "pvs" does and looks objects in doubt up in their memory. "flow" follows nothing: between
+does. "auto" refines as "pvs" does, looks objects in doubt up in their memory, and follows by it what users pointed at,
+which no detector sets right. "flow" follows nothing: between
 keyframes masks are only moved along with the picture (optical_flow.py). What was found for a lost object counts where
 it covers the same as before, lies where the object may be by now, and on no other object.
 """
@@ -92,10 +93,12 @@ class Follower:
             self._by_memory(embedding, remembered, seconds, tick)
             self._by_mask(embedding, [each for each in objects if not each.memory.bank], seconds, predicted)
             return
-        self._by_mask(embedding, objects, seconds, predicted)
-        self._by_place(embedding, _due([each for each in objects if each.doubt.unseen], self.params), seconds, objects)
+        led = self._led(embedding, objects, tick) if self.mode == "auto" else []
+        others = [each for each in objects if each not in led]
+        self._by_mask(embedding, others, seconds, predicted)
+        self._by_place(embedding, _due([each for each in others if each.doubt.unseen], self.params), seconds, objects)
         if self.mode == "auto":
-            doubted = _due([each for each in objects if each.memory.bank], self.params)
+            doubted = _due([each for each in others if each.memory.bank], self.params)
             self._by_memory(embedding, doubted, seconds, tick, among=objects)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
@@ -113,6 +116,25 @@ class Follower:
         for each, memory in zip(due, memories, strict=True):
             each.memory.bank.condition(memory)
             each.memory.memorized = tick
+
+    def _led(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> list[Followed]:
+        """
+        Follow by their memories what users pointed at, and answer which of it they found: nothing detects it anew.
+
+        A few on each frame, the longest waiting first. The others, and what is not found, are refined like everything.
+        """
+        chosen = [each for each in objects if each.told.chosen and each.visible and each.memory.bank]
+        chosen = sorted(chosen, key=lambda each: each.memory.bank.newest)[: self.params.led_batch]
+        if not chosen:
+            return []
+        found = self.model.propagate(embedding, [each.memory.bank for each in chosen], tick)
+        answers = self._read(embedding, found.logits, found.ious, found.present, chosen)
+        rows = [row for row, one in enumerate(answers) if one.present >= self.params.present and one.there and one.same]
+        for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows) if rows else [], strict=True):
+            _take(chosen[row], answers[row])
+            chosen[row].motion.off_course = None
+            chosen[row].memory.bank.remember(memory)
+        return [chosen[row] for row in rows]
 
     def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, predicted: bool) -> None:
         for each in objects:

@@ -169,6 +169,41 @@ def test_the_memory_follower_asks_the_head_only_for_what_it_does_not_know() -> N
     assert new.visible
 
 
+def pointed_at(number: int = 1, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
+    each = remembered(made(square(10, 10, 16), number), color)
+    each.told.chosen = True
+    return each
+
+
+def test_what_a_user_pointed_at_is_followed_by_memory() -> None:
+    model = FakeModel()
+    each, found = pointed_at(1), made(square(40, 40, 16), 2)
+    embedding = model.embed(picture(("red", 24, 20, 32), ("green", 80, 80, 32)))
+    Follower(cast(Sam3, model), "auto").follow(embedding, [each, found], 1 / 30, 1)
+    assert (len(model.prompted), model.propagated) == (1, 1)  # the other one is refined
+    assert bounds(each.logits) == bounds(square(12, 10, 16))
+    assert (each.visible, each.doubt.bad, each.stage) == (True, 0, Stage.REFINE)
+    assert [memory.tick for memory in each.memory.bank.recent] == [1]
+
+
+def test_what_memory_does_not_find_is_refined() -> None:
+    model = FakeModel()
+    each = pointed_at(1, (0.0, 0.0, 255.0))  # nothing of this colour is there
+    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 24, 20, 32))), [each], 1 / 30, 1)
+    assert (len(model.prompted), model.propagated) == (1, 1)
+    assert each.visible and not each.memory.bank.recent
+
+
+def test_memory_follows_a_few_that_were_pointed_at_on_each_frame_in_turn() -> None:
+    model = FakeModel()
+    several = [pointed_at(number) for number in range(DEFAULTS.led_batch + 1)]
+    follower = Follower(cast(Sam3, model), "auto")
+    for tick in range(1, 4):
+        follower.follow(model.embed(picture(("red", 20, 20, 32))), several, tick / 30, tick)
+    assert model.encoded == [DEFAULTS.led_batch] * 3
+    assert [[memory.tick for memory in each.memory.bank.recent] for each in several] == [[1, 2, 3], [1, 3], [2]]
+
+
 def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
     model = FakeModel()
     follower = Follower(cast(Sam3, model), "auto")
