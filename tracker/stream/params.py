@@ -68,7 +68,7 @@ class TrackingParams:
     resized: float = 1.6  # times its side: how much larger than it was
 
     # Looking into memory
-    doubt_every: int = 3  # bad steps from one look to the next: a look costs as much as three refinements
+    doubt_every: int = 3  # bad steps from one look to the next: a look costs several times a refinement
     doubt_batch: int = 4  # objects looked up on one frame, those seen last first: it bounds what a frame costs
     doubt_longest: int = 30  # steps for which a lost object is looked up; then it must be detected [max_trk_keep_alive]
     led_batch: int = 2  # objects that users pointed at followed by memory on one frame: it bounds what a frame costs
