@@ -39,7 +39,7 @@ from benchmarks.watching import PROMPT, WARM_UP, Figures, Server, saying, watch
 FPS, SIZE, OBJECTS = 30, (640, 480), 3
 SEED = 20_001  # not a seed of training
 STAGES = (
-    *("decode", "convert", "compare", "embed", "refine", "detect"),
+    *("decode", "convert", "compare", "embed", "lead", "refine", "detect"),
     *("refine the rest", "settle", "encode", "appearance", "memorize", "keep", "present", "publish"),
 )
 DOORS = ("webrtc", "rtsp", "file", "demo")

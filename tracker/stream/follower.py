@@ -12,7 +12,7 @@ it covers the same as before, lies where the object may be by now, and on no oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,12 +79,19 @@ class Follower:
         return self.mode in ("auto", "memory")
 
     def follow(
-        self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int, *, predicted: bool = False
+        self,
+        embedding: Embedding,
+        objects: Sequence[Followed],
+        seconds: float,
+        tick: int,
+        *,
+        predicted: bool = False,
+        led: Collection[Followed] = (),
     ) -> None:
         """
         Find every object on this frame: each one's mask is then the present one, or it counts as lost.
 
-        ``predicted``: the masks were already moved along with the picture.
+        ``predicted``: the masks were already moved along with the picture. ``led``: those that :meth:`lead` has found.
         """
         if not able(self.model.config, Ability.CLICKS):
             return  # masks were moved along with the picture, and the next keyframe finds them anew
@@ -93,13 +100,31 @@ class Follower:
             self._by_memory(embedding, remembered, seconds, tick)
             self._by_mask(embedding, [each for each in objects if not each.memory.bank], seconds, predicted)
             return
-        led = self._led(embedding, objects, tick) if self.mode == "auto" else []
         others = [each for each in objects if each not in led]
         self._by_mask(embedding, others, seconds, predicted)
         self._by_place(embedding, _due([each for each in others if each.doubt.unseen], self.params), seconds, objects)
         if self.mode == "auto":
             doubted = _due([each for each in others if each.memory.bank], self.params)
             self._by_memory(embedding, doubted, seconds, tick, among=objects)
+
+    def lead(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> list[Followed]:
+        """
+        Follow by memory what users pointed at, and answer what was found of it: no detector sets such a mask right.
+
+        It is for "auto". A few on each frame, the longest waiting first; :meth:`follow` is for all others.
+        """
+        chosen = [each for each in objects if each.told.chosen and each.visible and each.memory.bank]
+        chosen = sorted(chosen, key=lambda each: each.memory.bank.newest)[: self.params.led_batch]
+        if self.mode != "auto" or not chosen:
+            return []
+        found = self.model.propagate(embedding, [each.memory.bank for each in chosen], tick)
+        answers = self._read(embedding, found.logits, found.ious, found.present, chosen)
+        rows = [row for row, one in enumerate(answers) if one.present >= self.params.present and one.there and one.same]
+        for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows) if rows else [], strict=True):
+            _take(chosen[row], answers[row])
+            chosen[row].motion.off_course = None
+            chosen[row].memory.bank.remember(memory)
+        return [chosen[row] for row in rows]
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
@@ -116,25 +141,6 @@ class Follower:
         for each, memory in zip(due, memories, strict=True):
             each.memory.bank.condition(memory)
             each.memory.memorized = tick
-
-    def _led(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> list[Followed]:
-        """
-        Follow by their memories what users pointed at, and answer which of it they found: nothing detects it anew.
-
-        A few on each frame, the longest waiting first. The others, and what is not found, are refined like everything.
-        """
-        chosen = [each for each in objects if each.told.chosen and each.visible and each.memory.bank]
-        chosen = sorted(chosen, key=lambda each: each.memory.bank.newest)[: self.params.led_batch]
-        if not chosen:
-            return []
-        found = self.model.propagate(embedding, [each.memory.bank for each in chosen], tick)
-        answers = self._read(embedding, found.logits, found.ious, found.present, chosen)
-        rows = [row for row, one in enumerate(answers) if one.present >= self.params.present and one.there and one.same]
-        for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows) if rows else [], strict=True):
-            _take(chosen[row], answers[row])
-            chosen[row].motion.off_course = None
-            chosen[row].memory.bank.remember(memory)
-        return [chosen[row] for row in rows]
 
     def _by_mask(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, predicted: bool) -> None:
         for each in objects:

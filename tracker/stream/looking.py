@@ -220,7 +220,7 @@ class Looking:
         tick = frame.tick
         watch.lap("embed")
         rest()
-        self._follow(frame, embedding)
+        self._follow(frame, embedding, watch)
         watch.lap("flow" if frame.alone else "refine")
         self._arrive(frame, embedding)
         watch.lap("keep")
@@ -240,7 +240,7 @@ class Looking:
             watch.lap("detect")
         if frame.reason == "cheaper":
             left = [each for each in self.objects if tick not in (each.evidence.detected, each.told.tick)]
-            self._refine(left, embedding, frame)
+            self._refine(left, embedding, frame, watch)
             watch.lap("refine the rest")  # not "refine": it says nothing of what refining all of them costs
         self._say(frame, frame.stage)
         rest()
@@ -262,7 +262,7 @@ class Looking:
         keys = self.asked.drawn(ask.asked) or ([] if whose is None else [whose])
         return replace(ask, asked={key: ask.asked[key] for key in keys})
 
-    def _follow(self, frame: Frame, embedding: Embedding) -> None:
+    def _follow(self, frame: Frame, embedding: Embedding, watch: Stopwatch) -> None:
         """Bring the objects onto the frame."""
         if frame.reason == "scene":
             for each in self.objects:
@@ -271,7 +271,8 @@ class Looking:
             carry_along(self._flow, self.objects.visible)
         else:
             predict(self._flow, self.objects.visible, frame.seconds)
-            self._refine(self.objects.everyone, embedding, frame)
+            watch.lap("refine")
+            self._refine(self.objects.everyone, embedding, frame, watch)
 
     def _arrive(self, frame: Frame, embedding: Embedding) -> None:
         """The objects are on this frame: it is the newest from now on, and can be clicked."""
@@ -283,8 +284,11 @@ class Looking:
     def _say(self, frame: Frame, done: Stage) -> None:
         self.looked = Snapshot(frame.index, frame.scene, done, frame.reason)
 
-    def _refine(self, objects: list[Followed], embedding: Embedding, frame: Frame) -> None:
-        self._follower.follow(embedding, objects, frame.seconds, frame.tick, predicted=self._flow.known)
+    def _refine(self, objects: list[Followed], embedding: Embedding, frame: Frame, watch: Stopwatch) -> None:
+        led = self._follower.lead(embedding, objects, frame.tick)
+        if led:
+            watch.lap("lead")  # not "refine": it says nothing of what refining costs
+        self._follower.follow(embedding, objects, frame.seconds, frame.tick, predicted=self._flow.known, led=led)
 
     def _found(self, ask: KeyframePrompts, embedding: Embedding, pause: Act | None = None) -> dict[Key, Detected]:
         """What each prompt finds on this frame. ``pause`` comes between groups that the model asks in one pass."""

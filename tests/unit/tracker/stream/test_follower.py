@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
+import pytest
 import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
@@ -15,6 +16,7 @@ from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS
 from tracker.types import Stage
+from tracker.worlds.looks import Picture
 
 
 def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
@@ -175,11 +177,17 @@ def pointed_at(number: int = 1, color: tuple[float, float, float] = (255.0, 0.0,
     return each
 
 
+def lead_and_follow(follower: Follower, model: FakeModel, picture: Picture, objects: list[Followed], tick: int) -> None:
+    embedding = model.embed(picture)
+    led = follower.lead(embedding, objects, tick)
+    follower.follow(embedding, objects, tick / 30, tick, led=led)
+
+
 def test_what_a_user_pointed_at_is_followed_by_memory() -> None:
     model = FakeModel()
     each, found = pointed_at(1), made(square(40, 40, 16), 2)
-    embedding = model.embed(picture(("red", 24, 20, 32), ("green", 80, 80, 32)))
-    Follower(cast(Sam3, model), "auto").follow(embedding, [each, found], 1 / 30, 1)
+    shown = picture(("red", 24, 20, 32), ("green", 80, 80, 32))
+    lead_and_follow(Follower(cast(Sam3, model), "auto"), model, shown, [each, found], 1)
     assert (len(model.prompted), model.propagated) == (1, 1)  # the other one is refined
     assert bounds(each.logits) == bounds(square(12, 10, 16))
     assert (each.visible, each.doubt.bad, each.stage) == (True, 0, Stage.REFINE)
@@ -189,7 +197,7 @@ def test_what_a_user_pointed_at_is_followed_by_memory() -> None:
 def test_what_memory_does_not_find_is_refined() -> None:
     model = FakeModel()
     each = pointed_at(1, (0.0, 0.0, 255.0))  # nothing of this colour is there
-    Follower(cast(Sam3, model), "auto").follow(model.embed(picture(("red", 24, 20, 32))), [each], 1 / 30, 1)
+    lead_and_follow(Follower(cast(Sam3, model), "auto"), model, picture(("red", 24, 20, 32)), [each], 1)
     assert (len(model.prompted), model.propagated) == (1, 1)
     assert each.visible and not each.memory.bank.recent
 
@@ -199,9 +207,17 @@ def test_memory_follows_a_few_that_were_pointed_at_on_each_frame_in_turn() -> No
     several = [pointed_at(number) for number in range(DEFAULTS.led_batch + 1)]
     follower = Follower(cast(Sam3, model), "auto")
     for tick in range(1, 4):
-        follower.follow(model.embed(picture(("red", 20, 20, 32))), several, tick / 30, tick)
+        lead_and_follow(follower, model, picture(("red", 20, 20, 32)), several, tick)
     assert model.encoded == [DEFAULTS.led_batch] * 3
     assert [[memory.tick for memory in each.memory.bank.recent] for each in several] == [[1, 2, 3], [1, 3], [2]]
+
+
+@pytest.mark.parametrize("mode", ["pvs", "memory"])
+def test_where_all_are_followed_in_one_way_nothing_is_led(mode: Literal["pvs", "memory"]) -> None:
+    model = FakeModel()
+    follower = Follower(cast(Sam3, model), mode)
+    assert follower.lead(model.embed(picture(("red", 20, 20, 32))), [pointed_at()], 1) == []
+    assert model.propagated == 0
 
 
 def test_sure_masks_go_into_memory_now_and_then_and_a_few_at_a_time() -> None:
