@@ -87,6 +87,9 @@ class FakeModel:
             found.append(Detected(torch.full((len(blobs),), score), _logits(blobs)))
         return found
 
+    def settled(self, prompts: Sequence[Prompt], found: list[Detected]) -> list[Detected]:
+        return found
+
     def example(self, embedding: Embedding, prompt: Prompt) -> Example:
         """Its one token is a colour."""
         color = _color(embedding, _middle(embedding, prompt.boxes[0]))

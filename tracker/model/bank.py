@@ -49,11 +49,6 @@ class Bank:
         self.recent.append(memory)
 
     @property
-    def newest(self) -> int:
-        """The tick of the newest memory; there is one."""
-        return max(some[-1].tick for some in (self.conditioning, self.recent) if some)
-
-    @property
     def nbytes(self) -> int:
         """The memory its tensors hold."""
         both = (*self.conditioning, *self.recent)

@@ -59,8 +59,11 @@ class Detector:
             thresholds = [prompts[index].threshold for index in indices]
             likely = [reached(*each) for each in zip(scores, logits[: len(indices)], thresholds, strict=True)]
             found |= zip(indices, distinct(likely, most), strict=True)
-        every = [found[index] for index in range(len(prompts))]
-        return every if self.config.rivals is None else rivals.settled(prompts, every, self.config.rivals)
+        return self.settled(prompts, [found[index] for index in range(len(prompts))])
+
+    def settled(self, prompts: Sequence[Prompt], found: list[Detected]) -> list[Detected]:
+        """What each prompt found, without what another noun has the better claim to (:mod:`rivals`)."""
+        return found if self.config.rivals is None else rivals.settled(prompts, found, self.config.rivals)
 
     def _padded(self, prompts: list[Prompt]) -> list[Prompt]:
         if prompts[0].boxes or isinstance(prompts[0], Shown):

@@ -42,12 +42,13 @@ def settled(prompts: Sequence[Prompt], found: Sequence[Detected], least_iou: flo
     same = (pairwise_iou(masks, masks) >= least_iou).tolist()
     scores = torch.cat([each.scores for each in found]).tolist()
 
-    def taken(row: int) -> bool:
-        surer = (other for other, there in enumerate(same[row]) if there and scores[other] > scores[row])
-        return asked[row] is not None and any(asked[other] not in (None, asked[row]) for other in surer)
-
-    kept = iter([not taken(row) for row in range(len(asked))])
-    return [_of(each, [row for row in range(len(each)) if next(kept)]) for each in found]
+    kept: list[int] = []
+    for row in sorted(range(len(asked)), key=lambda row: -scores[row]):
+        rival = (same[row][other] and asked[other] not in (None, asked[row]) for other in kept)
+        if asked[row] is None or not any(rival):
+            kept.append(row)
+    left = iter([row in kept for row in range(len(asked))])
+    return [_of(each, [row for row in range(len(each)) if next(left)]) for each in found]
 
 
 def _of(found: Detected, rows: list[int]) -> Detected:

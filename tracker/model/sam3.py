@@ -240,6 +240,10 @@ class Sam3:
         levels, size = self.levels(embedding), (embedding.height, embedding.width)
         return self.detector.detect(levels, self._positions or (), size, prompts, nms_iou)
 
+    def settled(self, prompts: Sequence[Prompt], found: list[Detected]) -> list[Detected]:
+        """What several calls of :meth:`detect` found on one picture, as one call would have answered it."""
+        return self.detector.settled(prompts, found)
+
     @on_model
     def example(self, embedding: Embedding, prompt: Prompt) -> Example:
         """What example boxes show on this picture: a ``features.Shown`` asks others for it. Raises :class:`Unable`."""
@@ -262,11 +266,7 @@ class Sam3:
     def finish(
         self, embedding: Embedding, found: Sequence[Detected], *, nms_iou: float | None = None
     ) -> list[list[Detection]]:
-        """
-        The second half of :meth:`concept_segment`: suppression over all prompts, and masks at picture size.
-
-        The network has no part in it, so it may run on another thread, and ``found`` come from several calls.
-        """
+        """The second half of :meth:`concept_segment`, without the network: on any thread, of several calls' finds."""
         return finish(found, embedding.height, embedding.width, nms_iou)
 
     @on_model

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.abilities import able, need
+from tracker.model.bank import CONDITIONING
 from tracker.model.compute import picked, uploaded
 from tracker.model.configs import Ability, Config
 from tracker.model.features import Embedding, SegmentPrompt
@@ -104,32 +105,50 @@ class Follower:
         self._by_mask(embedding, others, seconds, predicted)
         self._by_place(embedding, _due([each for each in others if each.doubt.unseen], self.params), seconds, objects)
         if self.mode == "auto":
-            doubted = _due([each for each in others if each.memory.bank], self.params)
+            doubted = _due([each for each in others if each.memory.bank and each.memory.led != tick], self.params)
             self._by_memory(embedding, doubted, seconds, tick, among=objects)
 
-    def lead(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> list[Followed]:
+    def lead(self, embedding: Embedding, objects: Sequence[Followed], seconds: float, tick: int) -> list[Followed]:
         """
         Follow by memory what users pointed at, and answer what was found of it: no detector sets such a mask right.
 
         It is for "auto". A few on each frame, the longest waiting first; :meth:`follow` is for all others.
         """
-        chosen = [each for each in objects if each.told.chosen and each.visible and each.memory.bank]
-        chosen = sorted(chosen, key=lambda each: each.memory.bank.newest)[: self.params.led_batch]
+        pointed = [each for each in objects if each.told.chosen and not each.told.dismissed]
+        chosen = [each for each in pointed if each.visible and each.memory.bank]
+        chosen = sorted(chosen, key=lambda each: each.memory.led)[: self.params.led_batch]
         if self.mode != "auto" or not chosen:
             return []
         found = self.model.propagate(embedding, [each.memory.bank for each in chosen], tick)
         answers = self._read(embedding, found.logits, found.ious, found.present, chosen)
-        rows = [row for row, one in enumerate(answers) if one.present >= self.params.present and one.there and one.same]
+        rows = []
+        for row, (each, one) in enumerate(zip(chosen, answers, strict=True)):
+            each.memory.led = tick
+            if self._there(one) and self._itself(each, one, seconds, objects):
+                _take(each, one)
+                each.motion.off_course = None
+                rows.append(row)
         for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows) if rows else [], strict=True):
-            _take(chosen[row], answers[row])
-            chosen[row].motion.off_course = None
             chosen[row].memory.bank.remember(memory)
         return [chosen[row] for row in rows]
+
+    def _there(self, found: Found) -> bool:
+        """Whether a memory's answer shows anything, and nothing that looks different."""
+        return found.present >= self.params.present and found.there and found.same
+
+    def _itself(self, each: Followed, found: Found, seconds: float, among: Sequence[Followed]) -> bool:
+        """Whether what was found lies where the object may be by now, and on no other one ``among`` these."""
+        if each.motion.nearness(bounds(found.logits), seconds) <= 0:
+            return False
+        others = [other.logits for other in among if other.visible and other is not each and other.key == each.key]
+        return not others or not lies_on(found.logits, torch.stack(others), self.params.taken)
 
     def memorize(self, embedding: Embedding, objects: Sequence[Followed], tick: int) -> None:
         """Put masks that are surely right on this frame into their objects' memories, the longest waiting first."""
         due = [each for each in objects if each.visible and each.confirmed and each.doubt.bad == 0]
         due = [each for each in due if tick - each.memory.memorized >= self.params.memorize_every]
+        # A user's own mask is never pushed out by what was followed from it.
+        due = [each for each in due if not each.told.chosen or len(each.memory.bank.conditioning) < CONDITIONING]
         due = sorted(due, key=lambda each: each.memory.memorized)
         if not self.remembers:
             return
@@ -206,7 +225,7 @@ class Follower:
             for each, one in zip(objects, answers, strict=True):
                 _take(each, one)
             # A doubtful mask is remembered too, as it was taught: a look that is missing costs more.
-            kept = [row for row, one in enumerate(answers) if one.present >= self.params.present]
+            kept = [row for row, one in enumerate(answers) if self._there(one)]
         if kept:
             memories = self.model.encode_memories(embedding, found, kept)
             for row, memory in zip(kept, memories, strict=True):
@@ -218,9 +237,7 @@ class Follower:
         compared = self.model.same_appearance is not None and each.memory.appearance is not None
         least = self.params.faint_iou if compared else self.params.good_iou
         sure = found.same and found.present >= self.params.present and found.iou >= least
-        sure = sure and each.motion.nearness(bounds(found.logits), seconds) > 0
-        others = [other.logits for other in among if other.visible and other is not each and other.key == each.key]
-        if not sure or (others and lies_on(found.logits, torch.stack(others), self.params.taken)):
+        if not sure or not self._itself(each, found, seconds, among):
             return False
         # Refinement has counted this step already; what is surely known replaces it.
         _take(each, found)

@@ -188,6 +188,7 @@ class Looking:
             warpable=self._flow.known and self.present is not None,
             prompts=len(self.asked.all),
             objects=len(visible),
+            chosen=sum(each.told.chosen for each in visible),
             shown=sum(each.shown for each in visible),
         )
 
@@ -285,7 +286,7 @@ class Looking:
         self.looked = Snapshot(frame.index, frame.scene, done, frame.reason)
 
     def _refine(self, objects: list[Followed], embedding: Embedding, frame: Frame, watch: Stopwatch) -> None:
-        led = self._follower.lead(embedding, objects, frame.tick)
+        led = self._follower.lead(embedding, objects, frame.seconds, frame.tick)
         if led:
             watch.lap("lead")  # not "refine": it says nothing of what refining costs
         self._follower.follow(embedding, objects, frame.seconds, frame.tick, predicted=self._flow.known, led=led)
@@ -301,7 +302,8 @@ class Looking:
                 pause()
             answers = self.model.detect(embedding, [prompts[place] for place in group])
             found |= zip((keys[place] for place in group), answers, strict=True)
-        return {key: found[key] for key in keys}
+        together = self.model.settled(prompts, [found[key] for key in keys])
+        return dict(zip(keys, together, strict=True))
 
     def _associate(
         self, found: Mapping[Key, Detected], embedding: Embedding, seconds: float, tick: int, *, alone: bool

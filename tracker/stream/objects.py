@@ -44,6 +44,7 @@ class Remembered:
 
     bank: Bank = field(default_factory=Bank)
     memorized: int = -(10**9)  # tick of the newest conditioning memory
+    led: int = -(10**9)  # tick on which it was asked last where an object is that a user pointed at
     appearance: Tensor | None = None  # what its mask covered when it was surely right (appearance.py)
 
 
@@ -210,7 +211,7 @@ class Followed:
         self.see(logits)
         self.life.confirm()
         self.doubt.unseen, self.told.chosen = unseen, True
-        self.memory.appearance = None  # of what it was taken for before
+        self.memory = Remembered()  # what was remembered is of what it was taken for before
         self.box, self.seconds = box, seconds
 
     def detect(self, logits: Tensor, score: float, tick: int) -> None:

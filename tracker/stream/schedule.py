@@ -24,6 +24,7 @@ class Situation:
     warpable: bool = False  # masks of the frame before can be moved along
     prompts: int = 1
     objects: int = 0
+    chosen: int = 0  # of these: what users pointed at, which no detection spares
     shown: int = 0  # of these
     waiting: str | None = None  # where words are asked in turn: why the next one waits; None: none does
     new: bool = False  # that one was never asked
@@ -125,10 +126,11 @@ class Budget:
             self._strain = (1 - newest) * self._strain + newest * self.short
 
     def detecting_is_cheaper(self, situation: Situation) -> bool:
-        """Whether one detection of every prompt costs less than refining every object."""
+        """Whether one detection of every prompt costs less than refining every object that it would find."""
         if "detect" not in self.costs or "refine" not in self.costs or self.long:
             return False
-        return self.costs["detect"] * situation.prompts < self.params.cheaper * self.costs["refine"] * situation.objects
+        spared = self.costs["refine"] * (situation.objects - situation.chosen)
+        return self.costs["detect"] * situation.prompts < self.params.cheaper * spared
 
 
 class Schedule:

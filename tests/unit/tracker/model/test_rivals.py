@@ -59,6 +59,12 @@ def test_three_nouns_of_one_thing_leave_the_surest() -> None:
     assert asked(*one) == [[], [0.9], []]
 
 
+def test_what_has_lost_a_thing_takes_none_away() -> None:
+    """The square lies on both others, which do not lie on each other."""
+    circle, square_, star = found((0.9, 10)), found((0.8, 14)), found((0.7, 18))
+    assert asked(("circle", circle), ("square", square_), ("star", star)) == [[0.9], [], [0.7]]
+
+
 @pytest.mark.parametrize(("one", "other"), [("red circle", "circle"), ("red circle", "red thing"), ("dog", "animal")])
 def test_names_that_can_both_be_right_both_keep_it(one: str, other: str) -> None:
     assert asked((one, found((0.9, 10))), (other, found((0.8, 10)))) == [[0.9], [0.8]]

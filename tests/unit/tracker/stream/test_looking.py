@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tests.support.stream import GREEN, RED, Stream, click_at, ids
 from tracker import (
     Answer,
     Box,
+    Detected,
     FrameGone,
     Point,
     Prompt,
@@ -208,6 +209,19 @@ def test_where_the_detector_says_where_everything_is_a_mask_of_a_users_is_not_as
         assert [snapshot and snapshot.stage for snapshot in at.seen[1:]] == [Stage.FLOW, Stage.KEYFRAME]
         refined.append(len(stream.model.prompted))
     assert refined == [2, 1, 1]
+
+
+def test_words_asked_in_several_passes_are_compared_as_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, compared = Stream(*MANY), []
+
+    def settled(prompts: Sequence[Prompt], found: list[Detected]) -> list[Detected]:
+        compared.append(len(prompts))
+        return found
+
+    monkeypatch.setattr(stream.model, "settled", settled)
+    keyframe(stream, 1, lambda tracker: None)
+    assert len(MANY) > DETECT_BATCH
+    assert len(MANY) in compared
 
 
 def test_what_a_pause_raises_ends_the_look_and_the_next_one_goes_on() -> None:

@@ -126,6 +126,12 @@ def test_where_time_is_short_too_a_frame_that_is_encoded_gets_the_cheaper_step()
     assert few.count(Stage.REFINE) > few.count(Stage.KEYFRAME)
 
 
+def test_no_detection_is_cheaper_for_what_it_does_not_find() -> None:
+    budget = Budget(40, COSTS)
+    assert budget.detecting_is_cheaper(Situation(prompts=1, objects=20))
+    assert not budget.detecting_is_cheaper(Situation(prompts=1, objects=20, chosen=16))
+
+
 def test_costs_are_measured_where_none_are_given() -> None:
     budget = Budget(30)
     for _ in range(20):

@@ -54,6 +54,18 @@ def test_a_click_on_an_object_refines_it_and_points_on_one_frame_add_up() -> Non
     assert len(stream.model.prompted[0].points) == 1  # another frame, another drawing
 
 
+def test_after_a_correction_memory_holds_nothing_of_before() -> None:
+    stream = Stream(RED)
+    stream.watch(30, ("red", 20, 20, 30))
+    stream.tracker.click(29, click_at(30, 30))
+    stream.watch(5, ("red", 20, 20, 30))
+    (each,) = stream.tracker._objects
+    assert each.memory.bank.recent  # it is followed by memory
+    stream.tracker.click(34, click_at(45, 45, positive=False), object_id=1)
+    assert [memory.tick for memory in each.memory.bank.conditioning] == [each.told.tick]
+    assert not each.memory.bank.recent
+
+
 def test_a_correction_that_would_leave_nothing_of_an_object_leaves_it_as_it_was() -> None:
     stream = Stream()
     stream.watch(3, ("blue", 20, 20, 30))
