@@ -41,7 +41,7 @@ class Bank:
         self.conditioning.append(memory)
 
     def remember(self, memory: Memory) -> None:
-        """Keep a frame on which the object was followed."""
+        """Keep a frame on which the object was followed, well or not."""
         horizon = memory.tick - SPATIAL
         for place, each in enumerate(self.recent):
             if each.tick <= horizon and each.features is not None:

@@ -71,7 +71,7 @@ class TrackingParams:
     doubt_every: int = 3  # bad steps from one look to the next: a look costs several times a refinement
     doubt_batch: int = 4  # objects looked up on one frame, those seen last first: it bounds what a frame costs
     doubt_longest: int = 30  # steps for which a lost object is looked up; then it must be detected [max_trk_keep_alive]
-    led_batch: int = 2  # objects that users pointed at followed by memory on one frame: it bounds what a frame costs
+    led_batch: int = 2  # objects that users pointed at asked of memory on one frame: it bounds what a frame costs
     memorize_every: int = 20  # steps between an object's conditioning memories: views of it that differ
     memorize_batch: int = 2  # objects memorized on one keyframe: it bounds what a keyframe costs
 
