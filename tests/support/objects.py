@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tracker.model.bank import Memory
 from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 
@@ -22,3 +23,9 @@ def made(logits: Tensor, number: int = 1, *, born: int = 0, confirmed: bool = Tr
     if confirmed:
         new.life.confirm()
     return new
+
+
+def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
+    """The same object with one memory, as FakeModel has them: of a colour."""
+    each.memory.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
+    return each

@@ -7,19 +7,13 @@ from typing import cast
 import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
-from tests.support.objects import made, square
+from tests.support.objects import made, remembered, square
 from tracker import Box, Sam3, SegmentPrompt
-from tracker.model.bank import Memory
 from tracker.stream.follower import Follower, ask, near
 from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS
 from tracker.types import Stage
-
-
-def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
-    each.memory.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
-    return each
 
 
 def test_an_object_is_asked_for_where_it_has_probably_moved() -> None:

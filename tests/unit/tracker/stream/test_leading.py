@@ -6,23 +6,17 @@ from collections.abc import Iterable
 from typing import Literal, cast
 
 import pytest
-import torch
 
 from benchmarks.support.fake_model import FakeModel, picture
-from tests.support.objects import made, square
+from tests.support.objects import made, remembered, square
 from tracker import Sam3
-from tracker.model.bank import CONDITIONING, Memory
+from tracker.model.bank import CONDITIONING
 from tracker.stream.follower import Follower
 from tracker.stream.geometry import bounds
 from tracker.stream.objects import Followed
 from tracker.stream.params import DEFAULTS
 from tracker.types import Stage
 from tracker.worlds.looks import Picture
-
-
-def remembered(each: Followed, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
-    each.memory.bank.condition(Memory(0, torch.tensor(color)[None, :, None, None], torch.tensor([color])))
-    return each
 
 
 def pointed_at(number: int = 1, color: tuple[float, float, float] = (255.0, 0.0, 0.0)) -> Followed:
