@@ -36,11 +36,8 @@ from tracker.model.network import build
 from tracker.model.sam3 import Sam3
 from tracker.model.vocabulary import WordTokenizer
 from tracker.training import train
-from tracker.training.data import Supply, draw_still
-from tracker.training.evaluate import Draw, evaluate
+from tracker.training.evaluate import RENDERERS, evaluate
 from tracker.training.recipe import Recipe
-from tracker.worlds import third_renderer
-from tracker.worlds.variety import PLAIN
 
 RUNS = Path("runs/trunks")
 HEAD = [
@@ -55,11 +52,7 @@ HEAD = [
     "F1 small",
     "click",
 ]
-DRAWS: dict[str, Draw] = {
-    "plain": partial(draw_still, supply=Supply(variety=PLAIN)),
-    "wide": draw_still,
-    "small": partial(third_renderer.draw_still, small=True),
-}
+ASKED = ("plain", "wide", "small")  # renderers, in the order of the columns
 
 
 class RepVitTrunk(nn.Module):
@@ -178,7 +171,7 @@ def measure(name: str, repeats: int, pictures: int) -> list[str]:
     times = [f"{row.milliseconds[part]:.1f}" for part in ("embed", "detect", "refine")]
     if not taught:
         return [name, f"{count / 1e6:.2f} M", f"{gflop:.2f}", *times, *["–"] * 4]
-    found = {kind: evaluate(model, pictures, 0, draw).figures() for kind, draw in DRAWS.items()}
+    found = {name: evaluate(model, pictures, draw=RENDERERS[name]).figures() for name in ASKED}
     asked = [f"{each['F1 @ IoU 0.5']:.3f}" for each in found.values()]
     return [name, f"{count / 1e6:.2f} M", f"{gflop:.2f}", *times, *asked, f"{found['plain']['IoU from one click']:.3f}"]
 

@@ -241,7 +241,7 @@ class Sam3:
         return self.detector.detect(levels, self._positions or (), size, prompts, nms_iou)
 
     def settled(self, prompts: Sequence[Prompt], found: list[Detected]) -> list[Detected]:
-        """What several calls of :meth:`detect` found on one picture, as one call would have answered it."""
+        """What several calls of :meth:`detect` found on one picture, with their nouns compared too."""
         return self.detector.settled(prompts, found)
 
     @on_model

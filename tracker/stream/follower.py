@@ -21,7 +21,7 @@ from torch import Tensor
 
 from tracker.model import postprocess
 from tracker.model.abilities import able, need
-from tracker.model.bank import CONDITIONING
+from tracker.model.bank import CONDITIONING, Propagation
 from tracker.model.compute import picked, uploaded
 from tracker.model.configs import Ability, Config
 from tracker.model.features import Embedding, SegmentPrompt
@@ -128,8 +128,7 @@ class Follower:
                 _take(each, one)
                 each.motion.off_course = None
                 rows.append(row)
-        for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows) if rows else [], strict=True):
-            chosen[row].memory.bank.remember(memory)
+        self._remember(embedding, found, chosen, rows)
         return [chosen[row] for row in rows]
 
     def _there(self, found: Found) -> bool:
@@ -226,9 +225,14 @@ class Follower:
                 _take(each, one)
             # A doubtful mask is remembered too, as it was taught: a look that is missing costs more.
             kept = [row for row, one in enumerate(answers) if self._there(one)]
-        if kept:
-            memories = self.model.encode_memories(embedding, found, kept)
-            for row, memory in zip(kept, memories, strict=True):
+        self._remember(embedding, found, objects, kept)
+
+    def _remember(
+        self, embedding: Embedding, found: Propagation, objects: Sequence[Followed], rows: Sequence[int]
+    ) -> None:
+        """Put what was found on this frame for the objects in these rows into their memories."""
+        if rows:
+            for row, memory in zip(rows, self.model.encode_memories(embedding, found, rows), strict=True):
                 objects[row].memory.bank.remember(memory)
 
     def _bring_back(self, each: Followed, found: Found, seconds: float, among: Sequence[Followed]) -> bool:

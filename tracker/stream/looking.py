@@ -297,13 +297,14 @@ class Looking:
         if pause is None:
             return dict(zip(keys, self.model.detect(embedding, prompts), strict=True))
         found: dict[Key, Detected] = {}
-        for group in groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH):
+        groups = list(groups_of_equals([kind(prompt) for prompt in prompts], DETECT_BATCH))
+        for group in groups:
             if found:
                 pause()
             answers = self.model.detect(embedding, [prompts[place] for place in group])
             found |= zip((keys[place] for place in group), answers, strict=True)
-        together = self.model.settled(prompts, [found[key] for key in keys])
-        return dict(zip(keys, together, strict=True))
+        every = [found[key] for key in keys]  # of one pass they are compared already
+        return dict(zip(keys, self.model.settled(prompts, every) if len(groups) > 1 else every, strict=True))
 
     def _associate(
         self, found: Mapping[Key, Detected], embedding: Embedding, seconds: float, tick: int, *, alone: bool

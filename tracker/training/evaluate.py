@@ -81,6 +81,13 @@ class Tally:
 
 
 Draw = Callable[[np.random.Generator, int], tuple[Picture, list[WorldObject]]]
+RENDERERS: dict[str, Draw] = {
+    "wide": draw_still,
+    "plain": partial(draw_still, supply=Supply(variety=PLAIN)),
+    "second": second_renderer.draw_still,
+    "third": third_renderer.draw_still,
+    "small": partial(third_renderer.draw_still, small=True),
+}
 
 
 def evaluate(model: Sam3, pictures: int = 300, first_seed: int = 0, draw: Draw = draw_still) -> Tally:
@@ -276,19 +283,12 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--model", default="nano", help="whose weights those of --checkpoint are")
     parser.add_argument("--checkpoint", type=Path, help="other weights than the ones in the package")
-    parser.add_argument("--renderer", choices=("wide", "plain", "second", "third", "small"), default="wide")
+    parser.add_argument("--renderer", choices=RENDERERS, default="wide")
     parser.add_argument("--things", type=Path, help="pictures of things, as things.py makes them: ask about these too")
     parser.add_argument("--json", action="store_true", help="print one JSON object with the counts too")
     arguments = parser.parse_args()
     set_threads(1)
-    draws: dict[str, Draw] = {
-        "wide": draw_still,
-        "plain": partial(draw_still, supply=Supply(variety=PLAIN)),
-        "second": second_renderer.draw_still,
-        "third": third_renderer.draw_still,
-        "small": partial(third_renderer.draw_still, small=True),
-    }
-    draw = draws[arguments.renderer]
+    draw = RENDERERS[arguments.renderer]
     model = load_model(arguments.model, checkpoint=arguments.checkpoint)
     tally = evaluate(model, arguments.pictures, arguments.first_seed, draw)
     figures = tally.figures()
