@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     arguments = parser.parse_args()
     set_threads(1)
-    source, finished = arguments.out / "nano-words.safetensors", arguments.out / "nano-finished.safetensors"
+    source, finished = arguments.out / "nano-clicks.safetensors", arguments.out / "nano-finished.safetensors"
     model = load_model(MODEL.name, checkpoint=source, fold=False)
     shift = calibrate(model, RECIPES[arguments.recipe].calibration)
     if shift:

@@ -27,14 +27,18 @@ def interactive(
     seen: list[WorldObject],
     *,
     nothing: bool = True,
+    alone: float = 0.0,
 ) -> Interactive:
     """
     One interactive prompt: points and labels, previous logits and whether they are given, and the right mask.
 
     ``small`` is the picture, (MASK_SIDE, MASK_SIDE, 3): points without a mask are guided by it. ``nothing`` says that
-    it may also be about a place where nothing is; without it ``seen`` must not be empty.
+    it may also be about a place where nothing is; without it ``seen`` must not be empty. ``alone`` of the prompts are
+    one click on a thing and no more.
     """
-    points, labels, previous, given, truth = _asked(rng, objects, seen, nothing=nothing)
+    one = bool(alone and seen and rng.random() < alone)
+    asked = _one_click(rng, seen) if one else _asked(rng, objects, seen, nothing=nothing)
+    points, labels, previous, given, truth = asked
     if not given:
         placed = np.asarray(points, np.float64)
         found = regions(small, placed[labels == 1], placed[labels == 0])
@@ -72,6 +76,15 @@ def _asked(
     elif rng.random() < 0.5:
         points[0], labels[0] = inside(rng, thing.mask), 1
     return points, labels, previous, True, truth
+
+
+def _one_click(rng: np.random.Generator, seen: list[WorldObject]) -> Interactive:
+    """Of a thing and its part, which have masks of their own, the thing is more often meant."""
+    points, labels, previous = _blank()
+    sides = np.sqrt([each.mask.mean() for each in seen])
+    thing = seen[rng.choice(len(seen), p=sides / sides.sum())]
+    points[0], labels[0] = inside(rng, thing.mask), 1
+    return points, labels, previous, False, shrink(thing.mask)
 
 
 def _too_much(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ from tracker.training.clicks import interactive
 from tracker.training.masks import MASK_SIDE, box_of, shrink
 from tracker.training.questions import Exemplar, question
 from tracker.training.recipe import MODEL, Recipe
-from tracker.worlds import photos, scenes, things
-from tracker.worlds.looks import Picture
+from tracker.worlds import groups, photos, scenes, things
+from tracker.worlds.looks import Picture, Sprite
 from tracker.worlds.objects import Binary, WorldObject
 from tracker.worlds.scenes import Scene
 from tracker.worlds.things import Thing
@@ -36,7 +37,6 @@ DRAWN = 200  # pictures kept to be asked about again: 1 MB each, about
 
 NAMES = (*SHAPES, *KINDS)  # what the dense losses tell apart
 IGNORED = 255  # in their maps: a thing of many colours, a shape that has no name, or anything on a photograph
-PHOTOGRAPHS = 0.4  # of the pictures, where there are scenes
 PHOTO_CLICKS = 2  # times as many clicks and boxes as on what is drawn: they ask nothing else
 
 
@@ -107,6 +107,8 @@ class Supply:
     unnamed: list[Thing] = field(default_factory=list)
     variety: Variety = WIDE
     scenes: list[Scene] = field(default_factory=list)  # photographs with regions, for clicks and boxes only
+    photographs: float = 0.4  # of the pictures, where there are scenes
+    groups: float = 0.0  # of the pictures, where there are scenes: things of one look beside each other (groups.py)
 
 
 BARE = Supply()  # shapes, and backdrops that are drawn
@@ -157,7 +159,7 @@ class WorldBatches(IterableDataset[Batch]):
                     stills.append(drawn[rng.integers(len(drawn))])
             if not any(each.drawn for each in stills):
                 stills[0] = still(rng, self.supply, world=True)  # words are asked of those alone
-            yield batch_of(rng, stills, self.recipe.prompts, self.recipe.clicks)
+            yield batch_of(rng, stills, self.recipe.prompts, self.recipe.clicks, self.recipe.alone)
 
     def _draw(self, rng: np.random.Generator) -> Still:
         if rng.random() < easy_share(float(self.done), self.recipe.easy):
@@ -196,13 +198,22 @@ def draw_still(
 
 def still(rng: np.random.Generator, supply: Supply = BARE, *, world: bool = False) -> Still:
     """A picture at the network's size and its objects: of a world of the training range, or a photograph."""
-    drawn = world or not supply.scenes or rng.random() >= PHOTOGRAPHS
+    kind = 1.0 if world or not supply.scenes else rng.random()
+    drawn = kind >= supply.photographs + supply.groups
     if drawn:
         image, objects = draw_still(rng, int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), supply)
+    elif kind >= supply.photographs:
+        image, objects = groups.view(rng, [each.image for each in supply.scenes], sprites(rng, supply), supply.variety)
     else:
         image, objects = scenes.view(rng, supply.scenes[rng.integers(len(supply.scenes))], supply.variety)
     square = cv2.resize(image, (MODEL.image_size, MODEL.image_size), interpolation=cv2.INTER_AREA)
     return Still(np.asarray(square, np.uint8), objects, drawn, *_label_maps(objects, drawn=drawn))
+
+
+def sprites(rng: np.random.Generator, supply: Supply) -> list[Sprite]:
+    """What groups are made of in one picture: pieces of photographs, or drawings, or what there is."""
+    real, every = bool(rng.random() < 0.5), (*supply.unnamed, *supply.things)
+    return [each.sprite for each in every if (each.style == "photo") is real] or [each.sprite for each in every]
 
 
 def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: int, supply: Supply = BARE) -> Batch:
@@ -210,15 +221,16 @@ def make_batch(rng: np.random.Generator, pictures: int, prompts: int, clicks: in
     return batch_of(rng, [still(rng, supply, world=not n) for n in range(pictures)], prompts, clicks)
 
 
-def batch_of(rng: np.random.Generator, stills: Sequence[Still], prompts: int, clicks: int) -> Batch:
-    """Ask questions about pictures; about photographs only clicks and boxes."""
+def batch_of(rng: np.random.Generator, stills: Sequence[Still], prompts: int, clicks: int, alone: float = 0.0) -> Batch:
+    """Ask questions about pictures; about photographs only clicks and boxes, ``alone`` of them one click."""
     questions, clicked = [], []
     for picture, each in enumerate(stills):
         seen = [thing for thing in each.objects if thing.countable]
         small = np.asarray(cv2.resize(each.image, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
         questions += [(picture, *question(rng, seen)) for _ in range(prompts if each.drawn else 0)]
         many = clicks if each.drawn else clicks * PHOTO_CLICKS
-        clicked += [(picture, *interactive(rng, small, each.objects, seen, nothing=each.drawn)) for _ in range(many)]
+        asked = partial(interactive, rng, small, each.objects, seen, nothing=each.drawn, alone=alone)
+        clicked += [(picture, *asked()) for _ in range(many if each.drawn or seen else 0)]
     images_tensor = torch.from_numpy(np.stack([each.image for each in stills])).permute(0, 3, 1, 2).float() / 127.5 - 1
     targets = [thing for asked in questions for thing in asked[3]]
     exemplars, pad, labels = _pack_exemplars([asked[2] for asked in questions])

@@ -11,13 +11,14 @@ MODEL = NANO  # what the recipe makes
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What train.py, train_memory.py, train_words.py and calibrate.py go by."""
+    """What train.py, train_memory.py, train_words.py, train_clicks.py and calibrate.py go by."""
 
     # Detector, clicks and boxes: train.py
     minutes: float = 300  # training time in all
     pictures: int = 8  # a step, shared out among the processes
     prompts: int = 4  # a picture
     clicks: int = 6  # a picture
+    alone: float = 0.0  # of the clicks and boxes: one click and no more, beside those among all kinds
     rate: float = 6e-4  # highest learning rate
     trunk_rate: float = 2e-3  # that of the trunk (batch normalisation bears more), and of all while names alone teach
     warmup: int = 200  # steps
@@ -57,6 +58,16 @@ class Recipe:
     words_small: float = 0.5  # the first share of them, in which pictures have half the side
     words_let_down: float = 0.6  # the last share, in which the rate falls
 
+    # More of clicks and boxes: train_clicks.py
+    clicks_minutes: float = 18
+    clicks_rate: float = 1.5e-4  # highest learning rate, of the mask decoder
+    clicks_warmup: int = 100  # steps
+    clicks_let_down: float = 0.6  # the last share of the time, in which the rate falls
+    clicks_photographs: float = 0.55  # of the pictures
+    clicks_groups: float = 0.2  # of the pictures: things of one look beside each other
+    clicks_alone: float = 0.5  # of the prompts: one click and no more
+    held_clips: int = 30  # on which following by memory is held to what it was
+
     # How readily it says that something is there: calibrate.py
     calibration: int = 150  # pictures
 
@@ -66,6 +77,8 @@ RECIPES = {
         minutes=0.3,
         memory_minutes=0.2,
         words_minutes=0.2,
+        clicks_minutes=0.2,
+        held_clips=1,
         pictures=2,
         frames=3,
         memory_pictures=1,
@@ -77,6 +90,7 @@ RECIPES = {
         minutes=22,
         memory_minutes=5,
         words_minutes=5,
+        clicks_minutes=3,
         pictures=96,
         rate=1.2e-3,
         trunk_rate=4e-3,

@@ -49,6 +49,9 @@ def test_the_recipe_teaches_a_candidate_which_then_serves(
     batch = make_batch(np.random.default_rng(3), pictures=1, prompts=2, clicks=2)
     run.learn(run.look_at(batch, 100.0), 1.0)  # the first share: half the side
     assert not torch.equal(first, next(iter(run.model.backbone.vision_backbone.trunk.parameters())))
+    run.save()  # at half the side
+    run = trunks.TrunkRun(name, Recipe(warmup=1), tmp_path / name, torch.device("cpu"))
+    assert run.step == 1
     run.seconds = 90.0
     assert all(np.isfinite(value) for value in run.learn(run.look_at(batch, 100.0), 1.0).values())
     run.save()

@@ -80,3 +80,16 @@ def test_boxes_and_points_are_guided_as_the_model_guides_them() -> None:
             clicks += any(np.array_equal(previous, each) for each in found)
         assert given and truth.any()
     assert boxes > 10 and clicks > 5
+
+
+def test_one_click_alone_is_more_often_on_the_whole_than_on_its_part() -> None:
+    whole, part = (WorldObject(number, "", "", square(40, 20, side), 1.0) for number, side in enumerate((90, 10)))
+    small = np.zeros((MASK_SIDE, MASK_SIDE, 3), np.uint8)
+    rng, wholes = np.random.default_rng(3), 0
+    for _ in range(60):
+        points, labels, _, given, truth = interactive(rng, small, [whole, part], [whole, part], nothing=False, alone=1)
+        assert labels.tolist() == [1, -1, -1, -1] and given
+        x, y = points[0]
+        assert truth[int(y * MASK_SIDE), int(x * MASK_SIDE)] > 0
+        wholes += int(truth.sum() == shrink(whole.mask).sum())
+    assert 45 <= wholes < 60  # by their sides nine of ten

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from tracker.training import data
 from tracker.training.data import (
     BARE,
     IGNORED,
@@ -18,16 +17,19 @@ from tracker.training.data import (
     Batch,
     Supply,
     WorldBatches,
+    batch_of,
     draw_still,
     easy_share,
     gather,
     make_batch,
+    still,
 )
 from tracker.training.losses import corners
 from tracker.training.masks import MASK_SIDE
 from tracker.training.recipe import MODEL, Recipe
 from tracker.worlds import photos, regions
 from tracker.worlds.scenes import Scene
+from tracker.worlds.things import Thing
 from tracker.worlds.variety import WIDE
 
 
@@ -142,9 +144,9 @@ def supply() -> Supply:
     return Supply(scenes=[Scene(image, masks)])
 
 
-def test_of_photographs_only_clicks_and_boxes_are_asked(monkeypatch: pytest.MonkeyPatch, supply: Supply) -> None:
-    monkeypatch.setattr(data, "PHOTOGRAPHS", 1.0)
-    batch = make_batch(np.random.default_rng(3), pictures=5, prompts=3, clicks=12, supply=supply)
+def test_of_photographs_only_clicks_and_boxes_are_asked(supply: Supply) -> None:
+    photographs = replace(supply, photographs=1.0)
+    batch = make_batch(np.random.default_rng(3), pictures=5, prompts=3, clicks=12, supply=photographs)
     assert batch.image_of_prompt.tolist() == [0, 0, 0], "the first picture is always a world"
     assert len(batch.texts) == len(batch.target_counts) == len(batch.exemplars[0]) == 3
     assert torch.bincount(batch.image_of_click).tolist() == [12, *[12 * PHOTO_CLICKS] * 4]
@@ -153,6 +155,19 @@ def test_of_photographs_only_clicks_and_boxes_are_asked(monkeypatch: pytest.Monk
     on_photographs = batch.image_of_click > 0
     assert batch.click_exists[on_photographs].all(), "nothing is said to be empty there"
     assert ((batch.point_labels[on_photographs] >= 0).any(1) | batch.has_previous[on_photographs]).all()
+
+
+def test_of_things_of_one_look_only_clicks_and_boxes_are_asked(supply: Supply) -> None:
+    block = np.dstack([np.full((60, 40, 3), (20, 200, 20), np.uint8), np.full((60, 40), 255, np.uint8)])
+    for style in ("photo", "noto"):  # of one kind there may be none
+        groups = replace(supply, photographs=0.0, groups=1.0, unnamed=[Thing.of("", style, block)])
+        rng = np.random.default_rng(3)
+        shown = [still(rng, groups) for _ in range(8)]
+        assert not any(each.drawn for each in shown) and sum(len(each.objects) for each in shown) > 16
+        batch = batch_of(rng, [*shown, still(rng, groups, world=True)], prompts=2, clicks=3)
+        assert set(batch.image_of_prompt.tolist()) == {8}
+        asked = torch.bincount(batch.image_of_click, minlength=9).tolist()
+        assert set(asked[:8]) <= {0, 3 * PHOTO_CLICKS} and sum(asked[:8]) > 0 and asked[8] == 3
 
 
 def test_some_pictures_are_photographs_where_there_are_scenes(supply: Supply) -> None:

@@ -20,7 +20,7 @@ from tracker.training.make import curve
 from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds import things
 
-PARTS = ["train", "train_memory", "train_words", "calibrate", *["evaluate"] * 3, "evaluate_memory"]
+PARTS = ["train", "train_memory", "train_words", "train_clicks", "calibrate", *["evaluate"] * 3, "evaluate_memory"]
 
 
 def write(path: Path, **losses: list[float]) -> Path:
@@ -51,8 +51,8 @@ class Parts:
             write(self.out / "curve.jsonl", boxes=[2.0, 1.5, 1.0, 0.8])
         if part == "train_memory":
             write(self.out / "memory-curve.jsonl", follow=[3.0, 1.5], same=[0.5, 0.1])
-        if part == "train_words":
-            write(self.out / "words-curve.jsonl", held=[0.0, 0.2])
+        if part in ("train_words", "train_clicks"):
+            write(self.out / f"{part.removeprefix('train_')}-curve.jsonl", held=[0.0, 0.2])
         answer: dict[str, Any] = {"J": 0.25} if part == "evaluate_memory" else {}
         if part == "evaluate":
             answer = {"figures": {"F1 @ IoU 0.5": 0.5, option(command, "--renderer"): 1.0}, "counts": {}}
@@ -84,8 +84,8 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
     out = tmp_path / "new" / "nano"
     commands = make_nano(monkeypatch, out).commands
     assert [module(command) for command in commands] == PARTS
-    learning, calibrate, measuring = commands[:3], commands[3], commands[4:]
-    for command in commands[:4]:
+    learning, calibrate, measuring = commands[:4], commands[4], commands[5:]
+    for command in commands[:5]:
         assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
         assert ("--shapes-only" in command) == (command is not calibrate)
         assert "--things" not in command
@@ -110,11 +110,11 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     assert [command[-1] for command in first] == [pack, str(tmp_path / "photos"), str(tmp_path / "photos")]
     assert all(find_spec(command[2]) for command in commands[:3]), "each is a module that is there"
     commands = commands[3:]
-    assert {option(command, "--photos") for command in commands[:3]} == {str(tmp_path / "photos")}
+    assert {option(command, "--photos") for command in commands[:4]} == {str(tmp_path / "photos")}
     assert [module(command) for command in commands] == PARTS
-    assert {option(command, "--pictures") for command in commands[4:7]} == {"300"}
-    assert {option(command, "--recipe") for command in commands[:4]} == {recipe}
-    assert {option(command, "--things") for command in [*commands[:3], commands[6]]} == {pack}
+    assert {option(command, "--pictures") for command in commands[5:8]} == {"300"}
+    assert {option(command, "--recipe") for command in commands[:5]} == {recipe}
+    assert {option(command, "--things") for command in [*commands[:4], commands[7]]} == {pack}
 
 
 def test_memory_is_not_taught_again_where_words_were_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
