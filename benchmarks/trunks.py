@@ -4,7 +4,8 @@ Which small image encoder is nano to have? Three candidates that cost about the 
     python -m benchmarks.trunks --train repvit --minutes 60
     python -m benchmarks.trunks
 
-The first teaches one candidate by the recipe (train.py's options; the result lies in runs/trunks/NAME). The second
+The first teaches one candidate by the recipe (train.py's options; the result lies in runs/trunks/NAME), for minutes of
+the processor's time, whatever runs beside it; drawing pictures is not counted. The second
 prints parameters, operations and milliseconds of all candidates on one thread, and for those that were taught F1 by
 words on pictures never trained on. With ``ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`` torch does with what a
 desktop's processor has.

@@ -27,6 +27,7 @@ from tracker.training.evaluate import Tally, ask_words
 from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds.variety import PLAIN
 
+AVERAGED = "nano-mean.safetensors"  # what is calibrated: the mean of the weights before and after clicks
 MOST_ABSENT = 0.93
 SHIFTS = (0.0, -0.25, -0.5, -0.75, -1.0, -1.25, -1.5, -2.0, -2.5)  # of the presence logit
 
@@ -72,7 +73,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="cpu")
     arguments = parser.parse_args()
     set_threads(1)
-    source, finished = arguments.out / "nano-clicks.safetensors", arguments.out / "nano-finished.safetensors"
+    source, finished = arguments.out / AVERAGED, arguments.out / "nano-finished.safetensors"
     model = load_model(MODEL.name, checkpoint=source, fold=False)
     shift = calibrate(model, RECIPES[arguments.recipe].calibration)
     if shift:

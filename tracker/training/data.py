@@ -157,19 +157,23 @@ class WorldBatches(IterableDataset[Batch]):
                     stills.append(drawn[-1])
                 else:
                     stills.append(drawn[rng.integers(len(drawn))])
-            if not any(each.drawn for each in stills):
-                stills[0] = still(rng, self.supply, world=True)  # words are asked of those alone
+            if not any(map(self._answers, stills)):
+                stills[0] = still(rng, self.supply, world=True)
             yield batch_of(rng, stills, self.recipe.prompts, self.recipe.clicks, self.recipe.alone)
 
+    def _answers(self, picture: Still) -> bool:
+        """Whether something may be asked of it: words of drawn worlds alone, clicks where something is."""
+        return picture.drawn or (not self.recipe.prompts and any(each.countable for each in picture.objects))
+
     def _draw(self, rng: np.random.Generator) -> Still:
-        if rng.random() < easy_share(float(self.done), self.recipe.easy):
+        if rng.random() < easy_share(float(self.done), self.recipe.easy, self.recipe.plain):
             return still(rng, PLAINLY, world=True)
         return still(rng, self.supply)
 
 
-def easy_share(done: float, easy: float) -> float:
-    """The share of pictures that are plain where ``done`` of the time is over: all, then half, then fewer."""
-    return 1.0 if done < easy else (1 - done) / 2
+def easy_share(done: float, easy: float, plain: float) -> float:
+    """The share of pictures that are plain where ``done`` of the time is over: all, then ``plain``, then fewer."""
+    return 1.0 if done < easy else (1 - done) * plain
 
 
 def draw_still(
@@ -199,7 +203,7 @@ def draw_still(
 def still(rng: np.random.Generator, supply: Supply = BARE, *, world: bool = False) -> Still:
     """A picture at the network's size and its objects: of a world of the training range, or a photograph."""
     kind = 1.0 if world or not supply.scenes else rng.random()
-    drawn = kind >= supply.photographs + supply.groups
+    drawn = world or not supply.scenes or kind >= supply.photographs + supply.groups
     if drawn:
         image, objects = draw_still(rng, int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), supply)
     elif kind >= supply.photographs:

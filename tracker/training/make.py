@@ -8,8 +8,9 @@ Make nano: the whole recipe, one command.
 The pictures of things and the photographs first, where they are not there yet (things.py, which needs npm; photos.py
 and regions.py, which use apt-get and pip; the smoke run does with shapes).
 Then detector, clicks and boxes (train.py), then following by memory (train_memory.py), then words for longer
-(train_words.py), then clicks for longer (train_clicks.py), then how readily it says that something is there
-(calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It leaves in the folder
+(train_words.py), then clicks for longer (train_clicks.py) and the mean of the weights before and after (mean.py), then
+how readily it says that something is there (calibrate.py), then its figures (evaluate.py, evaluate_memory.py). It
+leaves in the folder
 ``nano-finished.safetensors``, ``figures.json`` with seeds, versions, wall clock and machine, and the losses of the
 parts that teach as pictures, ``curve.png`` and those of CURVES. Called again it goes on where it stopped.
 """
@@ -32,11 +33,14 @@ import cv2
 import numpy as np
 import torch
 
+from tracker.training.calibrate import AVERAGED
 from tracker.training.recipe import MODEL, RECIPES
+from tracker.training.train_clicks import ClicksRun
 from tracker.training.train_words import WordsRun
 from tracker.worlds import photos, regions, things
 
 CURVES = ("curve", "memory-curve", "words-curve", "clicks-curve")  # of the four parts that teach
+BEGUN = {"train_memory": WordsRun.state, "train_words": ClicksRun.state}  # parts, and what the next one goes on from
 PICTURES = {"smoke": 4}  # of the evaluation; 300 for the others
 
 
@@ -58,9 +62,10 @@ def main() -> None:
     learning = [*common, *(pack or ["--shapes-only"]), "--photos", str(arguments.photos)]
     learners = 1 if torch.cuda.is_available() else max(1, os.cpu_count() or 1)
     for part in ("train", "train_memory", "train_words", "train_clicks"):
-        if part == "train_memory" and (out / WordsRun.state).exists():
-            continue  # it has no state to go on from, and words were begun on what it made
+        if part in BEGUN and (out / BEGUN[part]).exists():
+            continue  # the next part was begun on what it made
         _run(part, ["torch.distributed.run", "--standalone", f"--nproc-per-node={learners}", "-m"], learning)
+    _run("mean", [], [str(out / WordsRun.made), str(out / ClicksRun.made), "--out", str(out / AVERAGED)])
     _run("calibrate", [], common)
     pictures = PICTURES.get(arguments.recipe, 300)
     finished = out / "nano-finished.safetensors"

@@ -25,6 +25,7 @@ class Recipe:
     again: int = 3  # times more that a drawn picture is asked about: drawing would cost as much as learning
     first: float = 0.06  # the first share of the time, in which the image encoder learns colours and names alone
     easy: float = 0.03  # the first share of the time, in which there are plain shapes alone: in crowds none is learnt
+    plain: float = 0.5  # of the pictures after that: plain shapes too, fewer and fewer to the end
     small: float = 0.65  # the first share of the time, in which pictures have half the side: a quarter of the work
     let_down: float = 0.35  # the last share of the time, in which the rate falls to nearly nothing
     weight_decay: float = 0.02

@@ -241,7 +241,7 @@ def train(run: Run, minutes: float, supply: Supply) -> None:
     rank, processes = place()
     seed = (recipe.seed, run.step, rank)
     done = torch.tensor(run.seconds / budget).share_memory_()
-    batches = WorldBatches(seed, recipe.pictures // processes, recipe, supply, done)
+    batches = WorldBatches(seed, max(1, recipe.pictures // processes), recipe, supply, done)
     loader = DataLoader(
         batches, batch_size=None, num_workers=recipe.workers, prefetch_factor=4, pin_memory=run.device.type == "cuda"
     )

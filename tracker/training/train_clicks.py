@@ -1,11 +1,11 @@
 """
-The fourth part of the recipe: clicks and boxes for longer, with words and following left as they are.
+The fourth part of the recipe: clicks and boxes for longer, with words left as they are and following nearly so.
 
     python -m tracker.training.train_clicks --recipe cpu --out runs/nano
 
 It takes the model the third part made. The mask decoder alone learns, mostly on photographs and their regions and on
 things of one look beside each other (:mod:`tracker.worlds.groups`), so that a click takes one of them. What it makes of
-memories is held to what it was, so that objects are followed as before.
+memories is held to what it was. make.py averages the weights before and after, which click better than either.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tracker.training import network
 from tracker.training.data import Batch, Supply
 from tracker.training.losses import interactive_loss
 from tracker.training.recipe import MODEL, Recipe
-from tracker.training.train import Run, command_line, train
+from tracker.training.train import Run, command_line, place, train
 from tracker.training.train_memory import draw_clip, embed
 
 HELD = 2.0  # weight of the held answers' errors
@@ -44,9 +44,15 @@ class ClicksRun(Run):
     def __init__(self, recipe: Recipe, out: Path, device: torch.device, supply: Supply) -> None:
         self.before = out / "nano-words.safetensors"
         super().__init__(later(recipe), out, device)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(self.learns(name))
+        # As they serve: batch normalisation stays, and the decoder gives its best mask where its single one shakes.
+        self.model.backbone.eval()
+        self.model.inst_interactive_predictor.eval()
+        rank, _ = place()
         follower = load_model(MODEL.name, checkpoint=self.before, device=str(device))
-        self.held = answers(follower, np.random.default_rng((recipe.seed, 4)), recipe, supply)
-        self.rng = np.random.default_rng((recipe.seed, 5, self.step))
+        self.held = answers(follower, np.random.default_rng((recipe.seed, 4, rank)), recipe, supply)
+        self.rng = np.random.default_rng((recipe.seed, 5, rank, self.step))
 
     def fresh(self) -> Any:
         """The model that the third part made."""
@@ -62,17 +68,17 @@ class ClicksRun(Run):
         """What one batch asks for, by name."""
         del names_only
         with torch.no_grad():
-            self.model.backbone.eval()  # batch normalisation stays as it serves
             backbone = self.model.backbone.forward_image(batch.images)
         masks, iou, exists = network.interact(self.model, backbone, batch)
-        held = torch.stack([self._error(*self.held[pick]) for pick in self.rng.integers(len(self.held), size=LOOKS)])
-        with torch.autocast(self.device.type, enabled=False):
-            return {"held": HELD * held.mean()} | interactive_loss(masks, iou, exists, batch)
+        picks = self.rng.integers(len(self.held), size=LOOKS)
+        with torch.autocast(self.device.type, enabled=False):  # in full precision, as they were answered
+            held = torch.stack([self._error(*self.held[pick]) for pick in picks]).mean()
+            return {"held": HELD * held} | interactive_loss(masks, iou, exists, batch)
 
     def _error(self, given: dict[str, Any], answered: tuple[Tensor, ...]) -> Tensor:
         """How far the decoder is from what it answered: masks, their IoU, what becomes a pointer, and presence."""
         now = self.model.inst_interactive_predictor.model.sam_mask_decoder(**given)
-        masks, iou, tokens, score = (each.float() for each in now)
+        masks, iou, tokens, score = now
         wanted = answered[0].sigmoid()
         drawn = F.binary_cross_entropy_with_logits(masks, wanted) - F.binary_cross_entropy(wanted, wanted)
         pointers = F.mse_loss(tokens, answered[2]) / answered[2].var()
@@ -91,8 +97,9 @@ def later(recipe: Recipe) -> Recipe:
         let_down=recipe.clicks_let_down,
         first=0.0,
         easy=0.0,
+        plain=0.0,
         small=0.0,
-        prompts=1,
+        prompts=0,
         alone=recipe.clicks_alone,
     )
 
@@ -103,7 +110,7 @@ def answers(model: Sam3, rng: np.random.Generator, recipe: Recipe, supply: Suppl
     found: list[Call] = []
 
     def keep(_: Any, __: Any, given: dict[str, Any], answered: tuple[Tensor, ...]) -> None:
-        found.append(({name: _copied(value) for name, value in given.items()}, _copied(answered)))
+        found.append((given, answered))
 
     handle = model.network.inst_interactive_predictor.model.sam_mask_decoder.register_forward_hook(
         keep, with_kwargs=True
@@ -124,13 +131,6 @@ def answers(model: Sam3, rng: np.random.Generator, recipe: Recipe, supply: Suppl
                     bank.remember(memory)
     handle.remove()
     return found
-
-
-def _copied(value: Any) -> Any:
-    """The same with tensors of its own."""
-    if isinstance(value, Tensor):
-        return value.clone()
-    return type(value)(_copied(each) for each in value) if isinstance(value, (list, tuple)) else value
 
 
 def main() -> None:

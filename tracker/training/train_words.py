@@ -63,7 +63,7 @@ class WordsRun(Run):
 
 
 def later(recipe: Recipe) -> Recipe:
-    """The recipe for a network that knows its names: none are taught first or plainly first, and nothing is clicked."""
+    """The recipe for a network that knows its names: none are taught first or on plain worlds alone, and few clicks."""
     return dataclasses.replace(
         recipe,
         minutes=recipe.words_minutes,

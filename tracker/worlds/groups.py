@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracker.worlds.camera import Damage
-from tracker.worlds.looks import Picture, Sprite, dressed
+from tracker.worlds.looks import Picture, Sprite, dressed, part_of
 from tracker.worlds.objects import Binary, WorldObject
 from tracker.worlds.scenes import ASPECTS, WIDTHS, lit
 from tracker.worlds.variety import WIDE, Variety
@@ -23,9 +23,9 @@ Places = npt.NDArray[np.float64]
 
 GROUPS = (1, 4)  # of one look each, in a picture
 MEMBERS = (1, 6)  # of a group
-SIDES = (0.04, 0.4)  # of the picture's width: the longer side of a thing
+SIDES = (0.04, 0.4)  # of the picture's width: the longer side of a thing with its margin, a quarter of it
 BESIDE = 0.6  # of the groups: one stands to the right of the other, as on a table
-GAPS = (0.8, 1.4)  # of its side: from the middle of one to that of the next; below 1 they touch or hide each other
+GAPS = (0.8, 1.4)  # of that side, from the middle of one to that of the next: close, few hide each other
 
 
 def view(
@@ -38,7 +38,7 @@ def view(
     """
     width = int(rng.integers(WIDTHS[0], WIDTHS[1] + 1))
     height = round(width / float(rng.choice(ASPECTS)))
-    image = _backdrop(rng, photos, width, height).astype(np.float32)
+    image = part_of(rng, width, height, photos[rng.integers(len(photos))]).astype(np.float32)
     masks: list[Binary] = []
     whole: list[int] = []
     for _ in range(rng.integers(GROUPS[0], GROUPS[1] + 1)):
@@ -61,19 +61,6 @@ def view(
     return Damage(rng, 0.8, variety).apply(lit(rng, picture), 0.0), objects
 
 
-def _backdrop(rng: np.random.Generator, photos: list[Picture], width: int, height: int) -> Picture:
-    """A piece of a photograph in its own colours."""
-    photo = photos[rng.integers(len(photos))]
-    tall, wide = photo.shape[:2]
-    scale = rng.uniform(0.35, 1.0) * min(tall / height, wide / width)
-    rows, columns = max(8, int(height * scale)), max(8, int(width * scale))
-    top, left = rng.integers(0, tall - rows + 1), rng.integers(0, wide - columns + 1)
-    piece = photo[top : top + rows, left : left + columns]
-    flip = piece[:, ::-1] if rng.random() < 0.5 else piece
-    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(np.ascontiguousarray(flip), (width, height), interpolation=how), np.uint8)
-
-
 def _paste(
     rng: np.random.Generator, image: npt.NDArray[np.float32], sprite: Sprite, side: float, place: Places
 ) -> Binary:
@@ -85,11 +72,13 @@ def _paste(
     matrix = np.array(
         [[cos, -sin, x - cos * wide / 2 + sin * tall / 2], [sin, cos, y - sin * wide / 2 - cos * tall / 2]]
     )
+    light = sprite.astype(np.float32)
+    light[..., :3] *= light[..., 3:] / 255  # what is outside has no colour that could come in
     if scale < 0.8:
-        sprite = np.asarray(cv2.GaussianBlur(sprite, (0, 0), 0.4 / scale), np.uint8)
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), 0.4 / scale), np.float32)
     height, width = image.shape[:2]
-    laid = cv2.warpAffine(sprite, matrix, (width, height), flags=cv2.INTER_LINEAR).astype(np.float32)
+    laid = cv2.warpAffine(light, matrix, (width, height), flags=cv2.INTER_LINEAR)
     cover = laid[..., 3:] / 255
     image *= 1 - cover
-    image += laid[..., :3] * cover
+    image += laid[..., :3]
     return np.asarray(cover[..., 0] > 0.5, np.bool_)

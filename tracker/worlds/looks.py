@@ -294,8 +294,8 @@ def backdrop(rng: np.random.Generator, width: int, height: int, photos: list[Pic
     return picture
 
 
-def photograph(rng: np.random.Generator, width: int, height: int, photo: Picture) -> Picture:
-    """A piece of a photograph, at any scale and of toned-down colour: strong colours are for objects."""
+def part_of(rng: np.random.Generator, width: int, height: int, photo: Picture) -> Picture:
+    """A piece of a photograph, at any scale, mirrored or not."""
     share = rng.uniform(0.35, 1.0)
     tall, wide = photo.shape[:2]
     scale = share * min(tall / height, wide / width)
@@ -304,7 +304,12 @@ def photograph(rng: np.random.Generator, width: int, height: int, photo: Picture
     piece = photo[top : top + piece_height, left : left + piece_width]
     if rng.random() < 0.5:
         piece = piece[:, ::-1]
-    image = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def photograph(rng: np.random.Generator, width: int, height: int, photo: Picture) -> Picture:
+    """A piece of a photograph, at any scale and of toned-down colour: strong colours are for objects."""
+    image = part_of(rng, width, height, photo)
     color, gain, base = rng.uniform(0.0, 0.8), rng.uniform(0.5, 1.0), rng.uniform(0, 60)
     mixed = np.full((3, 4), gain * (1 - color) / 3)  # of the mean of the channels and each of them
     mixed[:, :3] += gain * color * np.eye(3)

@@ -73,7 +73,7 @@ def test_a_drawn_picture_is_asked_about_again() -> None:
 
 
 def test_worlds_are_plain_at_first_and_then_less_and_less_often() -> None:
-    shares = [easy_share(done, 0.1) for done in (0.0, 0.09, 0.1, 0.5, 1.0)]
+    shares = [easy_share(done, 0.1, 0.5) for done in (0.0, 0.09, 0.1, 0.5, 1.0)]
     assert shares == [1, 1, 0.45, 0.25, 0]
 
 
@@ -168,6 +168,16 @@ def test_of_things_of_one_look_only_clicks_and_boxes_are_asked(supply: Supply) -
         assert set(batch.image_of_prompt.tolist()) == {8}
         asked = torch.bincount(batch.image_of_click, minlength=9).tolist()
         assert set(asked[:8]) <= {0, 3 * PHOTO_CLICKS} and sum(asked[:8]) > 0 and asked[8] == 3
+
+
+def test_where_no_words_are_asked_no_world_is_drawn_for_them(supply: Supply) -> None:
+    photographs, recipe = replace(supply, photographs=1.0), replace(Recipe(), clicks=2, easy=0.0, plain=0.0)
+    for prompts, drawn in ((0, False), (1, True)):
+        asking = replace(recipe, prompts=prompts)
+        batch = next(iter(WorldBatches((1,), 1, asking, photographs, torch.zeros(()))))
+        assert len(batch.texts) == prompts
+        assert bool((batch.names != IGNORED).any()) is drawn
+        assert len(batch.image_of_click) == (2 if drawn else 2 * PHOTO_CLICKS)
 
 
 def test_some_pictures_are_photographs_where_there_are_scenes(supply: Supply) -> None:

@@ -20,7 +20,8 @@ from tracker.training.make import curve
 from tracker.training.recipe import MODEL, RECIPES
 from tracker.worlds import things
 
-PARTS = ["train", "train_memory", "train_words", "train_clicks", "calibrate", *["evaluate"] * 3, "evaluate_memory"]
+TEACHING = ["train", "train_memory", "train_words", "train_clicks"]
+PARTS = [*TEACHING, "mean", "calibrate", *["evaluate"] * 3, "evaluate_memory"]
 
 
 def write(path: Path, **losses: list[float]) -> Path:
@@ -84,8 +85,12 @@ def test_the_parts_run_in_their_order_with_one_recipe_and_folder(
     out = tmp_path / "new" / "nano"
     commands = make_nano(monkeypatch, out).commands
     assert [module(command) for command in commands] == PARTS
-    learning, calibrate, measuring = commands[:4], commands[4], commands[5:]
-    for command in commands[:5]:
+    learning, mean, calibrate, measuring = commands[:4], commands[4], commands[5], commands[6:]
+    assert mean[-4:] == [str(out / f"nano-{name}") for name in ("words.safetensors", "clicks.safetensors")] + [
+        "--out",
+        str(out / "nano-mean.safetensors"),
+    ]
+    for command in (*learning, calibrate):
         assert (option(command, "--recipe"), option(command, "--out")) == ("smoke", str(out))
         assert ("--shapes-only" in command) == (command is not calibrate)
         assert "--things" not in command
@@ -112,9 +117,9 @@ def test_a_real_recipe_is_measured_on_many_pictures(
     commands = commands[3:]
     assert {option(command, "--photos") for command in commands[:4]} == {str(tmp_path / "photos")}
     assert [module(command) for command in commands] == PARTS
-    assert {option(command, "--pictures") for command in commands[5:8]} == {"300"}
-    assert {option(command, "--recipe") for command in commands[:5]} == {recipe}
-    assert {option(command, "--things") for command in [*commands[:4], commands[7]]} == {pack}
+    assert {option(command, "--pictures") for command in commands[6:9]} == {"300"}
+    assert {option(command, "--recipe") for command in [*commands[:4], commands[5]]} == {recipe}
+    assert {option(command, "--things") for command in [*commands[:4], commands[8]]} == {pack}
 
 
 def test_memory_is_not_taught_again_where_words_were_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +127,15 @@ def test_memory_is_not_taught_again_where_words_were_begun(tmp_path: Path, monke
     write(tmp_path / "memory-curve.jsonl", follow=[3.0, 1.5])
     commands = make_nano(monkeypatch, tmp_path).commands
     assert [module(command) for command in commands] == [part for part in PARTS if part != "train_memory"]
+
+
+def test_words_are_not_taught_again_where_clicks_were_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, loss in (("words", "held"), ("clicks", "held"), ("memory", "follow")):
+        (tmp_path / f"{part}-state.pt").touch()
+        write(tmp_path / f"{part}-curve.jsonl", **{loss: [3.0, 1.5]})
+    commands = make_nano(monkeypatch, tmp_path).commands
+    left = [part for part in PARTS if part not in ("train_memory", "train_words")]
+    assert [module(command) for command in commands] == left
 
 
 def test_a_pack_of_things_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
