@@ -202,8 +202,9 @@ def draw_still(
 
 def still(rng: np.random.Generator, supply: Supply = BARE, *, world: bool = False) -> Still:
     """A picture at the network's size and its objects: of a world of the training range, or a photograph."""
-    kind = 1.0 if world or not supply.scenes else rng.random()
-    drawn = world or not supply.scenes or kind >= supply.photographs + supply.groups
+    world = world or not supply.scenes
+    kind = 1.0 if world else rng.random()
+    drawn = world or kind >= supply.photographs + supply.groups
     if drawn:
         image, objects = draw_still(rng, int(rng.integers(FIRST_TRAINING_SEED, 1 << 60)), supply)
     elif kind >= supply.photographs:

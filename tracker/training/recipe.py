@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracker.model.configs import NANO
 
@@ -71,6 +71,11 @@ class Recipe:
 
     # How readily it says that something is there: calibrate.py
     calibration: int = 150  # pictures
+
+
+def continued(recipe: Recipe, minutes: float, rate: float, let_down: float) -> Recipe:
+    """For a part that goes on with a network that knows its names: at one rate, none taught first or plainly alone."""
+    return replace(recipe, minutes=minutes, rate=rate, trunk_rate=rate, let_down=let_down, first=0.0, easy=0.0)
 
 
 RECIPES = {

@@ -26,7 +26,7 @@ from tracker.model.sam3 import Sam3
 from tracker.training import network
 from tracker.training.data import Batch, Supply
 from tracker.training.losses import interactive_loss
-from tracker.training.recipe import MODEL, Recipe
+from tracker.training.recipe import MODEL, Recipe, continued
 from tracker.training.train import Run, command_line, place, train
 from tracker.training.train_memory import draw_clip, embed
 
@@ -87,21 +87,9 @@ class ClicksRun(Run):
 
 
 def later(recipe: Recipe) -> Recipe:
-    """The recipe for a network that knows its names and is to learn clicks alone."""
-    return replace(
-        recipe,
-        minutes=recipe.clicks_minutes,
-        rate=recipe.clicks_rate,
-        trunk_rate=recipe.clicks_rate,
-        warmup=recipe.clicks_warmup,
-        let_down=recipe.clicks_let_down,
-        first=0.0,
-        easy=0.0,
-        plain=0.0,
-        small=0.0,
-        prompts=0,
-        alone=recipe.clicks_alone,
-    )
+    """The recipe of this part: as it goes on, with clicks alone and no plain worlds, at the whole side."""
+    on = continued(recipe, recipe.clicks_minutes, recipe.clicks_rate, recipe.clicks_let_down)
+    return replace(on, warmup=recipe.clicks_warmup, plain=0.0, small=0.0, prompts=0, alone=recipe.clicks_alone)
 
 
 @torch.no_grad()

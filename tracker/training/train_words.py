@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from tracker.checkpoints import weights
 from tracker.training import network
 from tracker.training.data import Batch
-from tracker.training.recipe import Recipe
+from tracker.training.recipe import Recipe, continued
 from tracker.training.train import Run, main, memory_only
 
 HELD = 60.0  # weight of the held features' error, which is a share of their variance
@@ -63,18 +63,9 @@ class WordsRun(Run):
 
 
 def later(recipe: Recipe) -> Recipe:
-    """The recipe for a network that knows its names: none are taught first or on plain worlds alone, and few clicks."""
-    return dataclasses.replace(
-        recipe,
-        minutes=recipe.words_minutes,
-        rate=recipe.words_rate,
-        trunk_rate=recipe.words_rate,
-        first=0.0,
-        easy=0.0,
-        clicks=1,
-        small=recipe.words_small,
-        let_down=recipe.words_let_down,
-    )
+    """The recipe of this part: as it goes on, with few clicks."""
+    on = continued(recipe, recipe.words_minutes, recipe.words_rate, recipe.words_let_down)
+    return dataclasses.replace(on, clicks=1, small=recipe.words_small)
 
 
 if __name__ == "__main__":
